@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The bits of packet marks and connection marks that are ours, and what they say.
+ *
+ * One contiguous field of both marks, by default 0x3fff: below kube-proxy's 0x4000 and 0x8000 and Tailscale's 0xff0000.
+ * The two low bits of the field are a state, the rest is a scope's id.  All other bits are never touched.
+ * A field of zero means: not ours. */
+#ifndef SLUICE_CORE_MARK_H
+#define SLUICE_CORE_MARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MARK_MASK_DEFAULT 0x3fffu
+#define MARK_STATES       3u /* the state's bits, before the shift */
+
+/* State in the connection mark. */
+enum mark_connection {
+    MARK_UNDECIDED = 0, /* every packet of both directions is queued */
+    MARK_APPROVED = 1,  /* the kernel lets it go */
+    MARK_LOOPBACK = 2,  /* must end at a local listener; judged at input */
+    MARK_HTTP = 3,      /* client to server is queued, server to client goes */
+};
+
+/* State in the packet mark, from the rules to the handler. */
+enum mark_queued {
+    MARK_TO_SERVER = 0,
+    MARK_FROM_SERVER = 1,
+    MARK_STRAY = 2, /* refuse: not a flow of this scope (older, flushed, untracked, another scope's, left loopback) */
+    MARK_INCOMING = 3, /* refuse: a connection into the scope */
+};
+
+/* State in the packet mark, from the handler to the rules (−159 and +111 "conclude"). */
+enum mark_verdict {
+    MARK_PASS = 0,      /* the connection's state stays as it is */
+    MARK_APPROVE = 1,   /* → MARK_APPROVED */
+    MARK_RESET = 2,     /* reject with tcp reset; nothing goes on.  Not in postrouting */
+    MARK_HTTP_FLOW = 3, /* → MARK_HTTP */
+};
+
+/* In the packet mark of the relay's sockets: this scope's DNS message. */
+#define MARK_RELAYED 3u
+
+struct mark_layout {
+    uint32_t mask;
+    uint8_t shift;
+    uint16_t scope_max; /* greatest id of a scope; the one above it, all ones, marks what the gate injects */
+};
+
+/* False: not contiguous or narrower than 4 bits. */
+static inline bool mark_layout_init(uint32_t mask, struct mark_layout *out)
+{
+    if (!mask)
+        return false;
+    uint8_t shift = (uint8_t)__builtin_ctz(mask);
+    uint32_t field = mask >> shift;
+    if ((field & (field + 1)) != 0 || field < 15 || field >> 2 > 0xffff)
+        return false;
+    *out = (struct mark_layout){mask, shift, (uint16_t)((field >> 2) - 1)};
+    return true;
+}
+
+static inline uint32_t mark_value(const struct mark_layout *l, uint16_t scope, unsigned state)
+{
+    return ((uint32_t)scope << 2 | (state & MARK_STATES)) << l->shift & l->mask;
+}
+
+static inline uint16_t mark_scope(const struct mark_layout *l, uint32_t mark)
+{
+    return (uint16_t)((mark & l->mask) >> l->shift >> 2);
+}
+
+static inline unsigned mark_state(const struct mark_layout *l, uint32_t mark)
+{
+    return (mark & l->mask) >> l->shift & MARK_STATES;
+}
+
+/* What the gate itself injects: untracked at output −310, grants nothing else. */
+static inline uint32_t mark_inject(const struct mark_layout *l)
+{
+    return mark_value(l, (uint16_t)(l->scope_max + 1), 0);
+}
+
+#endif

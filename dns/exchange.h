@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Outstanding questions: which answer belongs to which question (RESEARCH s2, 26 and 41).
+ *
+ * A table of fixed size, owned by one worker.  A question is keyed by its flow (client address and port, resolver
+ * address and port), the client's id, name and type: an identical retry finds the entry that it made before and goes
+ * out with the same id of ours.  An answer must come on the same flow with our id and the same name and type; an entry
+ * that was answered stays for 2 s to meet duplicates, then goes; an unanswered one lives 30 s.  Our ids are drawn by
+ * getrandom-seeded generator, never two equal ones outstanding on a flow.  No allocation after exchange_new. */
+#ifndef SLUICE_DNS_EXCHANGE_H
+#define SLUICE_DNS_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "dns/message.h"
+
+#define EXCHANGE_CAPACITY 8192 /* outstanding questions */
+#define EXCHANGE_FLOW_MAX 256  /* a flow, so that one client cannot fill the table */
+
+struct exchange_flow {
+    struct address client, resolver;
+    uint16_t client_port, resolver_port;
+};
+
+struct exchange_entry {
+    struct exchange_flow flow;
+    struct question question;
+    uint16_t our_id;
+    uint16_t scope;
+    uint64_t asked_usec, answered_usec; /* answered_usec 0: not yet */
+    bool in_use;
+};
+
+struct exchange; /* the table */
+
+struct exchange *exchange_new(uint64_t seed);
+void exchange_free(struct exchange *x);
+
+/* The entry for this question, new or the one that an identical retry made; NULL: full. */
+struct exchange_entry *exchange_ask(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
+                                    const struct question *q, uint64_t now_usec);
+
+/* The entry that an answer belongs to (not yet answered or answered less than 2 s ago); NULL: nobody asked. */
+struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_flow *flow,
+                                      const struct answer_head *head, uint64_t now_usec);
+
+void exchange_answered(struct exchange *x, struct exchange_entry *entry, uint64_t now_usec);
+void exchange_expire(struct exchange *x, uint64_t now_usec); /* call about once a second; O(capacity) at most */
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HTTP/1 requests of one connection, client to server, read in the strictest way (RFC 9110, RFC 9112).
+ *
+ * A machine over a byte stream: feed it the client's bytes in order; it says how far the bytes may be released.  Bytes
+ * are released only when the head that they belong to is whole and was allowed; bodies follow their length exactly.
+ * Fixed memory: a head is at most HTTP_HEAD_MAX bytes and stays in the caller's buffer until it is whole.
+ * No allocation, any thread. */
+#ifndef SLUICE_HTTP_REQUEST_H
+#define SLUICE_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/bytes.h"
+#include "core/name.h"
+#include "core/reason.h"
+
+#define HTTP_HEAD_MAX 16384
+
+/* A request head, whole. */
+struct http_request {
+    char method[24];
+    struct name host;
+    uint16_t port;        /* of Host or the absolute URI; 80 when absent */
+    char path[256];       /* without the query, cut, printable */
+    bool host_is_address; /* an IP literal; then address_text holds it, host is empty */
+    char address_text[46];
+};
+
+enum http_body { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
+
+struct http_stream {
+    enum { HTTP_HEAD, HTTP_BODY, HTTP_CHUNK_SIZE, HTTP_CHUNK_DATA, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_FAILED } at;
+    uint64_t left;      /* of the body or the chunk */
+    uint32_t line;      /* bytes of the chunk-size line or trailer read so far */
+    uint32_t digits;    /* of the chunk size */
+    uint8_t last;       /* the byte before, inside lines */
+    enum reason reason; /* HTTP_FAILED: why */
+};
+
+void http_stream_init(struct http_stream *s);
+
+/* Could these first bytes (1 or more) start an HTTP/1 request?  An upper-case letter (token) does. */
+bool http_is_http(uint8_t first_byte);
+
+enum http_step {
+    HTTP_NEED_MORE, /* hold: in a head that is not whole */
+    HTTP_REQUEST,   /* *request is whole; the caller decides; then calls again with the bytes behind `consumed` */
+    HTTP_RELEASE,   /* `consumed` bytes (of body) may go; call again with the rest */
+    HTTP_REFUSE,    /* s->reason says why; nothing more of this connection may go */
+};
+
+/* `stream`: the client's bytes not yet consumed, in order.  On HTTP_REQUEST and HTTP_RELEASE *consumed bytes are done
+ * (HTTP_REQUEST: the head).  `stream` empty: NEED_MORE.
+ * Refused: no, several or list Host; a Host that differs from the absolute URI's; userinfo; obs-fold; space before a
+ * colon; bare LF or CR; NUL; control bytes; bytes >= 0x80 in names and the request line; more than one space in the
+ * request line; a version other than HTTP/1.0 and HTTP/1.1; Content-Length repeated, signed, with Transfer-Encoding, or
+ * too large; Transfer-Encoding other than exactly "chunked"; Transfer-Encoding in HTTP/1.0; CONNECT; Upgrade other than
+ * h2c (h2c offers: HTTP_UPGRADE too, unless http_mask_h2c removed it); PRI; chunk extensions longer than 256. */
+enum http_step http_stream_feed(struct http_stream *s, struct bytes stream, struct http_request *request,
+                                size_t *consumed);
+
+/* An offer of h2c (Java's HttpClient makes one on every plain request) is made harmless in place before the head is
+ * judged: the field names Upgrade, HTTP2-Settings and the `Connection` options that name them are overwritten with
+ * same-length names that mean nothing.  Only in a whole head whose Upgrade is exactly "h2c".  Returns true if it
+ * changed something.  `head`: the whole head, writable. */
+bool http_mask_h2c(uint8_t *head, size_t len);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What keeper and inspector say to each other over two SOCK_SEQPACKET socketpairs, one datagram a message.
+ *
+ *     events   inspector's worker → keeper   struct channel_event
+ *              keeper → inspector's worker   struct channel_attributed
+ *     control  keeper → inspector            struct channel_policy (+ a sealed memfd with the policy bundle)
+ *              inspector → keeper            struct channel_policy_done, struct channel_counts
+ *
+ * Both ends of both pairs live in the launcher, so messages survive the death of either side.  A message of another
+ * length or kind than these is dropped. */
+#ifndef SLUICE_NFQ_CHANNEL_H
+#define SLUICE_NFQ_CHANNEL_H
+
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/event.h"
+#include "nfq/judge.h"
+
+#define CHANNEL_OWN_ADDRESSES_MAX 256
+
+enum channel_kind {
+    CHANNEL_EVENT = 1,
+    CHANNEL_ATTRIBUTED,
+    CHANNEL_POLICY,
+    CHANNEL_POLICY_DONE,
+    CHANNEL_STARTED, /* inspector → keeper: I am new, send me the policy */
+    CHANNEL_COUNTS,
+};
+
+struct channel_event {
+    uint32_t kind;
+    struct event event;
+};
+
+struct channel_attributed {
+    uint32_t kind;
+    uint64_t ticket;
+};
+
+struct channel_policy {
+    uint32_t kind;
+    uint32_t generation;
+    uint64_t bundle_len;
+    uint32_t own_addresses;
+    struct address own_address[CHANNEL_OWN_ADDRESSES_MAX];
+};
+
+struct channel_policy_done {
+    uint32_t kind; /* CHANNEL_POLICY_DONE or CHANNEL_STARTED */
+    uint32_t generation;
+    uint32_t ok;
+};
+
+struct channel_counts {
+    uint32_t kind;
+    uint64_t overruns; /* messages the kernel dropped before we read them */
+    uint64_t events_lost;
+    struct judge_counts judge;
+};
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* IP packets: strict reading, and building of what we send in their place.
+ *
+ * Pure, no allocation, any thread.  A packet that leaves is always a copy of ours: hop limit set, IP options refused,
+ * checksums complete (DESIGN law 1). */
+#ifndef SLUICE_NFQ_PACKET_H
+#define SLUICE_NFQ_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/bytes.h"
+#include "core/reason.h"
+
+#define PACKET_MAX       65575 /* an IPv6 GSO packet: 40 + 65535 */
+#define PACKET_HOP_LIMIT 64    /* of what we send on: decoys do not die on the way */
+
+enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32, TCP_ECE = 64, TCP_CWR = 128 };
+
+struct packet {
+    struct bytes whole; /* the IP packet, cut to its own length field */
+    uint8_t version;    /* 4 or 6 */
+    uint8_t protocol;   /* 6, 17, 1, 58, … */
+    struct address source, destination;
+    uint16_t source_port, destination_port; /* TCP, UDP */
+    size_t transport_at;                    /* offset of the transport header */
+    struct bytes payload;                   /* of TCP or UDP */
+    /* TCP */
+    uint32_t sequence, acknowledgment;
+    uint8_t flags;
+    uint16_t window;
+    struct bytes options;
+};
+
+/* Reads an IPv4 or IPv6 packet.  REASON_NONE: *out is whole and the packet is TCP, UDP or another protocol directly
+ * behind the IP header.  REASON_IP_FORM: a fragment, IPv4 options, an IPv6 extension header, lengths that do not agree.
+ * Even then version, addresses and protocol are filled as far as they were read (version 0: nothing was).
+ * check_sum: verify the TCP or UDP checksum too (false where it is not finished yet: NFQA_SKB_CSUMNOTREADY, or GSO). */
+enum reason packet_parse(struct bytes ip, bool check_sum, struct packet *out);
+
+/* TCP options of a packet about to leave: 34 (fast open), 30 (multipath) and its experimental form (253/254) become
+ * NOPs; REASON_TCP_OPTION for 19 (MD5), 29 (AO) or malformed ones.  Works on a copy's transport header. */
+enum reason packet_clean_options(uint8_t *options, size_t len);
+
+/* Copies `p` into out with the given TCP/UDP payload in place of its own: IP length, hop limit PACKET_HOP_LIMIT, IP and
+ * transport checksums made anew; IPv4 reserved flag cleared.  `trim_options`: apply packet_clean_options.
+ * Returns the length; 0: does not fit, or options are refused (*why, may be NULL). */
+size_t packet_rebuild(const struct packet *p, struct bytes payload, bool trim_options, uint8_t *out, size_t size,
+                      enum reason *why);
+
+/* An answer to `p` from the place it was sent to: UDP with this payload. */
+size_t packet_build_udp_answer(const struct packet *p, struct bytes payload, uint8_t *out, size_t size);
+/* ICMP destination unreachable, or its ICMPv6 form, from the place `p` was sent to: port unreachable for UDP, protocol
+ * unreachable (v6: administratively prohibited) for others.  Quotes at most 28+… bytes of `p` (RFC 792, RFC 4443). */
+size_t packet_build_icmp_error(const struct packet *p, uint8_t *out, size_t size);
+/* A TCP reset towards p's sender, as its receiver would send it (RFC 9293 s3.5.2). */
+size_t packet_build_reset(const struct packet *p, uint8_t *out, size_t size);
+/* A TCP reset towards p's receiver, as its sender would send it: what a cut flow's server gets.  Sequence `sequence`.
+ */
+size_t packet_build_reset_onward(const struct packet *p, uint32_t sequence, uint8_t *out, size_t size);
+
+/* Sequence arithmetic modulo 2^32 (RFC 9293 s3.4): a - b as signed. */
+static inline int32_t packet_sequence_diff(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connection tracking through ctnetlink (libmnl): listing, cutting, and the counts of flows that end. */
+#ifndef SLUICE_NFT_CONNTRACK_H
+#define SLUICE_NFT_CONNTRACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/error.h"
+#include "core/mark.h"
+
+struct conntrack_flow {
+    struct address source, destination; /* original direction, as the client sees them */
+    uint16_t source_port, destination_port;
+    uint8_t protocol;
+    uint32_t mark;
+    uint32_t id;
+    uint64_t bytes_out, packets_out, bytes_in, packets_in; /* 0 without nf_conntrack_acct */
+};
+
+typedef void conntrack_each(void *ctx, const struct conntrack_flow *flow);
+
+/* All flows whose mark has any bit of `mask`. */
+bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error *e);
+/* Forgets a flow: its next packet is a stray and is reset.  A flow that is gone already is no error. */
+bool conntrack_cut(const struct conntrack_flow *flow, struct error *e);
+
+/* A socket (non-blocking) that gets an event for each flow that ends. */
+int conntrack_events_open(struct error *e);
+/* Reads what is there; calls back for each ended flow whose mark has any bit of mask.  False: events were lost
+ * (ENOBUFS). */
+bool conntrack_events_read(int fd, uint32_t mask, conntrack_each *each, void *ctx);
+
+/* Destroys the local TCP sockets of a flow (SOCK_DESTROY), so that its owner sees a reset at once.  Best effort. */
+bool conntrack_destroy_socket(const struct conntrack_flow *flow, struct error *e);
+
+#endif

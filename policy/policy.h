@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A policy, compiled: what DESIGN s2's YAML says, ready to be asked.
+ *
+ * Immutable after policy_load/policy_from_bundle; any number of threads may read it.  Everything it points to lives
+ * until policy_free.  Memory: below 100 bytes a name beside its text. */
+#ifndef SLUICE_POLICY_POLICY_H
+#define SLUICE_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/bytes.h"
+#include "core/error.h"
+#include "core/name.h"
+
+#define POLICY_SCOPES_MAX    2048
+#define POLICY_RESOLVERS_MAX 16
+#define POLICY_MATCHES_MAX   64
+
+struct matcher; /* policy/matcher.h */
+
+struct policy_profile {
+    char *name;
+    const struct policy_profile *parent; /* extends, or NULL */
+    struct matcher *allow, *deny;
+    struct {
+        uint32_t names_per_minute, label_bytes;
+    } budget; /* 0: the default */
+};
+
+enum policy_mode { POLICY_ENFORCE, POLICY_AUDIT };
+
+enum policy_match { POLICY_CGROUP, POLICY_INTERFACE, POLICY_SOURCE };
+
+struct policy_matcher_line {
+    enum policy_match kind;
+    char *text;                  /* cgroup path below the cgroup2 mount ("/system.slice/x.service"), or interface name,
+                                    a trailing '*' standing for any rest */
+    struct address_range source; /* POLICY_SOURCE */
+};
+
+struct policy_scope {
+    uint16_t id; /* stable over reloads for one name (struct policy_ids) */
+    char *name;
+    const struct policy_profile *profile;
+    enum policy_mode mode;
+    bool drop;     /* on_deny: drop (silence); default reject */
+    bool incoming; /* incoming: pass */
+    unsigned matches;
+    struct policy_matcher_line *match;
+    unsigned resolvers; /* pinned; expanded from `system`, never 0 unless the policy says [] */
+    struct address resolver[POLICY_RESOLVERS_MAX];
+};
+
+struct policy {
+    unsigned profiles, scopes;
+    struct policy_profile **profile;
+    struct policy_scope *scope; /* file order */
+    bool refuse_unmatched;      /* unmatched: refuse; then the last scope is named "unmatched" and has no match lines */
+    uint32_t mark_mask;         /* the bits of packet and connection mark that are ours; contiguous */
+    bool fast_path;             /* true unless fast_path: off */
+    unsigned search_domains;    /* of resolv.conf, for noise (DESIGN s2) */
+    struct name search_domain[8];
+    struct name host_name; /* len 0: not a plain host name */
+};
+
+/* What the policy is read from: files, all in memory, so that the inspector (which can open nothing) and a keeper that
+ * was restarted compile the very same bytes. */
+struct policy_source {
+    const char *file; /* as shown in errors */
+    struct bytes text;
+};
+
+/* What the machine contributes; gathered once by whoever may read files (policy/system.c), then handed on. */
+struct policy_system {
+    unsigned resolvers;
+    struct address resolver[POLICY_RESOLVERS_MAX]; /* resolv.conf's, and the uplinks behind a local stub */
+    unsigned search_domains;
+    struct name search_domain[8];
+    struct name host_name;
+};
+
+/* Reads resolv.conf (and /run/systemd/resolve/resolv.conf behind a stub), and the host's name. */
+bool policy_system_read(const char *resolv_conf, struct policy_system *out, struct error *e);
+
+/* Scope ids that are in use: a scope keeps its id over reloads, because connection marks hold it.  A name that is not
+ * listed gets the lowest id from `first` on that is not listed and not taken. */
+struct policy_ids {
+    uint16_t first, last; /* the ids that may be given, inclusive */
+    unsigned count;
+    struct policy_id {
+        char name[64];
+        uint16_t id;
+    } row[POLICY_SCOPES_MAX];
+};
+
+/* Compiles.  `ids` may be NULL: 1.. in file order.  sources[0] is the main file; the others are policy.d's, in order.
+ * Errors carry file, line and column, show the line and say what to write: policy.yaml:7:12: unknown key "alow"; did
+ * you mean "allow"? alow: [registry.example]
+ *         ^
+ * Returns NULL on failure. */
+struct policy *policy_compile(const struct policy_source *sources, unsigned count, const struct policy_system *system,
+                              const struct policy_ids *ids, struct error *e);
+void policy_free(struct policy *policy);
+
+/* A source bundle in one buffer: what crosses to the inspector by memfd and what a restarted keeper reads.
+ * policy_bundle_load reads `path` and `path/../policy.d/`*.yaml (in name order) into one malloc'ed bundle, together
+ * with `system` and `ids`; each file at most 64 MiB, regular files only. */
+bool policy_bundle_load(const char *path, const struct policy_system *system, const struct policy_ids *ids,
+                        struct bytes *out, struct error *e);
+bool policy_bundle_make(const struct policy_source *sources, unsigned count, const struct policy_system *system,
+                        const struct policy_ids *ids, struct bytes *out, struct error *e);
+struct policy *policy_from_bundle(struct bytes bundle, struct error *e);
+
+const struct policy_scope *policy_scope_find(const struct policy *policy, uint16_t id); /* NULL: none; O(1) */
+const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name);
+
+#endif
