@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One gate: its processes, and what they inherit from each other (DESIGN s4).
+ *
+ *     launcher, standby   root; hold every descriptor below; start, wait, restart.  Each watches the other.
+ *     keeper              root; policy, rules, conntrack, control socket, attribution, events.  Reads no byte of the wire.
+ *     inspector           CAP_NET_ADMIN, seccomp; queues and raw sockets; judges.
+ *     relay               no capability, seccomp; DNS over TCP to messages.
+ *
+ * All descriptors are made once, before the first fork, and never change: a process that dies is forked again from the
+ * launcher and finds the same ends.  Each role closes what is not its own.  Which process has a role is told by a POSIX
+ * record lock on byte `role` of lock_fd (a memfd): taken by the role itself, released by its death whatever the cause,
+ * readable with F_GETLK by whoever wants its pid. */
+#ifndef SLUICE_CTL_GATE_H
+#define SLUICE_CTL_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+#include "core/mark.h"
+#include "nft/ruleset.h"
+#include "policy/policy.h"
+
+enum gate_role { ROLE_LAUNCHER, ROLE_STANDBY, ROLE_KEEPER, ROLE_INSPECTOR, ROLE_RELAY, ROLE_COUNT };
+
+#define GATE_RELAY_SCOPES 64 /* listeners made at start; a policy with more scopes: the rest has no DNS over TCP, and start says so */
+
+/* How a job's traffic is told apart when the gate is embedded in `sluice run`. */
+struct gate_run {
+    bool on;
+    pid_t main_pid;         /* the `sluice run` process; when it is gone, the launcher ends the cgroup's processes */
+    int main_pidfd;
+    char cgroup[256];       /* "/sluice-run-PID" */
+    char veth[16];          /* --isolate: the host's end; "" none */
+    struct address_range network4, network6; /* --isolate: masqueraded */
+    int job_diag_fd;        /* --isolate: a sock_diag netlink socket made in the job's namespace; -1 */
+};
+
+struct gate {
+    bool audit;                 /* --audit: every scope */
+    const char *policy_path;    /* NULL: the bundle below is all there is */
+    char table[32];             /* RULESET_TABLE or "sluice_run_N" */
+    uint16_t scope_first, scope_last; /* ids this gate may give */
+    uint16_t queue_tcp, queue_udp;
+    struct mark_layout marks;
+    struct ruleset_kernel kernel;
+    struct gate_run run;
+    const char *events_path;    /* --events, or NULL */
+    bool color, quiet;          /* of the lines on standard error */
+    char job[64];               /* sluice.job, or "" */
+
+    int lock_fd;                /* roles */
+    int rules_fd;               /* the table's owning netlink socket */
+    int raw4_fd, raw6_fd;       /* SOCK_RAW IPPROTO_RAW, IP_HDRINCL, SO_MARK mark_inject */
+    int queue_tcp_fd, queue_udp_fd; /* made by the launcher too, so that packets wait over an inspector's death */
+    int bindings_fd;            /* memfd, dns/binding */
+    int bundle_fd;              /* memfd: the last good policy bundle: two slots, see keeper */
+    int relays_fd;              /* memfd: ctl/relay's table of who asked, read by the keeper for attribution */
+    int events_fd[2];           /* SOCK_SEQPACKET: [0] keeper, [1] inspector (nfq/channel.h) */
+    int control_fd[2];          /* SOCK_SEQPACKET: [0] keeper, [1] inspector */
+    int main_fd[2];             /* SOCK_SEQPACKET: [0] keeper, [1] the foreground process (ready, finish, summary) */
+    int status_fd;              /* listening unix socket, or -1 */
+    int events_file_fd;         /* opened 0600, O_APPEND, or -1 */
+    int relay_tcp4_fd[GATE_RELAY_SCOPES], relay_tcp6_fd[GATE_RELAY_SCOPES]; /* index = scope id - scope_first */
+    int relay_udp4_fd[GATE_RELAY_SCOPES], relay_udp6_fd[GATE_RELAY_SCOPES]; /* marked value(scope, MARK_RELAYED) */
+    uint16_t relay_port[GATE_RELAY_SCOPES]; /* the same for v4 and v6 */
+};
+
+/* Exit statuses of roles: 0 asked to stop, else a failure that is restarted (at most 10 a second). */
+int launcher_main(struct gate *gate);  /* ctl/launcher.c; also the standby */
+int keeper_main(struct gate *gate);    /* ctl/keeper.c */
+int inspector_main(struct gate *gate); /* ctl/inspector.c */
+int relay_main(struct gate *gate);     /* ctl/relay.c */
+
+/* Messages on main_fd, one datagram each. */
+enum gate_message_kind {
+    GATE_READY = 1,  /* keeper → main: rules are in force, the inspector judges */
+    GATE_FAILED,     /* keeper → main: `text` says why; nothing was opened */
+    GATE_FINISH,     /* main → keeper: the command ended; write what is left, answer GATE_SUMMARY */
+    GATE_SUMMARY,    /* keeper → main */
+    GATE_STOP,       /* main → keeper: remove the rules (a run) or leave them closed (a gate), then exit 0 */
+    GATE_STOPPED,
+};
+
+struct gate_message {
+    uint32_t kind;
+    uint64_t denied, alerts; /* GATE_SUMMARY, for --fail-on */
+    char text[1000];
+};
+
+#endif
