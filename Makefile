@@ -9,7 +9,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-LIBS := libnetfilter_queue libmnl libnftnl libldns openssl yaml-0.1 liburcu-qsbr libpsl libidn2 jansson libseccomp libcap-ng libpcap
+LIBS := libnetfilter_queue libmnl libnftnl ldns openssl yaml-0.1 liburcu-qsbr libpsl libidn2 jansson libseccomp libcap-ng libpcap
 FOLDERS := core policy dns tls http nft nfq ctl
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wundef
@@ -18,6 +18,11 @@ OPTIMIZE ?= -O2 -D_FORTIFY_SOURCE=3
 ifdef SANITIZE
 OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDSANITIZE := -fsanitize=address,undefined
+endif
+ifdef FUZZING
+CC := clang
+OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LDSANITIZE := -fsanitize=fuzzer,address,undefined
 endif
 ifdef CI
 WARNINGS += -Werror
@@ -34,7 +39,17 @@ LIBRARY := $(BUILD)/libsluice.a
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 UNITS := $(UNIT:tests/unit/%.c=$(BUILD)/unit/%)
 
-.PHONY: all deps install demo check clean help unit
+FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+FUZZ_SECONDS ?= 30
+
+BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnftnl-dev libldns-dev libssl-dev libyaml-dev \
+	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
+BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
+CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
+	qemu-system-x86 qemu-system-common busybox-static cpio
+
+.PHONY: all deps check-deps demo-deps install demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
 all: $(BUILD)/sluice
 
 help:
@@ -52,15 +67,61 @@ $(BUILD)/o/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-#: make unit       the unit tests alone
+#: make unit       the unit tests alone (UNIT=tests/unit/test_x.c: one of them)
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
 
+units: $(UNITS)
 unit: $(UNITS)
 	@failed=0; for t in $(UNITS); do $$t || failed=1; done; exit $$failed
+
+#: make fuzz       every fuzz target for FUZZ_SECONDS (30)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+
+fuzzers: $(FUZZERS)
+fuzz:
+	$(MAKE) BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers
+	@for f in $(FUZZ:tests/fuzz/%.c=%); do tests/fuzz-one $(BUILD)-fuzz/fuzz/$$f $(FUZZ_SECONDS) || exit 1; done
+
+#: make deps       install what the build needs (apt-get)
+deps:
+	@.ci/install $(BUILD_DEPS)
+demo-deps: deps
+	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
+check-deps: deps
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns && tests/vm/kernel
+
+#: make demo       a poisoned package against the gate, in a small internet made of namespaces
+demo: demo-deps
+	@$(MAKE) --no-print-directory all && SLUICE=$(BUILD)/sluice tests/demo/run
+
+#: make check      everything: unit, replay, namespace and machine tests, also under ASan and UBSan; smoke fuzzing
+check: check-deps
+	@$(MAKE) --no-print-directory all units && $(MAKE) --no-print-directory BUILD=$(BUILD)-san SANITIZE=1 all units && \
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers && BUILD=$(BUILD) tests/run
+
+#: make check-fresh  demo and check as a new user has them: in a Debian 12 made by debootstrap
+check-fresh:
+	@.ci/install debootstrap && tests/debootstrap.sh
+
+#: make tidy       clang-tidy;  make format, format-check: clang-format
+tidy:
+	@.ci/install clang-tidy && clang-tidy --quiet $(SOURCES) -- $(CPPFLAGS) -std=gnu17
+format format-check:
+	@clang-format $(if $(filter format,$@),-i,--dry-run --Werror) $(wildcard $(addsuffix /*.[ch],$(FOLDERS)) tests/unit/*.[ch] tests/fuzz/*.[ch])
+
+#: make install    to DESTDIR and PREFIX (/usr/local)
+install: all
+	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/sluice/LICENSE
+	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man8 && cd $(DESTDIR)$(PREFIX)/share/man/man8 && $(abspath $(BUILD))/sluice help --man > sluice.8 && \
+	    for c in $$($(abspath $(BUILD))/sluice help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'); do \
+	        $(abspath $(BUILD))/sluice help --man $$c > sluice-$$c.8 || exit 1; done
 
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)

@@ -43,7 +43,7 @@ uint8_t reader_u8(struct reader *r)
 uint16_t reader_u16(struct reader *r)
 {
     struct bytes b = reader_bytes(r, 2);
-    return b.len ? (uint16_t)(b.at[0] << 8 | b.at[1]) : 0;
+    return b.len ? (uint16_t)((unsigned)b.at[0] << 8 | b.at[1]) : (uint16_t)0;
 }
 
 uint32_t reader_u24(struct reader *r)

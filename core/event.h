@@ -59,6 +59,8 @@ struct event {
     uint8_t answers;
     struct address answer[EVENT_ANSWERS_MAX];
     char tls_server_name[NAME_MAX_BYTES + 1];
+    char tls_ja4[40];           /* the client's fingerprint */
+    char tls_next_protocol[32]; /* the first that the client offers */
     char http_method[24];
     char http_path[EVENT_PATH_SIZE];                       /* without the query */
     char rule[EVENT_RULE_SIZE];                            /* the policy's entry that decided */
