@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The bundle: magic, then counts and length-prefixed blocks, big-endian.  It comes from the keeper, yet is read with
+ * the cursor that reads the wire: a bundle that was cut in half is an error, never a shorter policy. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+#define BUNDLE_MAGIC       "sluice policy 1\n"
+#define BUNDLE_SOURCES_MAX 1024
+#define BUNDLE_BYTES_MAX   (1024u * 1024 * 1024)
+
+static void put_address(struct writer *w, const struct address *a)
+{
+    writer_u8(w, a->family);
+    writer_bytes(w, (struct bytes){a->octets, sizeof a->octets});
+}
+
+static void put_text(struct writer *w, struct bytes text)
+{
+    writer_u32(w, (uint32_t)text.len);
+    writer_bytes(w, text);
+}
+
+static struct bytes name_bytes(const struct name *n)
+{
+    return (struct bytes){(const uint8_t *)n->text, n->len};
+}
+
+static struct bytes string_bytes(const char *s)
+{
+    return (struct bytes){(const uint8_t *)s, strlen(s)};
+}
+
+static void put_system(struct writer *w, const struct policy_system *s)
+{
+    writer_u8(w, (uint8_t)s->resolvers);
+    for (unsigned i = 0; i < s->resolvers; i++)
+        put_address(w, &s->resolver[i]);
+    writer_u8(w, (uint8_t)s->search_domains);
+    for (unsigned i = 0; i < s->search_domains; i++)
+        put_text(w, name_bytes(&s->search_domain[i]));
+    put_text(w, name_bytes(&s->host_name));
+}
+
+static void put_ids(struct writer *w, const struct policy_ids *ids)
+{
+    writer_u8(w, ids != NULL);
+    if (!ids)
+        return;
+    writer_u16(w, ids->first);
+    writer_u16(w, ids->last);
+    writer_u16(w, (uint16_t)ids->count);
+    for (unsigned i = 0; i < ids->count; i++) {
+        writer_u16(w, ids->row[i].id);
+        put_text(w, string_bytes(ids->row[i].name));
+    }
+}
+
+bool policy_bundle_make(const struct policy_source *sources, unsigned count, const struct policy_system *system,
+                        const struct policy_ids *ids, struct bytes *out, struct error *e)
+{
+    static const struct policy_system bare;
+    size_t size = 16384;
+    const struct policy_system *s = system ? system : &bare;
+    if (count == 0 || count > BUNDLE_SOURCES_MAX)
+        return error_set(e, ERROR_INPUT, 0, "a policy has 1 to %d files, not %u", BUNDLE_SOURCES_MAX, count);
+    if (s->resolvers > POLICY_RESOLVERS_MAX || s->search_domains > 8 || (ids && ids->count > POLICY_SCOPES_MAX))
+        return error_set(e, ERROR_LIMIT, 0, "more resolvers, search domains or ids than a policy may have");
+    for (unsigned i = 0; i < count; i++)
+        size += strlen(sources[i].file) + sources[i].text.len + 8;
+    size += ids ? (size_t)ids->count * 70 : 0;
+    if (size > BUNDLE_BYTES_MAX)
+        return error_set(e, ERROR_LIMIT, 0, "the policy's files are larger than 1 GiB together");
+    uint8_t *buffer = malloc(size);
+    if (!buffer)
+        return error_set(e, ERROR_LIMIT, 0, "no memory for the policy");
+    struct writer w = writer_init(buffer, size);
+    writer_bytes(&w, string_bytes(BUNDLE_MAGIC));
+    put_system(&w, s);
+    put_ids(&w, ids);
+    writer_u16(&w, (uint16_t)count);
+    for (unsigned i = 0; i < count; i++) {
+        put_text(&w, string_bytes(sources[i].file));
+        put_text(&w, sources[i].text);
+    }
+    if (w.full) {
+        free(buffer);
+        return error_set(e, ERROR_LIMIT, 0, "the policy does not fit its bundle");
+    }
+    *out = (struct bytes){buffer, writer_len(&w)};
+    return true;
+}
+
+static struct bytes take_text(struct reader *r)
+{
+    return reader_bytes(r, reader_u32(r));
+}
+
+static void take_address(struct reader *r, struct address *out)
+{
+    uint8_t family = reader_u8(r);
+    struct bytes octets = reader_bytes(r, sizeof out->octets);
+    if (octets.len == 0 || (family != 4 && family != 6)) {
+        reader_fail(r);
+        return;
+    }
+    *out = address_from_octets((struct bytes){octets.at, family == 4 ? 4 : 16});
+}
+
+/* An empty name is no name. */
+static void take_name(struct reader *r, struct name *out)
+{
+    struct bytes text = take_text(r);
+    *out = (struct name){0};
+    if (text.len && !name_from_wire(text, out))
+        reader_fail(r);
+}
+
+static void take_system(struct reader *r, struct policy_system *out)
+{
+    out->resolvers = reader_u8(r);
+    if (out->resolvers > POLICY_RESOLVERS_MAX)
+        reader_fail(r);
+    for (unsigned i = 0; r->state == PARSE_OK && i < out->resolvers; i++)
+        take_address(r, &out->resolver[i]);
+    out->search_domains = reader_u8(r);
+    if (out->search_domains > sizeof out->search_domain / sizeof *out->search_domain)
+        reader_fail(r);
+    for (unsigned i = 0; r->state == PARSE_OK && i < out->search_domains; i++)
+        take_name(r, &out->search_domain[i]);
+    take_name(r, &out->host_name);
+}
+
+static void take_ids(struct reader *r, struct policy_ids *out)
+{
+    out->first = reader_u16(r);
+    out->last = reader_u16(r);
+    out->count = reader_u16(r);
+    if (out->count > POLICY_SCOPES_MAX)
+        reader_fail(r);
+    for (unsigned i = 0; r->state == PARSE_OK && i < out->count; i++) {
+        out->row[i].id = reader_u16(r);
+        struct bytes name = take_text(r);
+        if (name.len >= sizeof out->row[i].name || (name.len && memchr(name.at, 0, name.len))) {
+            reader_fail(r);
+            return;
+        }
+        if (name.len)
+            memcpy(out->row[i].name, name.at, name.len);
+        out->row[i].name[name.len] = 0;
+    }
+}
+
+struct unpacked {
+    struct policy_system system;
+    struct policy_ids ids;
+    bool has_ids;
+    unsigned sources;
+    struct policy_source source[BUNDLE_SOURCES_MAX];
+    char *file[BUNDLE_SOURCES_MAX]; /* NUL-terminated copies */
+};
+
+static void unpack(struct reader *r, struct unpacked *u)
+{
+    struct bytes magic = reader_bytes(r, sizeof BUNDLE_MAGIC - 1);
+    if (!bytes_equal(magic, string_bytes(BUNDLE_MAGIC)))
+        reader_fail(r);
+    take_system(r, &u->system);
+    u->has_ids = reader_u8(r) == 1;
+    if (u->has_ids)
+        take_ids(r, &u->ids);
+    unsigned count = reader_u16(r);
+    if (count == 0 || count > BUNDLE_SOURCES_MAX)
+        reader_fail(r);
+    while (r->state == PARSE_OK && u->sources < count) {
+        struct bytes file = take_text(r);
+        struct policy_source *s = &u->source[u->sources];
+        s->text = take_text(r);
+        s->file = u->file[u->sources] = file.len ? strndup((const char *)file.at, file.len) : NULL;
+        if (!s->file)
+            reader_fail(r);
+        else
+            u->sources++;
+    }
+    if (r->state == PARSE_OK && reader_left(r) != 0)
+        reader_fail(r);
+}
+
+struct policy *policy_from_bundle(struct bytes bundle, struct error *e)
+{
+    struct policy *policy = NULL;
+    struct unpacked *u = calloc(1, sizeof *u);
+    struct reader r = reader_init(bundle, false);
+    if (!u) {
+        error_set(e, ERROR_LIMIT, 0, "no memory for the policy");
+        return NULL;
+    }
+    unpack(&r, u);
+    if (r.state != PARSE_OK)
+        error_set(e, ERROR_INPUT, 0, "the policy bundle is damaged");
+    else
+        policy = policy_compile(u->source, u->sources, &u->system, u->has_ids ? &u->ids : NULL, e);
+    for (unsigned i = 0; i < u->sources; i++)
+        free(u->file[i]);
+    free(u);
+    return policy;
+}
+
+bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
+                       struct bytes *out, struct error *e)
+{
+    struct unpacked *u = calloc(1, sizeof *u);
+    struct reader r = reader_init(bundle, false);
+    bool ok = false;
+    if (!u)
+        return error_set(e, ERROR_LIMIT, 0, "no memory for the policy");
+    unpack(&r, u);
+    if (r.state != PARSE_OK) {
+        error_set(e, ERROR_INPUT, 0, "the policy bundle is damaged");
+    } else if (u->sources == BUNDLE_SOURCES_MAX) {
+        error_set(e, ERROR_LIMIT, 0, "a policy has at most %d files", BUNDLE_SOURCES_MAX);
+    } else {
+        u->source[u->sources] = *more;
+        ok = policy_bundle_make(u->source, u->sources + 1, &u->system, ids, out, e);
+    }
+    for (unsigned i = 0; i < u->sources; i++)
+        free(u->file[i]);
+    free(u);
+    return ok;
+}
