@@ -20,7 +20,9 @@
 #define BINDING_CAPACITY          (1u << 16)
 #define BINDING_NAMES_MAX         256
 #define BINDING_LIFETIME_MIN_USEC (300ull * 1000000)
+#define BINDING_LIFETIME_MAX_USEC (604800ull * 1000000) /* RFC 8767 s4: no TTL beyond a week */
 #define BINDING_GRACE_USEC        (3600ull * 1000000)
+#define BINDING_SCOPE_MAX         (BINDING_CAPACITY / 2) /* entries a scope, so that one cannot starve the others */
 
 struct binding_table; /* the mapped memory */
 
@@ -31,7 +33,8 @@ size_t binding_table_size(void);
 struct binding_table *binding_map(int fd, bool write, struct error *e);
 void binding_unmap(struct binding_table *table);
 
-/* Binds for max(ttl, 300 s); answers accumulate: a longer lifetime wins.  False: the table is full of live entries. */
+/* Binds for max(ttl, 300 s); answers accumulate: a longer lifetime wins.  False: the table, or this scope's part of it,
+ * is full of live entries. */
 bool binding_add(struct binding_table *table, uint16_t scope, const struct address *address, const struct name *name,
                  uint32_t ttl_sec, uint64_t now_usec);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Budgets for names below wildcards: what keeps DNS under `**.example` from being a channel (RESEARCH s2, 36).
  *
- * Counts distinct names a minute and their label bytes per source and scope; fixed memory, one worker.
- * A name that was counted within the minute costs nothing again. */
+ * Counts distinct names a minute per source and scope, and bounds the bytes of a name's longest label; fixed memory,
+ * one worker.  A name that was counted within the minute costs nothing again.  A source's minute begins with its first
+ * name. IPv6 sources are counted by /64.  When the tables are full of other sources, the answer is no. */
 #ifndef SLUICE_DNS_BUDGET_H
 #define SLUICE_DNS_BUDGET_H
 

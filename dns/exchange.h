@@ -15,8 +15,9 @@
 #include "core/address.h"
 #include "dns/message.h"
 
-#define EXCHANGE_CAPACITY 8192 /* outstanding questions */
-#define EXCHANGE_FLOW_MAX 256  /* a flow, so that one client cannot fill the table */
+#define EXCHANGE_CAPACITY  8192 /* outstanding questions */
+#define EXCHANGE_FLOW_MAX  256  /* unanswered ones a flow, so that one client cannot fill the table */
+#define EXCHANGE_SCOPE_MAX (EXCHANGE_CAPACITY / 2) /* unanswered ones a scope, so that one scope cannot */
 
 struct exchange_flow {
     struct address client, resolver;
@@ -37,9 +38,14 @@ struct exchange; /* the table */
 struct exchange *exchange_new(uint64_t seed);
 void exchange_free(struct exchange *x);
 
-/* The entry for this question, new or the one that an identical retry made; NULL: full. */
+/* The entry for this question, new or the one that an identical retry made; NULL: full.  Answered entries give way when
+ * the table is full, the one answered first before the others. */
 struct exchange_entry *exchange_ask(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
                                     const struct question *q, uint64_t now_usec);
+
+/* The same where the question goes on as it is (audit, replay): the answer will carry the client's own id. */
+struct exchange_entry *exchange_ask_as(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
+                                       const struct question *q, uint16_t id, uint64_t now_usec);
 
 /* The entry that an answer belongs to (not yet answered or answered less than 2 s ago); NULL: nobody asked. */
 struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_flow *flow,

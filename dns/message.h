@@ -15,10 +15,11 @@
 #include "core/name.h"
 #include "core/reason.h"
 
-#define MESSAGE_QUERY_MAX     512 /* of a rebuilt query: header, question, OPT */
-#define MESSAGE_ANSWER_MAX    65535
-#define MESSAGE_UDP_PAYLOAD   1232 /* what rebuilt queries advertise at most (DNS flag day 2020) */
-#define MESSAGE_ADDRESSES_MAX 128
+#define MESSAGE_QUERY_MAX       512 /* of a rebuilt query: header, question, OPT */
+#define MESSAGE_ANSWER_MAX      65535
+#define MESSAGE_UDP_PAYLOAD     1232  /* what rebuilt queries advertise at most (DNS flag day 2020) */
+#define MESSAGE_UDP_PAYLOAD_TCP 65507 /* what a query from the relay advertises: the most that IPv4 carries */
+#define MESSAGE_ADDRESSES_MAX   128
 
 /* One well-formed question. */
 struct question {
@@ -30,6 +31,8 @@ struct question {
     bool recursion_desired, checking_disabled, authentic_data;
     bool edns, dnssec_ok;
     uint16_t udp_payload; /* the client's advertised size; 512 without EDNS */
+    uint16_t class_code;  /* as the client wrote it, for error answers; 0 stands for IN */
+    uint8_t opcode;       /* likewise; 0: QUERY */
 };
 
 /* Reads a client's query.  REASON_NONE: well-formed, *out is whole: QR 0, opcode QUERY, one question, no answer or
@@ -39,9 +42,13 @@ struct question {
  * bytes) gets REASON_DNS_NAME_FORM and its printable form in shown[]. */
 enum reason message_read_query(struct bytes wire, struct question *out, char shown[256]);
 
-/* Builds the query that goes on in the client's place: `id`, lower-case name, RD, CD as asked, and an OPT of ours
+/* Builds the query that goes on in the client's place: `id`, lower-case name, RD, AD, CD as asked, and an OPT of ours
  * (no options, payload at most MESSAGE_UDP_PAYLOAD, DO as asked) when the client had one.  Returns its length. */
 size_t message_build_query(const struct question *q, uint16_t id, uint8_t out[MESSAGE_QUERY_MAX]);
+
+/* As message_build_query, for a question that came over TCP and goes on by UDP: always with an OPT, payload
+ * MESSAGE_UDP_PAYLOAD_TCP, so that the answer has the room that the client has. */
+size_t message_build_query_over_tcp(const struct question *q, uint16_t id, uint8_t out[MESSAGE_QUERY_MAX]);
 
 enum message_denial {
     MESSAGE_NXDOMAIN,

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dns/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+
+#define EXCHANGE_BUCKETS         8192 /* a power of two */
+#define EXCHANGE_NONE            UINT16_MAX
+#define EXCHANGE_UNANSWERED_USEC (30ull * 1000000)
+#define EXCHANGE_DUPLICATES_USEC (2ull * 1000000)
+#define EXCHANGE_DRAWS_MAX       256
+
+/* An entry's places in the tables' chains. */
+struct exchange_links {
+    uint16_t next_question, next_answer; /* in the bucket of its question, of its flow and our id */
+    uint16_t older, newer;               /* among the answered ones, by time; a free one: `newer` is the next free */
+    uint32_t question_hash, answer_hash, flow_hash;
+};
+
+struct exchange {
+    uint32_t seed;
+    uint64_t id_seed, id_counter;
+    unsigned used;              /* entries ever taken: those behind are untouched memory */
+    uint16_t free, first, last; /* free list; answered ones, first answered first */
+    uint16_t by_question[EXCHANGE_BUCKETS], by_answer[EXCHANGE_BUCKETS];
+    uint16_t flow_unanswered[EXCHANGE_BUCKETS]; /* by flow hash: two flows in a bucket share one allowance */
+    uint16_t scope_unanswered[UINT16_MAX + 1];
+    struct exchange_links links[EXCHANGE_CAPACITY];
+    struct exchange_entry entry[EXCHANGE_CAPACITY];
+};
+
+struct exchange *exchange_new(uint64_t seed)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->seed = hash_bytes((struct bytes){(const uint8_t *)&seed, sizeof seed}, (uint32_t)(seed >> 32));
+    x->id_seed = seed;
+    x->free = x->first = x->last = EXCHANGE_NONE;
+    memset(x->by_question, 0xff, sizeof x->by_question);
+    memset(x->by_answer, 0xff, sizeof x->by_answer);
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    free(x);
+}
+
+static uint32_t exchange_flow_hash(const struct exchange *x, const struct exchange_flow *flow)
+{
+    uint32_t h = address_hash(&flow->resolver, address_hash(&flow->client, x->seed));
+    uint8_t ports[4] = {(uint8_t)(flow->client_port >> 8), (uint8_t)flow->client_port,
+                        (uint8_t)(flow->resolver_port >> 8), (uint8_t)flow->resolver_port};
+    return hash_bytes((struct bytes){ports, sizeof ports}, h);
+}
+
+static uint32_t exchange_question_hash(const struct question *q, uint32_t flow_hash)
+{
+    uint32_t h = flow_hash ^ ((uint32_t)q->id << 16 | q->type);
+    return hash_bytes((struct bytes){(const uint8_t *)q->name.text, q->name.len}, h);
+}
+
+static uint32_t exchange_answer_hash(uint16_t our_id, uint32_t flow_hash)
+{
+    uint8_t id[2] = {(uint8_t)(our_id >> 8), (uint8_t)our_id};
+    return hash_bytes((struct bytes){id, sizeof id}, flow_hash);
+}
+
+static bool exchange_flow_equal(const struct exchange_flow *a, const struct exchange_flow *b)
+{
+    return a->client_port == b->client_port && a->resolver_port == b->resolver_port &&
+           address_equal(&a->client, &b->client) && address_equal(&a->resolver, &b->resolver);
+}
+
+static bool exchange_dead(const struct exchange_entry *e, uint64_t now_usec)
+{
+    return e->answered_usec ? now_usec - e->answered_usec > EXCHANGE_DUPLICATES_USEC
+                            : now_usec - e->asked_usec > EXCHANGE_UNANSWERED_USEC;
+}
+
+static uint16_t exchange_index(const struct exchange *x, const struct exchange_entry *e)
+{
+    return (uint16_t)(e - x->entry);
+}
+
+/* Unanswered entries are counted, answered ones are listed. */
+static void exchange_count(struct exchange *x, uint16_t i, int change)
+{
+    uint16_t *flow = &x->flow_unanswered[x->links[i].flow_hash % EXCHANGE_BUCKETS];
+    uint16_t *scope = &x->scope_unanswered[x->entry[i].scope];
+    *flow = (uint16_t)(*flow + change);
+    *scope = (uint16_t)(*scope + change);
+}
+
+static void exchange_list(struct exchange *x, uint16_t i)
+{
+    x->links[i].older = x->last;
+    x->links[i].newer = EXCHANGE_NONE;
+    if (x->last != EXCHANGE_NONE)
+        x->links[x->last].newer = i;
+    else
+        x->first = i;
+    x->last = i;
+}
+
+static void exchange_unlist(struct exchange *x, uint16_t i)
+{
+    uint16_t older = x->links[i].older, newer = x->links[i].newer;
+    *(older != EXCHANGE_NONE ? &x->links[older].newer : &x->first) = newer;
+    *(newer != EXCHANGE_NONE ? &x->links[newer].older : &x->last) = older;
+}
+
+static void exchange_remove(struct exchange *x, uint16_t i)
+{
+    struct exchange_links *l = &x->links[i];
+    uint16_t *at = &x->by_question[l->question_hash % EXCHANGE_BUCKETS];
+    while (*at != i)
+        at = &x->links[*at].next_question;
+    *at = l->next_question;
+    at = &x->by_answer[l->answer_hash % EXCHANGE_BUCKETS];
+    while (*at != i)
+        at = &x->links[*at].next_answer;
+    *at = l->next_answer;
+    if (x->entry[i].answered_usec)
+        exchange_unlist(x, i);
+    else
+        exchange_count(x, i, -1);
+    x->entry[i].in_use = false;
+    l->newer = x->free;
+    x->free = i;
+}
+
+/* An unused entry; EXCHANGE_NONE: none. */
+static uint16_t exchange_take(struct exchange *x)
+{
+    if (x->free == EXCHANGE_NONE && x->used == EXCHANGE_CAPACITY && x->first != EXCHANGE_NONE)
+        exchange_remove(x, x->first);
+    if (x->free == EXCHANGE_NONE)
+        return x->used < EXCHANGE_CAPACITY ? (uint16_t)x->used++ : EXCHANGE_NONE;
+    uint16_t i = x->free;
+    x->free = x->links[i].newer;
+    return i;
+}
+
+static struct exchange_entry *exchange_find_answer(struct exchange *x, const struct exchange_flow *flow,
+                                                   uint16_t our_id, uint32_t hash)
+{
+    for (uint16_t i = x->by_answer[hash % EXCHANGE_BUCKETS]; i != EXCHANGE_NONE; i = x->links[i].next_answer) {
+        struct exchange_entry *e = &x->entry[i];
+        if (x->links[i].answer_hash == hash && e->our_id == our_id && exchange_flow_equal(&e->flow, flow))
+            return e;
+    }
+    return NULL;
+}
+
+/* An id that is outstanding on no entry of this flow.  Keyed hash of a counter: who sees some cannot tell the next. */
+static bool exchange_draw_id(struct exchange *x, const struct exchange_flow *flow, uint32_t flow_hash, uint16_t *out)
+{
+    for (unsigned i = 0; i < EXCHANGE_DRAWS_MAX; i++) {
+        uint64_t input[2] = {x->id_seed, x->id_counter++};
+        uint16_t id = (uint16_t)hash_bytes((struct bytes){(const uint8_t *)input, sizeof input}, ~x->seed);
+        if (!exchange_find_answer(x, flow, id, exchange_answer_hash(id, flow_hash))) {
+            *out = id;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct exchange_entry *exchange_find_question(struct exchange *x, const struct exchange_flow *flow,
+                                                     uint16_t scope, const struct question *q, uint32_t hash)
+{
+    for (uint16_t i = x->by_question[hash % EXCHANGE_BUCKETS]; i != EXCHANGE_NONE; i = x->links[i].next_question) {
+        struct exchange_entry *e = &x->entry[i];
+        if (x->links[i].question_hash == hash && e->scope == scope && e->question.id == q->id &&
+            e->question.type == q->type && name_equal(&e->question.name, &q->name) &&
+            exchange_flow_equal(&e->flow, flow))
+            return e;
+    }
+    return NULL;
+}
+
+/* `as`: the id that it goes on with; NULL: one is drawn. */
+static struct exchange_entry *exchange_enter(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
+                                             const struct question *q, const uint16_t *as, uint64_t now_usec)
+{
+    uint32_t flow_hash = exchange_flow_hash(x, flow), hash = exchange_question_hash(q, flow_hash);
+    struct exchange_entry *e = exchange_find_question(x, flow, scope, q, hash);
+    if (e && exchange_dead(e, now_usec)) {
+        exchange_remove(x, exchange_index(x, e));
+        e = NULL;
+    }
+    bool more = x->flow_unanswered[flow_hash % EXCHANGE_BUCKETS] < EXCHANGE_FLOW_MAX &&
+                x->scope_unanswered[scope] < EXCHANGE_SCOPE_MAX;
+    if (e) {
+        uint16_t i = exchange_index(x, e);
+        if (e->answered_usec && !more)
+            return NULL;
+        if (e->answered_usec) { /* the answer was lost, or comes too late for the client: it is asked again */
+            exchange_unlist(x, i);
+            e->answered_usec = 0;
+            exchange_count(x, i, 1);
+        }
+        e->question = *q; /* its case and flags may differ */
+        e->asked_usec = now_usec;
+        return e;
+    }
+    uint16_t our_id = as ? *as : 0, i;
+    if (!more || (!as && !exchange_draw_id(x, flow, flow_hash, &our_id)) || (i = exchange_take(x)) == EXCHANGE_NONE)
+        return NULL;
+    x->entry[i] = (struct exchange_entry){
+        .flow = *flow, .question = *q, .our_id = our_id, .scope = scope, .asked_usec = now_usec, .in_use = true};
+    struct exchange_links *l = &x->links[i];
+    l->flow_hash = flow_hash;
+    l->question_hash = hash;
+    l->answer_hash = exchange_answer_hash(our_id, flow_hash);
+    l->next_question = x->by_question[hash % EXCHANGE_BUCKETS];
+    x->by_question[hash % EXCHANGE_BUCKETS] = i;
+    l->next_answer = x->by_answer[l->answer_hash % EXCHANGE_BUCKETS];
+    x->by_answer[l->answer_hash % EXCHANGE_BUCKETS] = i;
+    exchange_count(x, i, 1);
+    return &x->entry[i];
+}
+
+struct exchange_entry *exchange_ask(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
+                                    const struct question *q, uint64_t now_usec)
+{
+    return exchange_enter(x, flow, scope, q, NULL, now_usec);
+}
+
+struct exchange_entry *exchange_ask_as(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
+                                       const struct question *q, uint16_t id, uint64_t now_usec)
+{
+    return exchange_enter(x, flow, scope, q, &id, now_usec);
+}
+
+struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_flow *flow,
+                                      const struct answer_head *head, uint64_t now_usec)
+{
+    uint32_t hash = exchange_answer_hash(head->id, exchange_flow_hash(x, flow));
+    for (uint16_t i = x->by_answer[hash % EXCHANGE_BUCKETS]; i != EXCHANGE_NONE; i = x->links[i].next_answer) {
+        struct exchange_entry *e = &x->entry[i]; /* of ids that clients chose (exchange_ask_as) there may be several */
+        if (x->links[i].answer_hash == hash && e->our_id == head->id && e->question.type == head->type &&
+            name_equal(&e->question.name, &head->name) && exchange_flow_equal(&e->flow, flow) &&
+            !exchange_dead(e, now_usec))
+            return e;
+    }
+    return NULL;
+}
+
+void exchange_answered(struct exchange *x, struct exchange_entry *entry, uint64_t now_usec)
+{
+    uint16_t i = exchange_index(x, entry);
+    if (!entry->in_use || entry->answered_usec)
+        return;
+    exchange_count(x, i, -1);
+    entry->answered_usec = now_usec ? now_usec : 1;
+    exchange_list(x, i);
+}
+
+void exchange_expire(struct exchange *x, uint64_t now_usec)
+{
+    for (unsigned i = 0; i < x->used; i++) {
+        if (x->entry[i].in_use && exchange_dead(&x->entry[i], now_usec))
+            exchange_remove(x, (uint16_t)i);
+    }
+}
