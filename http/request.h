@@ -31,7 +31,15 @@ struct http_request {
 enum http_body { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 
 struct http_stream {
-    enum { HTTP_HEAD, HTTP_BODY, HTTP_CHUNK_SIZE, HTTP_CHUNK_DATA, HTTP_CHUNK_END, HTTP_TRAILER, HTTP_FAILED } at;
+    enum http_at {
+        HTTP_HEAD,
+        HTTP_BODY,
+        HTTP_CHUNK_SIZE,
+        HTTP_CHUNK_DATA,
+        HTTP_CHUNK_END,
+        HTTP_TRAILER,
+        HTTP_FAILED
+    } at;
     uint64_t left;      /* of the body or the chunk */
     uint32_t line;      /* bytes of the chunk-size line or trailer read so far */
     uint32_t digits;    /* of the chunk size */
@@ -55,16 +63,22 @@ enum http_step {
  * (HTTP_REQUEST: the head).  `stream` empty: NEED_MORE.
  * Refused: no, several or list Host; a Host that differs from the absolute URI's; userinfo; obs-fold; space before a
  * colon; bare LF or CR; NUL; control bytes; bytes >= 0x80 in names and the request line; more than one space in the
- * request line; a version other than HTTP/1.0 and HTTP/1.1; Content-Length repeated, signed, with Transfer-Encoding, or
- * too large; Transfer-Encoding other than exactly "chunked"; Transfer-Encoding in HTTP/1.0; CONNECT; Upgrade other than
- * h2c (h2c offers: HTTP_UPGRADE too, unless http_mask_h2c removed it); PRI; chunk extensions longer than 256. */
+ * request line; a version other than HTTP/1.0 and HTTP/1.1; Content-Length repeated, signed, with leading zeros, with
+ * Transfer-Encoding, or too large; Transfer-Encoding other than exactly "chunked"; Transfer-Encoding in HTTP/1.0; names
+ * that differ from those two in punctuation only (Content_Length); Connection options that name them or Host; a body
+ * with GET, HEAD or TRACE (RFC 9110 s9.3.1); an expectation other than 100-continue; CONNECT; Upgrade other than h2c
+ * (h2c offers: HTTP_UPGRADE too, unless http_mask_h2c removed it); PRI; chunk extensions longer than 256 or quoted;
+ * trailers that frame or route. The sequence of requests and the number of bytes released are the same at every split.
+ * A refusal shows as soon as its first byte is there; body bytes in front of it are released first, so a RELEASE may be
+ * followed by a REFUSE. */
 enum http_step http_stream_feed(struct http_stream *s, struct bytes stream, struct http_request *request,
                                 size_t *consumed);
 
 /* An offer of h2c (Java's HttpClient makes one on every plain request) is made harmless in place before the head is
- * judged: the field names Upgrade, HTTP2-Settings and the `Connection` options that name them are overwritten with
- * same-length names that mean nothing.  Only in a whole head whose Upgrade is exactly "h2c".  Returns true if it
- * changed something.  `head`: the whole head, writable. */
+ * judged: Upgrade becomes X-Slc-U, HTTP2-Settings becomes X-Slc-Settings, and so do the `Connection` options that name
+ * them.  Only in a whole head with one Upgrade that is exactly "h2c".  Returns true if it changed something.
+ * `head`: the client's bytes from the head's first on, writable; bytes behind the head are left alone; where the head
+ * is not whole yet, nothing is changed: call again when it has grown, before http_stream_feed. */
 bool http_mask_h2c(uint8_t *head, size_t len);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The ClientHello, read strictly (RFC 8446 s4.1.2, RFC 6066 s3).  Pure, no allocation, any thread. */
+/* The ClientHello, read strictly (RFC 8446 s4.1.2, RFC 6066 s3).  Pure, no allocation, any thread; about 30 KiB of
+ * stack.  Extensions that decide nothing here are not looked into. */
 #ifndef SLUICE_TLS_CLIENT_HELLO_H
 #define SLUICE_TLS_CLIENT_HELLO_H
 
@@ -13,10 +14,10 @@
 struct client_hello {
     bool has_name;
     struct name server_name;
-    bool ech;        /* extension 0xfe0d, or 0xfd00 (outer extensions) */
+    bool ech;        /* extension 0xfe0d or a draft of it (0xfe08.., ESNI's 0xffce), or 0xfd00 (outer extensions) */
     bool early_data; /* extension 42 */
     char alpn[32];   /* the first protocol offered, printable form; "" none */
-    char ja4[37];    /* JA4 fingerprint, "" when not computed */
+    char ja4[37];    /* JA4 fingerprint */
 };
 
 /* `body` is the whole handshake message body (after type and length).  REASON_NONE and *out whole, or the reason:

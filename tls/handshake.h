@@ -4,8 +4,9 @@
  * handshake_client looks at the client's stream from its first byte each time it has grown: records of type handshake
  * (22), version 3.0x, length 1..16384, are joined until one whole ClientHello is there; nothing of another type may
  * come between, no empty records, no bytes of another handshake message behind it in the same record.  After a
- * HelloRetryRequest one change_cipher_spec record (14 03 03 00 01 01) may precede the second hello.  Pure, no
- * allocation beyond the caller's struct, any thread. */
+ * HelloRetryRequest one change_cipher_spec record (14 03 0x 00 01 01) may precede the second hello.  What is impossible
+ * is told as soon as it shows: every prefix of a stream gives NEED_MORE or what the whole gives, at any split.
+ * Pure, no allocation beyond the caller's struct, any thread.  O(stream) each call. */
 #ifndef SLUICE_TLS_HANDSHAKE_H
 #define SLUICE_TLS_HANDSHAKE_H
 
@@ -26,7 +27,7 @@ bool handshake_is_tls(uint8_t first_byte);
 struct handshake_client {
     enum parse state;   /* NEED_MORE: hold and come again with more bytes */
     enum reason reason; /* MALFORMED: why */
-    size_t consumed;    /* OK: stream bytes up to the end of the hello's last record */
+    size_t consumed;    /* OK: stream bytes up to the end of the hello's last record; others may follow (early data) */
     struct client_hello hello;
     char shown[256]; /* the refused name's printable form */
 };
