@@ -11,12 +11,13 @@
 #include "core/mark.h"
 
 struct conntrack_flow {
-    struct address source, destination; /* original direction, as the client sees them */
-    uint16_t source_port, destination_port;
+    struct address source, destination;     /* original direction, as the client sees them */
+    uint16_t source_port, destination_port; /* of ICMP: identifier; type << 8 | code */
     uint8_t protocol;
     uint32_t mark;
     uint32_t id;
     uint64_t bytes_out, packets_out, bytes_in, packets_in; /* 0 without nf_conntrack_acct */
+    uint16_t zone;                                         /* conntrack zone; 0 but where other rules use zones */
 };
 
 typedef void conntrack_each(void *ctx, const struct conntrack_flow *flow);

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The base chains (DESIGN s3): which scope has a packet, and the end of the handler's verdict. */
+#include <netinet/in.h> /* before linux/ */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+
+#include "nft/ruleset_build.h"
+
+#define CHAIN_NEWCOMER "newcomer" /* input: a first packet; whose socket does it find? */
+#define CHAIN_UNPROVEN "unproven" /* input: no connection; whose socket does it find? */
+#define CHAIN_ARRIVING "arriving" /* postrouting: a first packet of nobody; to which scope? */
+
+const struct ruleset_base ruleset_base[BASE_COUNT] = {
+    [BASE_INJECT] = {"inject", {"filter", NF_INET_LOCAL_OUT, -310}},
+    [BASE_OUTPUT] = {"output", {"filter", NF_INET_LOCAL_OUT, -160}},
+    [BASE_PREROUTING] = {"prerouting", {"filter", NF_INET_PRE_ROUTING, -160}},
+    [BASE_OUTPUT_CONCLUDE] = {"output_conclude", {"filter", NF_INET_LOCAL_OUT, -159}},
+    [BASE_PREROUTING_CONCLUDE] = {"prerouting_conclude", {"filter", NF_INET_PRE_ROUTING, -159}},
+    [BASE_NAT_OUTPUT] = {"nat_output", {"nat", NF_INET_LOCAL_OUT, -101}},
+    [BASE_NAT_PREROUTING] = {"nat_prerouting", {"nat", NF_INET_PRE_ROUTING, -101}},
+    [BASE_INPUT] = {"input", {"filter", NF_INET_LOCAL_IN, 110}},
+    [BASE_INPUT_CONCLUDE] = {"input_conclude", {"filter", NF_INET_LOCAL_IN, 111}},
+    [BASE_POSTROUTING] = {"postrouting", {"filter", NF_INET_POST_ROUTING, 110}},
+    [BASE_POSTROUTING_CONCLUDE] = {"postrouting_conclude", {"filter", NF_INET_POST_ROUTING, 111}},
+    [BASE_NAT_POSTROUTING] = {"nat_postrouting", {"nat", NF_INET_POST_ROUTING, 100}},
+};
+
+static struct expression_rule base_rule(const struct build *b, enum ruleset_base_chain chain)
+{
+    return build_rule(b, ruleset_base[chain].name);
+}
+
+void build_hook_chains(const struct build *b)
+{
+    for (unsigned i = 0; i < BASE_COUNT; i++)
+        transaction_chain_new(b->t, b->rules->table, ruleset_base[i].name, &ruleset_base[i].hook);
+    transaction_chain_new(b->t, b->rules->table, CHAIN_NEWCOMER, NULL);
+    transaction_chain_new(b->t, b->rules->table, CHAIN_UNPROVEN, NULL);
+    transaction_chain_new(b->t, b->rules->table, CHAIN_ARRIVING, NULL);
+}
+
+static void go(const struct build *b, struct expression_rule *r, const char *prefix, uint16_t scope)
+{
+    char name[CHAIN_NAME_SIZE];
+    build_scope_name(name, prefix, scope);
+    verdict_goto(r, name);
+    build_end(b, r);
+}
+
+/* Leftover bits of ours (a mark that a program set, or CONNMARK --restore-mark) are no verdict. */
+static void clear(const struct build *b, enum ruleset_base_chain chain)
+{
+    struct expression_rule r = base_rule(b, chain);
+    match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    verdict_jump(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+}
+
+/* By the connection's mark: packets without a socket, replies. */
+static void dispatch_marked(const struct build *b, enum ruleset_base_chain chain, const char *prefix)
+{
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        uint16_t id = b->rules->scope[i].id;
+        struct expression_rule r = base_rule(b, chain);
+        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
+        go(b, &r, prefix, id);
+    }
+}
+
+static void output_rules(const struct build *b)
+{
+    struct expression_rule r;
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        const struct ruleset_scope *s = &b->rules->scope[i];
+        for (unsigned k = 0; k < s->cgroups; k++) {
+            r = base_rule(b, BASE_OUTPUT);
+            match_cgroup(&r, &s->cgroup[k]);
+            go(b, &r, SCOPE_OUTPUT, s->id);
+        }
+    }
+    dispatch_marked(b, BASE_OUTPUT, SCOPE_OUTPUT);
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        const struct ruleset_scope *s = &b->rules->scope[i];
+        r = base_rule(b, BASE_OUTPUT);
+        match_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_RELAYED));
+        match_port(&r, IPPROTO_UDP, 53);
+        go(b, &r, SCOPE_OUTPUT, s->id);
+    }
+    if (b->rules->unmatched) {
+        r = base_rule(b, BASE_OUTPUT);
+        verdict_goto(&r, CHAIN_UNMATCHED_OUTPUT);
+        build_end(b, &r);
+    }
+    clear(b, BASE_OUTPUT);
+}
+
+static void prerouting_rules(const struct build *b)
+{
+    /* Loopback was met at output. */
+    struct expression_rule r = base_rule(b, BASE_PREROUTING);
+    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        const struct ruleset_scope *s = &b->rules->scope[i];
+        for (unsigned k = 0; k < s->interfaces; k++) {
+            r = base_rule(b, BASE_PREROUTING);
+            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
+            go(b, &r, SCOPE_PREROUTING, s->id);
+        }
+        for (unsigned k = 0; k < s->sources; k++) {
+            r = base_rule(b, BASE_PREROUTING);
+            match_source(&r, NFT_CMP_EQ, &s->source[k]);
+            go(b, &r, SCOPE_PREROUTING, s->id);
+        }
+    }
+    dispatch_marked(b, BASE_PREROUTING, SCOPE_PREROUTING);
+    if (b->rules->unmatched) {
+        r = base_rule(b, BASE_PREROUTING);
+        verdict_goto(&r, CHAIN_UNMATCHED_PREROUTING);
+        build_end(b, &r);
+    }
+    clear(b, BASE_PREROUTING);
+}
+
+static void conclude_rules(const struct build *b, enum ruleset_base_chain chain, const char *conclude)
+{
+    struct expression_rule r = base_rule(b, chain);
+    match_mark(&r, b->mask, NFT_CMP_EQ, 0);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        r = base_rule(b, chain);
+        match_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
+        verdict_goto(&r, conclude);
+        build_end(b, &r);
+    }
+}
+
+static void relay_rules(const struct build *b, enum ruleset_base_chain chain)
+{
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        const struct ruleset_scope *s = &b->rules->scope[i];
+        for (unsigned k = 0; s->relay_port && k < s->resolvers; k++) {
+            uint8_t bits = s->resolver[k].family == 4 ? 32 : 128;
+            struct address_range resolver = {s->resolver[k], bits};
+            struct expression_rule r = base_rule(b, chain);
+            match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+            match_port(&r, IPPROTO_TCP, 53);
+            match_destination(&r, NFT_CMP_EQ, &resolver);
+            verdict_redirect(&r, s->relay_port);
+            build_end(b, &r);
+        }
+    }
+}
+
+/* A first packet that finds a socket of the scope: its own loopback, or a connection into the scope. */
+static void newcomer_rules(const struct build *b, const struct ruleset_scope *s)
+{
+    char chain[CHAIN_NAME_SIZE];
+    build_scope_name(chain, SCOPE_NEWCOMER, s->id);
+    for (unsigned k = 0; k < s->cgroups; k++) {
+        struct expression_rule r = build_rule(b, CHAIN_NEWCOMER);
+        match_cgroup(&r, &s->cgroup[k]);
+        go(b, &r, SCOPE_NEWCOMER, s->id);
+        r = build_rule(b, CHAIN_UNPROVEN);
+        match_cgroup(&r, &s->cgroup[k]);
+        verdict(&r, NF_DROP);
+        build_end(b, &r);
+    }
+    struct expression_rule r = build_rule(b, chain);
+    match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
+    verdict(&r, NFT_RETURN);
+    build_end(b, &r);
+    if (s->incoming) {
+        /* From another scope: that one judges it.  A stream picked up in its middle is no connection into us. */
+        r = build_rule(b, chain);
+        match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+        verdict(&r, NFT_RETURN);
+        build_end(b, &r);
+        r = build_rule(b, chain);
+        match_tcp_syn(&r, NFT_CMP_NEQ);
+        build_refer(b, &r, s->id, MARK_INCOMING);
+        r = build_rule(b, chain);
+        build_ct_mark(b, &r, s->id, MARK_APPROVED);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+    r = build_rule(b, chain);
+    build_refer(b, &r, s->id, MARK_INCOMING);
+}
+
+/* What a scope's connection receives, and its loopback. */
+static void input_scope_rules(const struct build *b, const struct ruleset_scope *s)
+{
+    static const enum mark_connection judged[] = {MARK_UNDECIDED, MARK_LOOPBACK};
+    struct expression_rule r = base_rule(b, BASE_INPUT);
+    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+    go(b, &r, SCOPE_LISTENER, s->id);
+    if (s->relay_port) {
+        r = base_rule(b, BASE_INPUT);
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+        match_port(&r, IPPROTO_TCP, s->relay_port);
+        match_ct_dnat(&r);
+        build_ct_state(b, &r, MARK_APPROVED);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+    r = base_rule(b, BASE_INPUT);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+    build_refer(b, &r, s->id, MARK_STRAY);
+    for (unsigned i = 0; i < sizeof judged / sizeof *judged; i++) {
+        r = base_rule(b, BASE_INPUT);
+        match_ct_direction(&r, IP_CT_DIR_REPLY);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, judged[i]));
+        build_refer(b, &r, s->id, MARK_FROM_SERVER);
+    }
+}
+
+static void input_rules(const struct build *b)
+{
+    clear(b, BASE_INPUT);
+    struct expression_rule r = base_rule(b, BASE_INPUT);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+    r = base_rule(b, BASE_INPUT);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_NEW));
+    verdict_jump(&r, CHAIN_NEWCOMER);
+    build_end(b, &r);
+    /* From lo this is also what the gate itself injects. */
+    r = base_rule(b, BASE_INPUT);
+    match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
+    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
+    verdict_jump(&r, CHAIN_UNPROVEN);
+    build_end(b, &r);
+    r = base_rule(b, BASE_INPUT);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        newcomer_rules(b, &b->rules->scope[i]);
+        input_scope_rules(b, &b->rules->scope[i]);
+    }
+}
+
+/* A first packet from outside to a scope behind an interface or of a source: such a scope's answers have no mark and
+ * are refused toward the server, unless it may be a server: then it gets its mark here. */
+static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
+{
+    for (unsigned k = 0; k < s->interfaces + s->sources; k++) {
+        for (unsigned step = s->incoming ? 0 : 1; step < 2; step++) {
+            struct expression_rule r = build_rule(b, CHAIN_ARRIVING);
+            if (k < s->interfaces)
+                match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, s->interface[k]);
+            else
+                match_destination(&r, NFT_CMP_EQ, &s->source[k - s->interfaces]);
+            if (step == 0 && s->incoming)
+                match_tcp_syn(&r, NFT_CMP_NEQ);
+            else if (s->incoming)
+                build_ct_mark(b, &r, s->id, MARK_APPROVED);
+            verdict(&r, step == 1 && s->incoming ? NF_ACCEPT : NFT_RETURN);
+            build_end(b, &r);
+        }
+    }
+}
+
+static void postrouting_rules(const struct build *b)
+{
+    clear(b, BASE_POSTROUTING);
+    struct expression_rule r = base_rule(b, BASE_POSTROUTING);
+    match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+    r = base_rule(b, BASE_POSTROUTING);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+    r = base_rule(b, BASE_POSTROUTING);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_NEW));
+    verdict_jump(&r, CHAIN_ARRIVING);
+    build_end(b, &r);
+    r = base_rule(b, BASE_POSTROUTING);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        const struct ruleset_scope *s = &b->rules->scope[i];
+        arriving_rules(b, s);
+        /* Meant for a local listener, but something (a published port's DNAT) sends it elsewhere. */
+        r = base_rule(b, BASE_POSTROUTING);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+        build_refer(b, &r, s->id, MARK_STRAY);
+        r = base_rule(b, BASE_POSTROUTING);
+        match_ct_direction(&r, IP_CT_DIR_REPLY);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_UNDECIDED));
+        build_refer(b, &r, s->id, MARK_FROM_SERVER);
+    }
+}
+
+static void masquerade_rules(const struct build *b)
+{
+    for (unsigned i = 0; i < b->rules->masquerades; i++) {
+        struct expression_rule r = base_rule(b, BASE_NAT_POSTROUTING);
+        match_source(&r, NFT_CMP_EQ, &b->rules->masquerade[i]);
+        match_destination(&r, NFT_CMP_NEQ, &b->rules->masquerade[i]);
+        match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
+        expression_add(&r, "masq");
+        build_end(b, &r);
+    }
+}
+
+void build_hook_rules(const struct build *b)
+{
+    /* Untracked: a tracked answer would make a connection entry, and the next query on that socket would be its reply.
+     */
+    struct expression_rule r = base_rule(b, BASE_INJECT);
+    match_mark(&r, b->mask, NFT_CMP_EQ, mark_inject(&b->rules->marks));
+    expression_add(&r, "notrack");
+    build_end(b, &r);
+
+    output_rules(b);
+    prerouting_rules(b);
+    conclude_rules(b, BASE_OUTPUT_CONCLUDE, CHAIN_CONCLUDE);
+    conclude_rules(b, BASE_PREROUTING_CONCLUDE, CHAIN_CONCLUDE);
+    conclude_rules(b, BASE_INPUT_CONCLUDE, CHAIN_CONCLUDE);
+    conclude_rules(b, BASE_POSTROUTING_CONCLUDE, CHAIN_CONCLUDE_NO_RESET);
+    relay_rules(b, BASE_NAT_OUTPUT);
+    relay_rules(b, BASE_NAT_PREROUTING);
+    input_rules(b);
+    postrouting_rules(b);
+    masquerade_rules(b);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Chains that rules of all scopes go through, and those of packets that no scope claims. */
+#include <netinet/in.h> /* before linux/ */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/rtnetlink.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+
+#include "nft/queue_action.h"
+#include "nft/ruleset_build.h"
+
+#define LENGTH(a)                 (sizeof(a) / sizeof *(a))
+#define CHAIN_NEIGHBOUR_TO        "neighbour_to"
+#define CHAIN_NEIGHBOUR_OUTPUT    "neighbour_out"
+#define CHAIN_NEIGHBOUR_OUTPUT_TO "neighbour_out_to"
+#define HOP_LIMIT_AT              7
+
+static const struct address_range link_local = {{6, {0xfe, 0x80}}, 10};
+static const struct address_range link_multicast = {{6, {0xff, 0x02}}, 16};
+static const struct address_range multicast = {{6, {0xff}}, 8};
+
+struct expression_rule build_rule(const struct build *b, const char *chain)
+{
+    return expression_rule(b->rules->table, chain);
+}
+
+void build_end(const struct build *b, struct expression_rule *r)
+{
+    transaction_rule(b->t, r);
+}
+
+void build_refer(const struct build *b, struct expression_rule *r, uint16_t scope, enum mark_queued state)
+{
+    set_mark(r, ~b->mask, build_value(b, scope, state));
+    verdict_goto(r, CHAIN_QUEUE);
+    build_end(b, r);
+}
+
+void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
+{
+    set_ct_mark(r, ~b->state, build_value(b, 0, state));
+}
+
+void build_ct_mark(const struct build *b, struct expression_rule *r, uint16_t scope, enum mark_connection state)
+{
+    set_ct_mark(r, ~b->mask, build_value(b, scope, state));
+}
+
+void build_shared_chains(const struct build *b)
+{
+    static const char *const names[] = {CHAIN_QUEUE,
+                                        CHAIN_RELATED,
+                                        CHAIN_CLEAR,
+                                        CHAIN_NEIGHBOUR,
+                                        CHAIN_NEIGHBOUR_TO,
+                                        CHAIN_NEIGHBOUR_OUTPUT,
+                                        CHAIN_NEIGHBOUR_OUTPUT_TO,
+                                        CHAIN_CONCLUDE,
+                                        CHAIN_CONCLUDE_NO_RESET,
+                                        CHAIN_UNMATCHED_OUTPUT,
+                                        CHAIN_UNMATCHED_PREROUTING};
+    for (unsigned i = 0; i < LENGTH(names); i++)
+        transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+}
+
+static void queue_rules(const struct build *b)
+{
+    struct expression_rule r = build_rule(b, CHAIN_QUEUE);
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_TCP);
+    queue_action(&r, b->native_queue, b->rules->queue_tcp);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_QUEUE);
+    queue_action(&r, b->native_queue, b->rules->queue_udp);
+    build_end(b, &r);
+}
+
+/* Only what tells of an error; no redirect, no source quench.  A related TCP reset is one that a rule of ours sent. */
+static void related_rules(const struct build *b)
+{
+    static const struct {
+        uint8_t protocol, type;
+    } error[] = {
+        {IPPROTO_ICMP, ICMP_DEST_UNREACH},      {IPPROTO_ICMP, ICMP_TIME_EXCEEDED},
+        {IPPROTO_ICMP, ICMP_PARAMETERPROB},     {IPPROTO_ICMPV6, ICMP6_DST_UNREACH},
+        {IPPROTO_ICMPV6, ICMP6_PACKET_TOO_BIG}, {IPPROTO_ICMPV6, ICMP6_TIME_EXCEEDED},
+        {IPPROTO_ICMPV6, ICMP6_PARAM_PROB},
+    };
+    for (unsigned i = 0; i < LENGTH(error); i++) {
+        struct expression_rule r = build_rule(b, CHAIN_RELATED);
+        match_protocol(&r, NFT_CMP_EQ, error[i].protocol);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &error[i].type, 1);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+    struct expression_rule r = build_rule(b, CHAIN_RELATED);
+    match_tcp_reset(&r);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+}
+
+/* Our own scopes' bits only: another table of ours (`sluice run` beside a gate) may have its verdict in the mark. */
+static void clear_rules(const struct build *b)
+{
+    uint16_t inject = mark_scope(&b->rules->marks, mark_inject(&b->rules->marks));
+    for (unsigned i = 0; i <= b->rules->scopes; i++) {
+        uint16_t scope = i < b->rules->scopes ? b->rules->scope[i].id : inject;
+        struct expression_rule r = build_rule(b, CHAIN_CLEAR);
+        match_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, scope, 0));
+        set_mark(&r, ~b->mask, 0);
+        build_end(b, &r);
+    }
+}
+
+/* Neighbour discovery with hop limit 255: from or to this link, never routed.  RFC 4861 s11.2. */
+static void neighbour_rules(const struct build *b, const char *chain, const char *chain_to)
+{
+    static const uint8_t type[] = {ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT};
+    static const struct address_range *const link[] = {&link_local, &link_multicast};
+    const uint8_t hop_limit = 255;
+    for (unsigned i = 0; i < LENGTH(type); i++) {
+        struct expression_rule r = build_rule(b, chain);
+        match_family(&r, NFPROTO_IPV6);
+        match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+        match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &type[i], 1);
+        verdict_jump(&r, chain_to);
+        build_end(b, &r);
+    }
+    for (unsigned i = 0; i < LENGTH(link); i++) {
+        struct expression_rule r = build_rule(b, chain_to);
+        match_destination(&r, NFT_CMP_EQ, link[i]);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+}
+
+/* To another address on the link: at prerouting only to this host itself; at output only what the kernel sends, for a
+ * program's own packet could be routed on. */
+static void neighbour_unicast_rules(const struct build *b)
+{
+    struct expression_rule r = build_rule(b, CHAIN_NEIGHBOUR_TO);
+    match_destination_type(&r, NFT_CMP_EQ, RTN_LOCAL);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+
+    r = build_rule(b, CHAIN_NEIGHBOUR_OUTPUT_TO);
+    match_socket_file(&r);
+    verdict(&r, NFT_RETURN);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_NEIGHBOUR_OUTPUT_TO);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+}
+
+/* The handler's verdict.  Only packets that come from the queue have our bits here: the dispatch cleared all others. */
+static void conclude_rules(const struct build *b, const char *chain, bool reset)
+{
+    static const struct {
+        enum mark_verdict verdict;
+        enum mark_connection state;
+    } flow[] = {{MARK_APPROVE, MARK_APPROVED}, {MARK_HTTP_FLOW, MARK_HTTP}};
+    struct expression_rule r;
+    for (unsigned i = 0; i < LENGTH(flow); i++) {
+        r = build_rule(b, chain);
+        match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, flow[i].verdict));
+        match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+        build_ct_state(b, &r, flow[i].state);
+        set_mark(&r, ~b->mask, 0);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+    if (reset) {
+        r = build_rule(b, chain);
+        match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_RESET));
+        match_protocol(&r, NFT_CMP_EQ, IPPROTO_TCP);
+        set_mark(&r, ~b->mask, 0);
+        verdict_reset(&r);
+        build_end(b, &r);
+    }
+    r = build_rule(b, chain);
+    match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_RESET));
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
+}
+
+static void unmatched_output_rules(const struct build *b)
+{
+    const char *chain = CHAIN_UNMATCHED_OUTPUT;
+    char scope[CHAIN_NAME_SIZE];
+    struct expression_rule r;
+    if (b->rules->gate.id) {
+        r = build_rule(b, chain);
+        match_cgroup(&r, &b->rules->gate);
+        verdict_goto(&r, CHAIN_CLEAR);
+        build_end(b, &r);
+    }
+    r = build_rule(b, chain);
+    match_mark(&r, b->mask, NFT_CMP_EQ, mark_inject(&b->rules->marks));
+    match_ct_state(&r, NF_CT_STATE_UNTRACKED_BIT);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    verdict_jump(&r, CHAIN_NEIGHBOUR_OUTPUT);
+    build_end(b, &r);
+
+    build_scope_name(scope, SCOPE_OUTPUT, b->rules->unmatched);
+    r = build_rule(b, chain);
+    verdict_goto(&r, scope);
+    build_end(b, &r);
+}
+
+static void unmatched_prerouting_rules(const struct build *b)
+{
+    static const uint32_t here[] = {RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST};
+    const char *chain = CHAIN_UNMATCHED_PREROUTING;
+    char scope[CHAIN_NAME_SIZE];
+    struct expression_rule r;
+    for (unsigned i = 0; i < LENGTH(here); i++) {
+        r = build_rule(b, chain);
+        match_destination_type(&r, NFT_CMP_EQ, here[i]);
+        verdict_goto(&r, CHAIN_CLEAR);
+        build_end(b, &r);
+    }
+    r = build_rule(b, chain);
+    match_destination(&r, NFT_CMP_EQ, &multicast);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+
+    build_scope_name(scope, SCOPE_PREROUTING, b->rules->unmatched);
+    r = build_rule(b, chain);
+    verdict_goto(&r, scope);
+    build_end(b, &r);
+}
+
+void build_shared_rules(const struct build *b)
+{
+    queue_rules(b);
+    related_rules(b);
+    clear_rules(b);
+    neighbour_rules(b, CHAIN_NEIGHBOUR, CHAIN_NEIGHBOUR_TO);
+    neighbour_rules(b, CHAIN_NEIGHBOUR_OUTPUT, CHAIN_NEIGHBOUR_OUTPUT_TO);
+    neighbour_unicast_rules(b);
+    conclude_rules(b, CHAIN_CONCLUDE, true);
+    conclude_rules(b, CHAIN_CONCLUDE_NO_RESET, false);
+    if (b->rules->unmatched) {
+        unmatched_output_rules(b);
+        unmatched_prerouting_rules(b);
+    }
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What tables there are now.  Reads on a socket of its own: the owning socket only sends transactions. */
+#include <netinet/in.h> /* before linux/ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/ruleset_build.h"
+
+static bool ask(uint16_t type, uint16_t flags, mnl_cb_t callback, void *ctx, struct error *e)
+{
+    uint8_t buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct mnl_socket *nl = transaction_socket(e);
+    if (!nl)
+        return false;
+    struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr((char *)buffer, type, NFPROTO_INET, flags, 1);
+    unsigned portid = mnl_socket_get_portid(nl);
+    bool ok = mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) >= 0;
+    int more = MNL_CB_OK;
+    while (ok && more == MNL_CB_OK) {
+        ssize_t n = mnl_socket_recvfrom(nl, buffer, sizeof buffer);
+        more = n < 0 ? MNL_CB_ERROR : mnl_cb_run(buffer, (size_t)n, 1, portid, callback, ctx);
+        ok = more != MNL_CB_ERROR;
+        if (!(flags & NLM_F_DUMP))
+            break;
+    }
+    int failed = errno;
+    mnl_socket_close(nl);
+    return ok || error_set(e, ERROR_SYSTEM, failed, "nftables: cannot read what is there");
+}
+
+struct listing {
+    const char *table; /* this one */
+    struct ruleset_state *state;
+    void (*each)(void *ctx, const char *table, uint32_t owner); /* or those that begin with our name */
+    void *ctx;
+    unsigned base;
+    bool strange; /* a base chain that is not ours, or a name that is not */
+};
+
+static int on_table(const struct nlmsghdr *nlh, void *data)
+{
+    struct listing *l = data;
+    struct nftnl_table *x = nftnl_table_alloc();
+    if (!x)
+        return MNL_CB_ERROR;
+    if (nftnl_table_nlmsg_parse(nlh, x) == 0) {
+        const char *name = nftnl_table_get_str(x, NFTNL_TABLE_NAME);
+        uint32_t owner = nftnl_table_is_set(x, NFTNL_TABLE_OWNER) ? nftnl_table_get_u32(x, NFTNL_TABLE_OWNER) : 0;
+        if (l->each && strncmp(name, RULESET_TABLE, strlen(RULESET_TABLE)) == 0)
+            l->each(l->ctx, name, owner);
+        if (l->state && strcmp(name, l->table) == 0) {
+            l->state->found = true;
+            l->state->flags = nftnl_table_get_u32(x, NFTNL_TABLE_FLAGS);
+            l->state->owner = owner;
+        }
+    }
+    nftnl_table_free(x);
+    return MNL_CB_OK;
+}
+
+static bool is_ours(const struct nftnl_chain *x, const char *name)
+{
+    for (unsigned i = 0; i < BASE_COUNT; i++) {
+        const struct ruleset_base *b = &ruleset_base[i];
+        const char *type = nftnl_chain_get_str(x, NFTNL_CHAIN_TYPE);
+        if (strcmp(b->name, name) == 0)
+            return type && strcmp(type, b->hook.type) == 0 &&
+                   nftnl_chain_get_u32(x, NFTNL_CHAIN_HOOKNUM) == b->hook.hook &&
+                   nftnl_chain_get_s32(x, NFTNL_CHAIN_PRIO) == b->hook.priority &&
+                   nftnl_chain_get_u32(x, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
+    }
+    return false;
+}
+
+static bool keep_name(struct ruleset_state *state, const char *name)
+{
+    size_t n = state->chains;
+    if (n == STATE_CHAINS_MAX || strlen(name) >= CHAIN_NAME_SIZE)
+        return false;
+    if ((n & (n - 1)) == 0) {
+        char(*grown)[CHAIN_NAME_SIZE] = realloc(state->chain, (n ? n * 2 : 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        state->chain = grown;
+    }
+    memcpy(state->chain[n], name, strlen(name) + 1);
+    state->chains++;
+    return true;
+}
+
+static int on_chain(const struct nlmsghdr *nlh, void *data)
+{
+    struct listing *l = data;
+    struct nftnl_chain *x = nftnl_chain_alloc();
+    if (!x)
+        return MNL_CB_ERROR;
+    if (nftnl_chain_nlmsg_parse(nlh, x) == 0 && strcmp(nftnl_chain_get_str(x, NFTNL_CHAIN_TABLE), l->table) == 0) {
+        const char *name = nftnl_chain_get_str(x, NFTNL_CHAIN_NAME);
+        if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) && is_ours(x, name))
+            l->base++;
+        else if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) || !keep_name(l->state, name))
+            l->strange = true;
+    }
+    nftnl_chain_free(x);
+    return MNL_CB_OK;
+}
+
+bool ruleset_state_read(const char *table, struct ruleset_state *out, struct error *e)
+{
+    *out = (struct ruleset_state){0};
+    struct listing l = {.table = table, .state = out};
+    if (!ask(NFT_MSG_GETTABLE, NLM_F_DUMP, on_table, &l, e))
+        return false;
+    if (out->found && !ask(NFT_MSG_GETCHAIN, NLM_F_DUMP, on_chain, &l, e)) {
+        ruleset_state_done(out);
+        return false;
+    }
+    out->same_base = l.base == BASE_COUNT && !l.strange;
+    return true;
+}
+
+void ruleset_state_done(struct ruleset_state *state)
+{
+    free(state->chain);
+    *state = (struct ruleset_state){0};
+}
+
+bool ruleset_list(void (*each)(void *ctx, const char *table, uint32_t owner), void *ctx, struct error *e)
+{
+    struct listing l = {.each = each, .ctx = ctx};
+    return ask(NFT_MSG_GETTABLE, NLM_F_DUMP, on_table, &l, e);
+}
+
+static int on_generation_attribute(const struct nlattr *attr, void *data)
+{
+    if (mnl_attr_get_type(attr) == NFTA_GEN_ID && mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+        *(uint32_t *)data = ntohl(mnl_attr_get_u32(attr));
+    return MNL_CB_OK;
+}
+
+static int on_generation(const struct nlmsghdr *nlh, void *data)
+{
+    return mnl_attr_parse(nlh, sizeof(struct nfgenmsg), on_generation_attribute, data);
+}
+
+bool ruleset_generation(uint32_t *out, struct error *e)
+{
+    uint32_t generation = 0;
+    if (!ask(NFT_MSG_GETGEN, 0, on_generation, &generation, e))
+        return false;
+    *out = generation;
+    return true;
+}
