@@ -16,7 +16,7 @@
 #include "dns/binding.h"
 #include "policy/policy.h"
 
-#define JUDGE_FLOWS_DEFAULT    16384        /* undecided flows, per scope and in all */
+#define JUDGE_FLOWS_DEFAULT    16384        /* flows of one scope; four times as many in all */
 #define JUDGE_HELD_BYTES_FLOW  (64u * 1024) /* of client bytes held per flow */
 #define JUDGE_REFUSALS_MAX     1024         /* refusals that wait for attribution */
 #define JUDGE_ATTRIBUTION_USEC 250000       /* how long they wait */
@@ -48,7 +48,11 @@ struct judge_config {
     struct binding_table *bindings;
     unsigned flows_max; /* 0: JUDGE_FLOWS_DEFAULT */
     uint64_t seed;
-    bool observe; /* replay without -p: everything is allowed, reason OBSERVED */
+    const uint16_t *relay_port; /* source ports of the relay's sockets: what comes from them was asked over TCP */
+    unsigned relay_ports;
+    /* Replay: bytes cannot be changed any more, so packets are taken as they lie and ids as they are.  Without a policy
+     * everything is allowed, reason OBSERVED. */
+    bool recorded;
 };
 
 struct judge;

@@ -36,26 +36,40 @@ struct packet {
 
 /* Reads an IPv4 or IPv6 packet.  REASON_NONE: *out is whole and the packet is TCP, UDP or another protocol directly
  * behind the IP header.  REASON_IP_FORM: a fragment, IPv4 options, an IPv6 extension header, lengths that do not agree.
- * Even then version, addresses and protocol are filled as far as they were read (version 0: nothing was).
- * check_sum: verify the TCP or UDP checksum too (false where it is not finished yet: NFQA_SKB_CSUMNOTREADY, or GSO). */
+ * Even then version, addresses and protocol are filled as far as they were read (version 0: nothing was), and `whole`
+ * where the packet is as long as its length field says.
+ * REASON_TCP_SEQUENCE: TCP flags that no sound sender sets together, or a wrong TCP or UDP checksum (a receiver would
+ * drop it, so it means nothing); *out is then whole, too.
+ * check_sum: verify the IPv4, TCP or UDP checksum too (false where it is not finished yet: NFQA_SKB_CSUMNOTREADY, or
+ * GSO).  O(len) with check_sum, else O(1). */
 enum reason packet_parse(struct bytes ip, bool check_sum, struct packet *out);
 
-/* TCP options of a packet about to leave: 34 (fast open), 30 (multipath) and its experimental form (253/254) become
- * NOPs; REASON_TCP_OPTION for 19 (MD5), 29 (AO) or malformed ones.  Works on a copy's transport header. */
+/* TCP options of a packet about to leave: 34 (fast open), 30 (multipath), the experimental form of both (253/254) and
+ * all others but MSS, window scale, SACK and timestamps become NOPs, what follows an end-of-options becomes zeros;
+ * REASON_TCP_OPTION for 19 (MD5), 29 (AO) or malformed ones.  Works on a copy's transport header: `options` holds `len`
+ * bytes, and is worthless when the options are refused. */
 enum reason packet_clean_options(uint8_t *options, size_t len);
 
 /* Copies `p` into out with the given TCP/UDP payload in place of its own: IP length, hop limit PACKET_HOP_LIMIT, IP and
- * transport checksums made anew; IPv4 reserved flag cleared.  `trim_options`: apply packet_clean_options.
- * Returns the length; 0: does not fit, or options are refused (*why, may be NULL). */
+ * transport checksums made anew.  Fields that mean nothing to a sound receiver are words to another, so they are
+ * cleared: DSCP, the IPv4 reserved flag, TCP's reserved bits, acknowledgment without ACK, urgent pointer without URG;
+ * and ECN but for TCP.  IPv4 identification and DF, and the IPv6 flow label (which may choose the path) stay.
+ * `trim_options`: apply packet_clean_options.  `p` as packet_parse left it without IP_FORM; out must not overlap it.
+ * Returns the length; 0: neither TCP nor UDP (*why REASON_PROTOCOL), does not fit (REASON_IP_FORM), or the options are
+ * refused (REASON_TCP_OPTION).  `why` may be NULL. */
 size_t packet_rebuild(const struct packet *p, struct bytes payload, bool trim_options, uint8_t *out, size_t size,
                       enum reason *why);
 
-/* An answer to `p` from the place it was sent to: UDP with this payload. */
+/* An answer to `p` from the place it was sent to: UDP with this payload.  0: `p` is not UDP, or it does not fit. */
 size_t packet_build_udp_answer(const struct packet *p, struct bytes payload, uint8_t *out, size_t size);
 /* ICMP destination unreachable, or its ICMPv6 form, from the place `p` was sent to: port unreachable for UDP, protocol
- * unreachable (v6: administratively prohibited) for others.  Quotes at most 28+… bytes of `p` (RFC 792, RFC 4443). */
+ * unreachable (v6: administratively prohibited) for others.  Quotes as much of `p` as fits 576 bytes in all, or 1280
+ * for IPv6 (RFC 1812 s4.3.2.3, RFC 4443 s2.4).  Works on what packet_parse refused too, if `whole` was filled.
+ * 0: none may be sent (RFC 1122 s3.2.2, RFC 4443 s2.4): about an ICMP error or redirect, to or from a multicast,
+ * broadcast (255.255.255.255) or unspecified address, about a fragment but the first. */
 size_t packet_build_icmp_error(const struct packet *p, uint8_t *out, size_t size);
-/* A TCP reset towards p's sender, as its receiver would send it (RFC 9293 s3.5.2). */
+/* A TCP reset towards p's sender, as its receiver would send it (RFC 9293 s3.5.2, s3.10.7.1).  0: `p` is not TCP, or
+ * is a reset itself. */
 size_t packet_build_reset(const struct packet *p, uint8_t *out, size_t size);
 /* A TCP reset towards p's receiver, as its sender would send it: what a cut flow's server gets.  Sequence `sequence`.
  */

@@ -16,11 +16,14 @@
 #include "dns/binding.h"
 #include "policy/policy.h"
 
+#define WORKER_FIRST_POLICY_USEC 2000000
+
 /* What the worker judges by; replaced whole. */
 struct worker_policy {
     const struct policy *policy;
     unsigned own_addresses;
     struct address own_address[256];
+    uint64_t serial; /* never the same twice: the memory of one may become the next but one */
 };
 
 struct worker_config {
@@ -31,7 +34,11 @@ struct worker_config {
     int control_fd;                 /* channel: only CHANNEL_COUNTS are sent on it here */
     int stop_fd;                    /* readable: stop */
     struct binding_table *bindings;
-    struct worker_policy **policy; /* by rcu_dereference; NULL until the first policy: everything is dropped */
+    const uint16_t *relay_port; /* of the relay's sockets, for the judge; borrowed */
+    unsigned relay_ports;
+    /* By rcu_dereference.  NULL until the first policy: packets wait in the kernel's queue for at most
+     * WORKER_FIRST_POLICY_USEC (a restarted inspector gets its policy within milliseconds), then they are dropped. */
+    struct worker_policy **policy;
 };
 
 /* Runs in the calling thread, which it registers with rcu-qsbr.  True: stopped by stop_fd. */

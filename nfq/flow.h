@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* TCP connections that the handler knows: the undecided ones, plain-HTTP ones, and for a while the decided.
+ *
+ * A table of fixed size, keyed by the client's view of the connection.  One worker; no locks; no allocation after
+ * flow_table_new.  A scope may fill its share only. */
+#ifndef SLUICE_NFQ_FLOW_H
+#define SLUICE_NFQ_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/name.h"
+#include "http/request.h"
+#include "nfq/packet.h"
+#include "nfq/stream.h"
+#include "policy/decide.h"
+
+#define FLOW_HELD_MAX 64 /* packets held per flow */
+
+enum flow_state {
+    FLOW_SYN,      /* the SYN went on; no SYN/ACK yet */
+    FLOW_OPEN,     /* no judged byte yet: the client's bytes are held */
+    FLOW_SHOWN,    /* TLS: the hello was allowed and sent; waits for the server's acknowledgment and first bytes */
+    FLOW_RETRY,    /* TLS: after a HelloRetryRequest; the second hello is awaited */
+    FLOW_RESHOWN,  /* TLS: the second hello was allowed and sent */
+    FLOW_HTTP,     /* at least one request was allowed */
+    FLOW_APPROVED, /* the kernel has it; packets that were queued before still arrive */
+    FLOW_REFUSED,  /* told once; what comes now is reset without another word */
+};
+
+struct flow_key {
+    struct address client, server;
+    uint16_t client_port, server_port;
+};
+
+/* A packet that waits for its connection's verdict.  Its payload lies in the flow's stream. */
+struct flow_held {
+    uint32_t id;
+    uint32_t len; /* of its payload */
+    uint64_t offset;
+    bool at_output;
+    struct packet packet; /* whole and options point into head; payload is empty */
+    uint8_t head[100];    /* IP (40) and TCP (60) header at most */
+    uint32_t next;        /* + 1; 0: last */
+};
+
+struct flow {
+    struct flow_key key;
+    uint16_t scope;
+    uint8_t state;    /* enum flow_state */
+    uint8_t path;     /* enum decide_path */
+    bool in_use, server_known, closing;
+    bool early_data;  /* the first hello announced it */
+    bool is_http;     /* the first byte was */
+    uint8_t held;
+    uint8_t server_head_len;
+    uint32_t hash_next;  /* + 1; 0: last */
+    uint32_t held_first; /* + 1; 0: none */
+    uint32_t isn, server_isn;
+    uint64_t hello_end; /* stream offset up to which the server must acknowledge */
+    uint64_t acknowledged;
+    uint64_t last_usec, first_data_usec;
+    struct stream *stream; /* NULL: nothing waits, nothing is kept; then everything below next is released */
+    uint64_t next;         /* offset after the last released byte, while there is no stream */
+    struct http_stream http;
+    uint8_t server_head[48];
+    struct name shown;
+};
+
+struct flow_table;
+
+/* `capacity` flows in all, `share` of them for one scope. */
+struct flow_table *flow_table_new(unsigned capacity, unsigned share, uint32_t seed);
+void flow_table_free(struct flow_table *t);
+
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key);
+/* A new flow, zeroed but for key and scope; NULL: the table or the scope's share is full. */
+struct flow *flow_take(struct flow_table *t, const struct flow_key *key, uint16_t scope);
+/* Its stream must have been given back and its held packets released. */
+void flow_give(struct flow_table *t, struct flow *f);
+unsigned flow_count(const struct flow_table *t);
+/* Walks a part of the table at each call, all of it in about 16 calls. */
+void flow_sweep(struct flow_table *t, void (*each)(void *ctx, struct flow *f), void *ctx);
+
+/* Held packets, from a pool of the table. */
+struct flow_held *flow_hold(struct flow_table *t, struct flow *f); /* NULL: too many */
+struct flow_held *flow_held_first(struct flow_table *t, const struct flow *f);
+struct flow_held *flow_held_next(struct flow_table *t, const struct flow_held *h);
+void flow_unhold(struct flow_table *t, struct flow *f, struct flow_held *h);
+unsigned flow_held_count(const struct flow_table *t);
+
+#endif

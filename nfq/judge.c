@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nfq/judge.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "nfq/judge_state.h"
+
+struct judge *judge_new(const struct judge_config *config, struct judge_sink sink)
+{
+    struct judge *j = calloc(1, sizeof *j);
+    if (!j)
+        return NULL;
+    j->config = *config;
+    j->sink = sink;
+    unsigned share = config->flows_max ? config->flows_max : JUDGE_FLOWS_DEFAULT;
+    j->flows = flow_table_new(share * 4, share, (uint32_t)config->seed);
+    j->streams = stream_pool_new(JUDGE_STREAMS);
+    j->exchange = exchange_new(config->seed);
+    j->budget = budget_new();
+    j->refusal = calloc(JUDGE_REFUSALS_MAX, sizeof *j->refusal);
+    if (!j->flows || !j->streams || !j->exchange || !j->budget || !j->refusal) {
+        judge_free(j);
+        return NULL;
+    }
+    return j;
+}
+
+void judge_free(struct judge *j)
+{
+    if (!j)
+        return;
+    flow_table_free(j->flows);
+    stream_pool_free(j->streams);
+    exchange_free(j->exchange);
+    budget_free(j->budget);
+    free(j->refusal);
+    free(j);
+}
+
+void judge_policy(struct judge *j, const struct policy *policy)
+{
+    j->policy = policy;
+}
+
+void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)
+{
+    j->own_addresses = count < JUDGE_OWN_ADDRESSES_MAX ? count : JUDGE_OWN_ADDRESSES_MAX;
+    if (j->own_addresses)
+        memcpy(j->own_address, own, j->own_addresses * sizeof *own);
+}
+
+void judge_accept(struct judge *j, uint32_t id, enum mark_verdict mark, struct bytes ip)
+{
+    j->counts.accepted++;
+    j->sink.accept(j->sink.ctx, id, mark, ip);
+}
+
+void judge_drop(struct judge *j, uint32_t id, enum mark_verdict mark)
+{
+    j->counts.dropped++;
+    j->sink.drop(j->sink.ctx, id, mark);
+}
+
+void judge_inject(struct judge *j, const uint8_t *ip, size_t len)
+{
+    if (len == 0)
+        return;
+    j->counts.injected++;
+    j->sink.inject(j->sink.ctx, (struct bytes){ip, len});
+}
+
+void judge_discard(struct judge *j, struct visit *v)
+{
+    v->in_hand = false;
+    if (v->audit)
+        judge_accept(j, v->in->id, MARK_PASS, (struct bytes){0});
+    else
+        judge_drop(j, v->in->id, MARK_PASS);
+}
+
+void judge_pass(struct judge *j, struct visit *v, enum mark_verdict mark, struct bytes payload)
+{
+    v->in_hand = false;
+    if (v->audit) {
+        judge_accept(j, v->in->id, mark, (struct bytes){0});
+        return;
+    }
+    size_t len = packet_rebuild(&v->packet, payload, true, j->out, sizeof j->out, NULL);
+    if (len)
+        judge_accept(j, v->in->id, mark, (struct bytes){j->out, len});
+    else
+        judge_drop(j, v->in->id, MARK_PASS);
+}
+
+void judge_event_init(const struct judge *j, const struct visit *v, enum action action, struct event *e)
+{
+    const struct packet *p = &v->packet;
+    memset(e, 0, sizeof *e);
+    e->time_usec = j->config.recorded ? j->now_usec : clock_real_usec();
+    e->action = action;
+    e->scope_id = v->in->scope;
+    e->source = (struct event_endpoint){p->source, p->source_port};
+    e->destination = (struct event_endpoint){p->destination, p->destination_port};
+    e->ip_protocol = p->protocol;
+    e->relayed = v->relayed;
+    if (v->in->path == MARK_FROM_SERVER) {
+        struct event_endpoint client = e->destination;
+        e->destination = e->source;
+        e->source = client;
+    }
+    e->incoming = v->in->path == MARK_INCOMING;
+}
+
+void judge_event_decision(const struct decision *d, struct event *e)
+{
+    e->reason = d->reason;
+    e->verdict = d->path != DECIDE_REFUSE ? VERDICT_ALLOW : d->noise ? VERDICT_IGNORED : VERDICT_DENY;
+    if (d->has_rule)
+        endpoint_format(&d->rule, e->rule, sizeof e->rule);
+}
+
+void judge_tell(struct judge *j, struct event *e)
+{
+    e->ticket = 0;
+    j->sink.event(j->sink.ctx, e);
+}
+
+enum verdict judge_denial(const struct visit *v)
+{
+    return v->scope && v->scope->mode == POLICY_AUDIT ? VERDICT_WOULD_DENY : VERDICT_DENY;
+}
+
+unsigned judge_bound(const struct judge *j, const struct visit *v, const struct address *address,
+                     struct bound_name out[BINDING_NAMES_MAX])
+{
+    struct binding_view view[BINDING_NAMES_MAX];
+    unsigned n = binding_find(j->config.bindings, v->in->scope, address, j->now_usec, view, BINDING_NAMES_MAX);
+    for (unsigned i = 0; i < n; i++)
+        out[i] = (struct bound_name){view[i].name, view[i].len, view[i].grace};
+    return n;
+}
+
+static bool is_relayed(const struct judge *j, const struct packet *p, enum mark_queued path)
+{
+    uint16_t port = path == MARK_FROM_SERVER ? p->destination_port : p->source_port;
+    for (unsigned i = 0; p->protocol == IPPROTO_UDP && i < j->config.relay_ports; i++)
+        if (j->config.relay_port[i] == port)
+            return true;
+    return false;
+}
+
+static void to_server(struct judge *j, struct visit *v)
+{
+    const struct packet *p = &v->packet;
+    if (p->protocol == IPPROTO_TCP)
+        judge_tcp_client(j, v);
+    else if (p->protocol != IPPROTO_UDP)
+        judge_other(j, v, REASON_PROTOCOL);
+    else if (p->destination_port == 53 && (!v->scope || decide_is_resolver(v->scope, &p->destination)))
+        judge_dns_query(j, v);
+    else
+        judge_datagram(j, v);
+}
+
+static void from_server(struct judge *j, struct visit *v)
+{
+    const struct packet *p = &v->packet;
+    if (p->protocol == IPPROTO_TCP)
+        judge_tcp_server(j, v);
+    else if (p->protocol == IPPROTO_UDP && p->source_port == 53)
+        judge_dns_answer(j, v);
+    else
+        judge_discard(j, v); /* the answer to a datagram that was never let out */
+}
+
+void judge_packet(struct judge *j, const struct judge_packet *packet, uint64_t now_usec)
+{
+    struct visit v = {.in = packet, .in_hand = true};
+    j->now_usec = now_usec;
+    j->counts.packets++;
+    enum reason form = packet_parse(packet->ip, !packet->sum_unfinished && !packet->gso, &v.packet);
+    v.scope = j->policy ? policy_scope_find(j->policy, packet->scope) : NULL;
+    if (!v.scope && !(j->config.recorded && !j->policy)) { /* the scope went between queue and handler */
+        judge_drop(j, packet->id, MARK_PASS);
+        return;
+    }
+    v.audit = j->config.recorded || v.scope->mode == POLICY_AUDIT;
+    v.relayed = is_relayed(j, &v.packet, packet->path);
+    if (form != REASON_NONE)
+        judge_other(j, &v, form);
+    else if (packet->path == MARK_TO_SERVER)
+        to_server(j, &v);
+    else if (packet->path == MARK_FROM_SERVER)
+        from_server(j, &v);
+    else if (packet->path == MARK_STRAY)
+        judge_stray(j, &v);
+    else
+        judge_incoming(j, &v);
+}
+
+void judge_attributed(struct judge *j, uint64_t ticket, uint64_t now_usec)
+{
+    j->now_usec = now_usec;
+    refusal_attributed(j, ticket);
+}
+
+void judge_tick(struct judge *j, uint64_t now_usec)
+{
+    j->now_usec = now_usec;
+    refusal_expire(j);
+    judge_tcp_sweep(j);
+    exchange_expire(j->exchange, now_usec);
+}
+
+bool judge_waiting(const struct judge *j)
+{
+    return j->refusals > 0;
+}
+
+void judge_counts(const struct judge *j, struct judge_counts *out)
+{
+    *out = j->counts;
+    out->flows = flow_count(j->flows);
+    out->held_packets = flow_held_count(j->flows);
+    out->waiting_refusals = j->refusals;
+}

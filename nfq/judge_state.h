@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c and judge_http.c, judge_dns.c,
+ * judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included by nobody else. */
+#ifndef SLUICE_NFQ_JUDGE_STATE_H
+#define SLUICE_NFQ_JUDGE_STATE_H
+
+#include "dns/budget.h"
+#include "dns/exchange.h"
+#include "nfq/flow.h"
+#include "nfq/judge.h"
+#include "nfq/packet.h"
+#include "nfq/stream.h"
+#include "policy/decide.h"
+#include "tls/handshake.h"
+
+#define JUDGE_OWN_ADDRESSES_MAX 256
+#define JUDGE_STREAMS 2048
+#define JUDGE_INJECT_MAX 1500
+
+enum refusal_how {
+    REFUSAL_DROP,   /* silence */
+    REFUSAL_RESET,  /* TCP */
+    REFUSAL_ICMP,   /* all else */
+    REFUSAL_ANSWER, /* a packet that the caller built (DNS) */
+    REFUSAL_PASS,   /* audit: the packet goes on as it lies */
+};
+
+/* A refusal whose packet is held while the keeper looks for the process. */
+struct refusal {
+    uint64_t ticket, deadline_usec; /* ticket 0: free */
+    uint32_t id;
+    bool has_id;
+    uint8_t how;   /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
+    uint8_t mark;  /* PASS: enum mark_verdict */
+    uint16_t inject_len;
+    uint8_t inject[JUDGE_INJECT_MAX];
+};
+
+struct judge {
+    struct judge_sink sink;
+    struct judge_config config;
+    const struct policy *policy;
+    unsigned own_addresses;
+    struct address own_address[JUDGE_OWN_ADDRESSES_MAX];
+    uint64_t now_usec;
+    struct judge_counts counts;
+    struct flow_table *flows;
+    struct stream_pool *streams;
+    struct exchange *exchange;
+    struct budget *budget;
+    struct refusal *refusal; /* JUDGE_REFUSALS_MAX */
+    unsigned refusals;
+    uint64_t tickets;
+    uint8_t out[PACKET_MAX];
+    uint8_t payload[PACKET_MAX];
+    uint8_t hello[HANDSHAKE_HELLO_MAX + 4];
+    struct handshake_client handshake;
+    struct answer answer;
+};
+
+/* One packet on its way through the judge. */
+struct visit {
+    const struct judge_packet *in;
+    struct packet packet;
+    const struct policy_scope *scope; /* NULL only where a recording is judged without policy */
+    bool audit;                       /* audit mode, or a recording: bytes go on as they lie */
+    bool relayed;
+    bool in_hand; /* no verdict yet, and not held by a flow */
+};
+
+/* judge.c */
+void judge_accept(struct judge *j, uint32_t id, enum mark_verdict mark, struct bytes ip);
+void judge_drop(struct judge *j, uint32_t id, enum mark_verdict mark);
+void judge_inject(struct judge *j, const uint8_t *ip, size_t len);
+/* No verdict of the policy: a packet that means nothing.  Audit lets it go. */
+void judge_discard(struct judge *j, struct visit *v);
+/* Sends a visit's packet on: our copy with `payload`, or as it lies in audit. */
+void judge_pass(struct judge *j, struct visit *v, enum mark_verdict mark, struct bytes payload);
+/* An event about the visit's packet, its addresses turned so that the client is the source. */
+void judge_event_init(const struct judge *j, const struct visit *v, enum action action, struct event *e);
+void judge_event_decision(const struct decision *d, struct event *e);
+void judge_tell(struct judge *j, struct event *e);
+/* How a refusal is called: would_deny where the scope is only watched. */
+enum verdict judge_denial(const struct visit *v);
+unsigned judge_bound(const struct judge *j, const struct visit *v, const struct address *address,
+                     struct bound_name out[BINDING_NAMES_MAX]);
+
+/* refusal.c: tells, waits for attribution if somebody will attribute, then answers and drops (audit: lets go with `mark`).
+ * When the visit's packet is not in hand any more, only the packet of ours is sent.  `answer`: REFUSAL_ANSWER's packet. */
+void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusal_how how, struct bytes answer,
+                  enum mark_verdict audit_mark);
+void refusal_attributed(struct judge *j, uint64_t ticket);
+void refusal_expire(struct judge *j);
+
+/* judge_tcp.c */
+void judge_tcp_client(struct judge *j, struct visit *v);
+void judge_tcp_server(struct judge *j, struct visit *v);
+void judge_tcp_sweep(struct judge *j);
+/* Sends the held packets of f that lie before `upto`; one that reaches beyond it is cut there. */
+void judge_tcp_release(struct judge *j, struct flow *f, uint64_t upto, enum mark_verdict mark);
+void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct event *e);
+void judge_tcp_refuse_for(struct judge *j, struct visit *v, struct flow *f, enum action action, enum reason reason);
+void judge_tcp_approve(struct judge *j, struct flow *f);
+
+/* judge_tls.c, judge_http.c: look at what is ready in the flow's stream.  A flow that they refused is FLOW_REFUSED. */
+void judge_tls_client(struct judge *j, struct visit *v, struct flow *f);
+/* False: the server's packet was dealt with (the flow was refused). */
+bool judge_tls_server(struct judge *j, struct visit *v, struct flow *f, bool *approve);
+void judge_http_client(struct judge *j, struct visit *v, struct flow *f);
+
+/* judge_dns.c */
+void judge_dns_query(struct judge *j, struct visit *v);
+void judge_dns_answer(struct judge *j, struct visit *v);
+
+/* judge_datagram.c */
+void judge_datagram(struct judge *j, struct visit *v);
+void judge_other(struct judge *j, struct visit *v, enum reason form);
+void judge_stray(struct judge *j, struct visit *v);
+void judge_incoming(struct judge *j, struct visit *v);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the worker tells: injected packets to the client, events and counts to the keeper.
+ *
+ * Nothing here waits: what the channel does not take is counted, and told when it takes messages again.  One thread. */
+#ifndef SLUICE_NFQ_OUTPUT_H
+#define SLUICE_NFQ_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bytes.h"
+#include "nfq/channel.h"
+#include "nfq/receive.h"
+#include "nfq/worker.h"
+
+struct output {
+    int events_fd, control_fd, raw4_fd, raw6_fd;
+    uint64_t events_lost;                     /* in all */
+    uint64_t events_lost_told, overruns_told; /* of which events told the keeper */
+    uint64_t injections_failed;
+    struct channel_counts counts_told;
+    struct channel_event message;
+};
+
+void output_init(struct output *o, const struct worker_config *config);
+
+/* Sends a packet of ours to the destination address that it bears.  False: not taken. */
+bool output_inject(struct output *o, struct bytes ip);
+
+/* Passes an event up, stamped with the time.  False: lost (and counted). */
+bool output_event(struct output *o, const struct event *e);
+
+/* Once a second: overruns and lost events, as events of the gate; the counts, if they changed. */
+void output_tick(struct output *o, struct receive_counts receive, const struct judge_counts *judge);
+
+#endif

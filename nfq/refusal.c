@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Refusals: told, held while the keeper finds the process, then carried out (DESIGN s4). */
+#include <string.h>
+
+#include "nfq/judge_state.h"
+
+static void carry_out(struct judge *j, const struct refusal *r)
+{
+    judge_inject(j, r->inject, r->inject_len);
+    if (!r->has_id)
+        return;
+    if (r->how == REFUSAL_PASS)
+        judge_accept(j, r->id, (enum mark_verdict)r->mark, (struct bytes){0});
+    else
+        judge_drop(j, r->id, r->how == REFUSAL_RESET ? MARK_RESET : MARK_PASS);
+}
+
+/* Turns what was asked for into what can be done: a reset by mark where the rules can make one, else a packet of ours. */
+static void prepare(const struct visit *v, enum refusal_how how, struct bytes answer, struct refusal *r)
+{
+    r->how = REFUSAL_DROP;
+    if (how == REFUSAL_RESET && r->has_id && v->in->at_output)
+        r->how = REFUSAL_RESET;
+    else if (how == REFUSAL_RESET && v->in->path == MARK_FROM_SERVER) /* it is the client that is to be told */
+        r->inject_len =
+            (uint16_t)packet_build_reset_onward(&v->packet, v->packet.sequence, r->inject, sizeof r->inject);
+    else if (how == REFUSAL_RESET)
+        r->inject_len = (uint16_t)packet_build_reset(&v->packet, r->inject, sizeof r->inject);
+    else if (how == REFUSAL_ICMP)
+        r->inject_len = (uint16_t)packet_build_icmp_error(&v->packet, r->inject, sizeof r->inject);
+    else if (how == REFUSAL_ANSWER && answer.len <= sizeof r->inject) {
+        memcpy(r->inject, answer.at, answer.len);
+        r->inject_len = (uint16_t)answer.len;
+    }
+}
+
+static struct refusal *refusal_take(struct judge *j)
+{
+    if (j->refusals == JUDGE_REFUSALS_MAX)
+        return NULL;
+    for (unsigned i = 0; i < JUDGE_REFUSALS_MAX; i++) {
+        struct refusal *r = &j->refusal[(j->tickets + i) % JUDGE_REFUSALS_MAX];
+        if (r->ticket == 0)
+            return r;
+    }
+    return NULL;
+}
+
+void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusal_how how, struct bytes answer,
+                  enum mark_verdict audit_mark)
+{
+    struct refusal now;
+    struct refusal *r = e->verdict == VERDICT_IGNORED ? NULL : refusal_take(j);
+    bool waits = r != NULL;
+    if (!r)
+        r = &now;
+    r->ticket = 0;
+    r->id = v->in->id;
+    r->has_id = v->in_hand;
+    v->in_hand = false;
+    r->inject_len = 0;
+    r->mark = (uint8_t)audit_mark;
+    if (e->verdict == VERDICT_DENY)
+        j->counts.refused++;
+    if (v->audit) {
+        if (e->verdict == VERDICT_DENY)
+            e->verdict = judge_denial(v);
+        r->how = REFUSAL_PASS;
+    } else {
+        prepare(v, v->scope->drop && how != REFUSAL_ANSWER ? REFUSAL_DROP : how, answer, r);
+    }
+    e->ticket = waits ? ++j->tickets : 0;
+    bool attributed_later = j->sink.event(j->sink.ctx, e) && waits;
+    if (!attributed_later) {
+        carry_out(j, r);
+        return;
+    }
+    r->ticket = e->ticket;
+    r->deadline_usec = j->now_usec + JUDGE_ATTRIBUTION_USEC;
+    j->refusals++;
+}
+
+static void finish(struct judge *j, struct refusal *r)
+{
+    r->ticket = 0;
+    j->refusals--;
+    carry_out(j, r);
+}
+
+void refusal_attributed(struct judge *j, uint64_t ticket)
+{
+    for (unsigned i = 0; ticket && j->refusals && i < JUDGE_REFUSALS_MAX; i++) {
+        if (j->refusal[i].ticket != ticket)
+            continue;
+        finish(j, &j->refusal[i]);
+        return;
+    }
+}
+
+void refusal_expire(struct judge *j)
+{
+    for (unsigned i = 0; j->refusals && i < JUDGE_REFUSALS_MAX; i++)
+        if (j->refusal[i].ticket && j->refusal[i].deadline_usec <= j->now_usec)
+            finish(j, &j->refusal[i]);
+}

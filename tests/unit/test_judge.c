@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The judge over TCP: what is let out, what is held, what is refused (DESIGN laws 1 and 2, s3.3). */
+#include "tests/unit/judge_bed.h"
+#include "tests/unit/hellos.h"
+
+#include "dns/message.h"
+
+static const char *const policy = "version: 1\n"
+                                  "profiles:\n"
+                                  "  p:\n"
+                                  "    allow: [good.example, other.example, 'http://web.example', 'tcp://any.example:22']\n"
+                                  "scopes:\n"
+                                  "  - name: s\n"
+                                  "    match: { source: 198.18.0.0/15 }\n"
+                                  "    profile: p\n";
+
+#define SITE "198.19.0.1"
+#define SERVER_ISN 900000u
+
+static const struct bed_end client = {BED_CLIENT, 40000}, site = {SITE, 443}, web = {SITE, 80};
+
+static void bind_name(struct bed *b, const char *name, const char *address)
+{
+    struct name n;
+    struct address a = bed_address(address);
+    assert_true(name_from_wire((struct bytes){(const uint8_t *)name, strlen(name)}, &n));
+    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
+}
+
+static uint32_t syn(struct bed *b, struct bed_end to, uint32_t isn, struct bytes options)
+{
+    b->client_isn = isn;
+    return bed_tcp(b, MARK_TO_SERVER, client, to, TCP_SYN, isn, 0, options, (struct bytes){0});
+}
+
+static uint32_t server_says(struct bed *b, struct bed_end from, uint8_t flags, uint32_t at, uint64_t acknowledges,
+                            struct bytes payload)
+{
+    return bed_tcp(b, MARK_FROM_SERVER, from, client, flags, SERVER_ISN + at,
+                   b->client_isn + 1 + (uint32_t)acknowledges, (struct bytes){0}, payload);
+}
+
+static uint32_t client_says(struct bed *b, struct bed_end to, uint32_t offset, const void *data, size_t len)
+{
+    return bed_tcp(b, MARK_TO_SERVER, client, to, TCP_ACK | TCP_PSH, b->client_isn + 1 + offset, SERVER_ISN + 1,
+                   (struct bytes){0}, (struct bytes){data, len});
+}
+
+static void open_connection(struct bed *b, struct bed_end to)
+{
+    uint32_t id = syn(b, to, 5000, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    id = server_says(b, to, TCP_SYN | TCP_ACK, 0, 0, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+}
+
+static size_t hello_for(const char *name, uint8_t *out, size_t size, size_t extra)
+{
+    struct hello_options o = {.what = "test", .name = name, .extra_len = extra};
+    return hello_make(&o, out, size);
+}
+
+static const uint8_t server_hello[] = {22, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+                                       14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 0,
+                                       0x13, 1, 0, 0, 0};
+/* RFC 8446 s4.1.3 */
+static const uint8_t retry[] = {22,   3,    3,    0,    80,   2,    0,    0,    76,   3,    3,    0xcf, 0x21,
+                                0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8,
+                                0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2,
+                                0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 1,    0};
+
+static void an_address_that_nobody_resolved_gets_no_syn(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    assert_int_equal(bed_fate(b, syn(b, site, 1, (struct bytes){0})), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_NOT_RESOLVED);
+    bed_free(b);
+}
+
+static void a_syn_loses_payload_and_odd_options(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "good.example", SITE);
+    static const uint8_t options[] = {2, 4, 5, 0xb4, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1};
+    uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_SYN, 5000, 0, (struct bytes){options, sizeof options},
+                          (struct bytes){(const uint8_t *)"secret", 6});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    struct packet p;
+    packet_parse((struct bytes){b->last, b->last_len}, true, &p);
+    assert_int_equal(p.payload.len, 0);
+    assert_null(memmem(b->last, b->last_len, "\x01\x02\x03\x04\x05", 5));
+    static const uint8_t md5[] = {19, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 1};
+    id = syn(b, (struct bed_end){SITE, 443}, 77, (struct bytes){md5, sizeof md5});
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_TCP_OPTION);
+    bed_free(b);
+}
+
+static void a_hello_is_held_until_whole_then_pinned(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[20000];
+    size_t len = hello_for("good.example", hello, sizeof hello, 1200);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    uint32_t first = client_says(b, site, 0, hello, 700);
+    assert_int_equal(bed_fate(b, first), BED_IN);
+    assert_int_equal(b->seen[0], 0);
+    uint32_t second = client_says(b, site, 700, hello + 700, len - 700);
+    assert_int_equal(bed_fate(b, first), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, second), BED_ACCEPTED);
+    assert_int_equal(b->mark[second], MARK_PASS);
+    assert_memory_equal(b->wire, hello, len);
+    /* The server has half of it: a retransmission with other bytes is answered with the kept ones. */
+    static uint8_t other[20000];
+    memset(other, 'x', sizeof other);
+    server_says(b, site, TCP_ACK, 1, 700, (struct bytes){0});
+    uint32_t again = client_says(b, site, 700, other, len - 700); /* bed_accept compares the bytes */
+    assert_int_equal(bed_fate(b, again), BED_ACCEPTED);
+    /* Data before the hello was acknowledged does not approve. */
+    uint32_t id = server_says(b, site, TCP_ACK, 1, 700, (struct bytes){server_hello, sizeof server_hello});
+    assert_int_equal(b->mark[id], MARK_PASS);
+    id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){server_hello, sizeof server_hello});
+    assert_int_equal(b->mark[id], MARK_APPROVE);
+    assert_int_equal(b->denials, 0);
+    bed_free(b);
+}
+
+static void a_name_must_be_bound_to_this_address(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096];
+    bind_name(b, "good.example", SITE);
+    bind_name(b, "other.example", "198.19.0.9");
+    open_connection(b, site);
+    size_t len = hello_for("other.example", hello, sizeof hello, 0);
+    uint32_t id = client_says(b, site, 0, hello, len);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_NAME_NOT_BOUND);
+    assert_string_equal(b->denial.tls_server_name, "other.example");
+    assert_int_equal(b->seen[0], 0);
+    /* And what comes after it is reset without another word. */
+    id = client_says(b, site, (uint32_t)len, "x", 1);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denials, 1);
+    bed_free(b);
+}
+
+static void nothing_goes_before_the_server_answered_this_syn(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096];
+    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    bind_name(b, "good.example", SITE);
+    syn(b, site, 5000, (struct bytes){0});
+    assert_int_equal(bed_fate(b, client_says(b, site, 0, hello, len)), BED_DROPPED);
+    /* A second SYN with another number; the server still answers the first. */
+    syn(b, site, 700000, (struct bytes){0});
+    uint32_t id = bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN | TCP_ACK, SERVER_ISN, 5001, (struct bytes){0},
+                          (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(bed_fate(b, client_says(b, site, 0, hello, len)), BED_DROPPED);
+    /* The server opens: split handshake (RESEARCH s2, 17). */
+    id = bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN, 1, 0, (struct bytes){0}, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    bed_free(b);
+}
+
+static void other_bytes_while_they_wait_are_a_conflict(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096];
+    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    client_says(b, site, 0, hello, 50);
+    uint8_t decoy[60];
+    memset(decoy, 'd', sizeof decoy);
+    client_says(b, site, 20, decoy, sizeof decoy);
+    assert_int_equal(b->denial.reason, REASON_TCP_CONFLICT);
+    assert_int_equal(b->seen[0], 0);
+    assert_int_equal(bed_fate(b, client_says(b, site, 50, hello + 50, len - 50)), BED_RESET);
+    bed_free(b);
+}
+
+static void urgent_data_is_refused(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_URG, 5001, SERVER_ISN + 1, (struct bytes){0},
+                          (struct bytes){(const uint8_t *)"\x16", 1});
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_TCP_URGENT);
+    bed_free(b);
+}
+
+static void not_tls_where_tls_is_meant(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    uint32_t id = client_says(b, site, 0, "SSH-2.0-x\r\n", 11);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_TLS_EXPECTED);
+    bed_free(b);
+}
+
+/* STYLE, tests 3: any split, order or repetition of the same bytes gives the same name, or a drop. */
+static void any_segmentation_gives_the_same(void **state)
+{
+    (void)state;
+    static uint8_t hello[20000];
+    srand(20);
+    for (int round = 0; round < 400; round++) {
+        bool allowed = round & 1;
+        size_t len = hello_for(allowed ? "good.example" : "evil.example", hello, sizeof hello, round % 3 ? 0 : 3000);
+        struct bed *b = bed_new(policy);
+        bind_name(b, "good.example", SITE);
+        open_connection(b, site);
+        size_t cut[40], cuts = 1 + (size_t)rand() % 12;
+        cut[0] = 0;
+        for (size_t i = 1; i < cuts; i++)
+            cut[i] = (size_t)rand() % len;
+        cut[cuts] = len;
+        for (size_t i = 1; i < cuts; i++)
+            for (size_t k = i + 1; k < cuts; k++)
+                if (cut[k] < cut[i]) {
+                    size_t t = cut[i];
+                    cut[i] = cut[k];
+                    cut[k] = t;
+                }
+        /* Each piece three times over, in random order, so that all arrive; some reach over into the next. */
+        for (size_t n = 0; n < cuts * 3; n++) {
+            size_t i = n < cuts * 2 ? (size_t)rand() % cuts : n - cuts * 2;
+            size_t end = rand() % 4 ? cut[i + 1] : cut[i] + (size_t)rand() % (len - cut[i] + 1);
+            if (end < cut[i + 1])
+                end = cut[i + 1];
+            if (end > cut[i])
+                client_says(b, site, (uint32_t)cut[i], hello + cut[i], end - cut[i]);
+        }
+        if (allowed) {
+            assert_int_equal(b->denials, 0);
+            /* What was let out without a packet to carry it comes again, as a real client's would. */
+            for (size_t i = 0; i < cuts; i++)
+                if (cut[i + 1] > cut[i])
+                    client_says(b, site, (uint32_t)cut[i], hello + cut[i], cut[i + 1] - cut[i]);
+            assert_memory_equal(b->wire, hello, len);
+            uint32_t id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){server_hello, sizeof server_hello});
+            assert_int_equal(b->mark[id], MARK_APPROVE);
+        } else {
+            assert_int_equal(b->denial.reason, REASON_NOT_IN_ALLOWLIST);
+            for (size_t i = 0; i < len; i++)
+                assert_int_equal(b->seen[i], 0);
+        }
+        bed_free(b);
+    }
+}
+
+static void after_a_retry_the_name_stays(void **state)
+{
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        struct bed *b = bed_new(policy);
+        static uint8_t hello[4096];
+        bind_name(b, "good.example", SITE);
+        bind_name(b, "other.example", SITE);
+        open_connection(b, site);
+        size_t len = hello_for("good.example", hello, sizeof hello, 0);
+        client_says(b, site, 0, hello, len);
+        uint32_t id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){retry, sizeof retry});
+        assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+        assert_int_equal(b->mark[id], MARK_PASS);
+        size_t second = hello_for(same ? "good.example" : "other.example", hello, sizeof hello, 0);
+        id = client_says(b, site, (uint32_t)len, hello, second);
+        if (same) {
+            assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+            id = server_says(b, site, TCP_ACK, 1 + sizeof retry, len + second,
+                             (struct bytes){server_hello, sizeof server_hello});
+            assert_int_equal(b->mark[id], MARK_APPROVE);
+        } else {
+            assert_int_equal(bed_fate(b, id), BED_RESET);
+            assert_int_equal(b->denial.reason, REASON_TLS_NAME_CHANGED);
+        }
+        bed_free(b);
+    }
+}
+
+static void every_request_of_a_connection_is_judged(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "web.example", SITE);
+    open_connection(b, web);
+    static const char first[] = "GET /a?secret HTTP/1.1\r\nHost: web.example\r\n\r\n";
+    static const char second[] = "POST /b HTTP/1.1\r\nHost: web.example\r\nContent-Length: 5\r\n\r\nhello";
+    static const char third[] = "GET /c HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    size_t one = sizeof first - 1, two = sizeof second - 1;
+    uint32_t half = client_says(b, web, 0, first, 20);
+    assert_int_equal(bed_fate(b, half), BED_IN);
+    client_says(b, web, 20, first + 20, one - 20);
+    assert_int_equal(bed_fate(b, half), BED_ACCEPTED);
+    assert_string_equal(b->event.http_path, "/a");
+    server_says(b, web, TCP_ACK, 1, one, (struct bytes){(const uint8_t *)"HTTP/1.1 200 OK\r\n\r\n", 19});
+    client_says(b, web, (uint32_t)one, second, two);
+    assert_memory_equal(b->wire + one, second, two);
+    assert_int_equal(b->events, 2);
+    uint32_t id = client_says(b, web, (uint32_t)(one + two), third, sizeof third - 1);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_NOT_IN_ALLOWLIST);
+    assert_int_equal(b->seen[one + two], 0);
+    bed_free(b);
+}
+
+/* The head that left is kept until the server has it: a retransmission cannot put another Host in its place. */
+static void a_head_cannot_be_replaced_by_a_retransmission(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "web.example", SITE);
+    open_connection(b, web);
+    static const char good[] = "GET / HTTP/1.1\r\nHost: web.example\r\n\r\n";
+    static const char evil[] = "GET / HTTP/1.1\r\nHost: bad.example\r\n\r\n";
+    client_says(b, web, 0, good, sizeof good - 1);
+    uint32_t id = client_says(b, web, 0, evil, sizeof evil - 1);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED); /* bed_accept compares: the good bytes again */
+    assert_memory_equal(b->wire, good, sizeof good - 1);
+    bed_free(b);
+}
+
+static void pipelined_requests_go_as_far_as_they_are_allowed(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "web.example", SITE);
+    open_connection(b, web);
+    static const char both[] = "GET /1 HTTP/1.1\r\nHost: web.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    size_t one = (size_t)(strstr(both, "GET /2") - both);
+    client_says(b, web, 0, both, sizeof both - 1);
+    assert_int_equal(b->denials, 1);
+    assert_int_equal(b->seen[one - 1], 1);
+    assert_int_equal(b->seen[one], 0);
+    assert_int_equal(b->injections, 1); /* the packet went with the first request, so the reset is ours */
+    bed_free(b);
+}
+
+static void tcp_entries_are_released_at_the_syn(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "any.example", SITE);
+    uint32_t id = syn(b, (struct bed_end){SITE, 22}, 1, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(b->mark[id], MARK_APPROVE);
+    assert_int_equal(b->event.verdict, VERDICT_ALLOW);
+    id = syn(b, (struct bed_end){SITE, 23}, 1, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_PORT_NOT_ALLOWED);
+    bed_free(b);
+}
+
+static void a_refusal_waits_for_its_process_but_not_long(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    b->attribute = true;
+    uint32_t id = syn(b, site, 1, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_IN);
+    assert_true(judge_waiting(b->judge));
+    judge_attributed(b->judge, b->denial.ticket + 1, b->now); /* another's ticket */
+    assert_int_equal(bed_fate(b, id), BED_IN);
+    judge_attributed(b->judge, b->denial.ticket, b->now);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    id = syn(b, site, 2, (struct bytes){0});
+    b->now += JUDGE_ATTRIBUTION_USEC + 1;
+    judge_tick(b->judge, b->now);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_false(judge_waiting(b->judge));
+    bed_free(b);
+}
+
+static void a_hello_that_never_ends_is_cut(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096];
+    hello_for("good.example", hello, sizeof hello, 0);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    uint32_t id = client_says(b, site, 0, hello, 100);
+    for (int i = 0; i < 20; i++) {
+        b->now += 1000000;
+        judge_tick(b->judge, b->now);
+    }
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_TCP_TOO_LONG);
+    bed_free(b);
+}
+
+static void strays_and_connections_into_the_scope_are_refused(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    uint32_t id = bed_tcp(b, MARK_STRAY, client, site, TCP_ACK, 1, 1, (struct bytes){0},
+                          (struct bytes){(const uint8_t *)"secret", 6});
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->denial.reason, REASON_OLDER_THAN_SCOPE);
+    id = bed_tcp(b, MARK_INCOMING, site, client, TCP_SYN, 1, 0, (struct bytes){0}, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_INCOMING);
+    assert_int_equal(b->injections, 1);
+    bed_free(b);
+}
+
+static void audit_changes_nothing_on_the_wire(void **state)
+{
+    (void)state;
+    static const char audit[] = "version: 1\nprofiles:\n  p: { allow: [good.example] }\n"
+                                "scopes:\n  - { name: s, match: { source: 198.18.0.0/15 }, profile: p, mode: audit }\n";
+    struct bed *b = bed_new(audit);
+    static uint8_t hello[4096];
+    size_t len = hello_for("evil.example", hello, sizeof hello, 0);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    uint32_t id = client_says(b, site, 0, hello, 100);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(b->last_len, 0); /* as it lies */
+    id = client_says(b, site, 100, hello + 100, len - 100);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(b->mark[id], MARK_APPROVE);
+    assert_int_equal(b->denial.verdict, VERDICT_WOULD_DENY);
+    id = syn(b, (struct bed_end){"198.19.0.77", 443}, 3, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    bed_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_that_nobody_resolved_gets_no_syn),
+        cmocka_unit_test(a_syn_loses_payload_and_odd_options),
+        cmocka_unit_test(a_hello_is_held_until_whole_then_pinned),
+        cmocka_unit_test(a_name_must_be_bound_to_this_address),
+        cmocka_unit_test(nothing_goes_before_the_server_answered_this_syn),
+        cmocka_unit_test(other_bytes_while_they_wait_are_a_conflict),
+        cmocka_unit_test(urgent_data_is_refused),
+        cmocka_unit_test(not_tls_where_tls_is_meant),
+        cmocka_unit_test(any_segmentation_gives_the_same),
+        cmocka_unit_test(after_a_retry_the_name_stays),
+        cmocka_unit_test(every_request_of_a_connection_is_judged),
+        cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),
+        cmocka_unit_test(pipelined_requests_go_as_far_as_they_are_allowed),
+        cmocka_unit_test(tcp_entries_are_released_at_the_syn),
+        cmocka_unit_test(a_refusal_waits_for_its_process_but_not_long),
+        cmocka_unit_test(a_hello_that_never_ends_is_cut),
+        cmocka_unit_test(strays_and_connections_into_the_scope_are_refused),
+        cmocka_unit_test(audit_changes_nothing_on_the_wire),
+    };
+    return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The judge over DNS and other datagrams (DESIGN s3.2, s3.4, s3.6). */
+#include "tests/unit/judge_bed.h"
+
+#include "dns/message.h"
+
+static const char *const policy = "version: 1\n"
+                                  "profiles:\n"
+                                  "  p:\n"
+                                  "    allow: [good.example, '**.wild.example', inner.example@10.0.0.0/8,\n"
+                                  "            'udp://time.example:123', 'dns://text.example?types=TXT']\n"
+                                  "    dns: { budget: { names_per_minute: 5 } }\n"
+                                  "scopes:\n"
+                                  "  - name: s\n"
+                                  "    match: { source: 198.18.0.0/15 }\n"
+                                  "    profile: p\n";
+
+static const struct bed_end client = {BED_CLIENT, 40000}, resolver = {BED_RESOLVER, 53};
+
+static size_t query(uint8_t *out, uint16_t id, const char *name, uint16_t type)
+{
+    struct writer w = writer_init(out, 512);
+    writer_u16(&w, id);
+    writer_u16(&w, 0x0100);
+    writer_u16(&w, 1);
+    writer_zero(&w, 6);
+    for (const char *label = name; *label;) {
+        size_t len = strcspn(label, ".");
+        writer_u8(&w, (uint8_t)len);
+        writer_bytes(&w, (struct bytes){(const uint8_t *)label, len});
+        label += len + (label[len] == '.');
+    }
+    writer_u8(&w, 0);
+    writer_u16(&w, type);
+    writer_u16(&w, 1);
+    return writer_len(&w);
+}
+
+static uint32_t ask_from(struct bed *b, struct bed_end from, uint16_t id, const char *name, uint16_t type)
+{
+    uint8_t wire[512];
+    size_t len = query(wire, id, name, type);
+    return bed_udp(b, MARK_TO_SERVER, from, resolver, (struct bytes){wire, len});
+}
+
+static uint32_t ask(struct bed *b, uint16_t id, const char *name, uint16_t type)
+{
+    return ask_from(b, client, id, name, type);
+}
+
+static struct bytes last_payload(struct bed *b)
+{
+    struct packet p;
+    assert_int_equal(packet_parse((struct bytes){b->last, b->last_len}, true, &p), REASON_NONE);
+    return p.payload;
+}
+
+static uint16_t u16(struct bytes b, size_t at)
+{
+    return (uint16_t)(b.at[at] << 8 | b.at[at + 1]);
+}
+
+/* The resolver's answer to what was let out last: one A record. */
+static uint32_t answer(struct bed *b, const char *address)
+{
+    struct bytes q = last_payload(b);
+    uint8_t wire[1024];
+    struct writer w = writer_init(wire, sizeof wire);
+    size_t question_end = 12;
+    while (q.at[question_end])
+        question_end += 1u + q.at[question_end];
+    question_end += 5;
+    writer_u16(&w, u16(q, 0));
+    writer_u16(&w, 0x8180);
+    writer_u16(&w, 1);
+    writer_u16(&w, 1);
+    writer_u32(&w, 0);
+    writer_bytes(&w, (struct bytes){q.at + 12, question_end - 12});
+    struct address a = bed_address(address);
+    writer_u16(&w, 0xc00c);
+    writer_u16(&w, a.family == 4 ? 1 : 28);
+    writer_u16(&w, 1);
+    writer_u32(&w, 60);
+    writer_u16(&w, (uint16_t)address_octets(&a));
+    writer_bytes(&w, (struct bytes){a.octets, address_octets(&a)});
+    return bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
+}
+
+static unsigned bound(struct bed *b, const char *address)
+{
+    struct address a = bed_address(address);
+    struct binding_view view[4];
+    return binding_find(b->bindings, 1, &a, b->now, view, 4);
+}
+
+static void an_allowed_question_is_rebuilt_and_its_answer_bound(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    uint32_t id = ask(b, 0x1234, "GoOd.ExAmPlE", 1);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    struct bytes q = last_payload(b);
+    assert_non_null(memmem(q.at, q.len, "\4good\7example", 13)); /* 0x20 case is a channel (RESEARCH s2, 31) */
+    id = answer(b, "93.184.216.34");
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    struct bytes a = last_payload(b);
+    assert_int_equal(u16(a, 0), 0x1234);
+    assert_non_null(memmem(a.at, a.len, "\4GoOd\7ExAmPlE", 13));
+    assert_int_equal(bound(b, "93.184.216.34"), 1);
+    assert_int_equal(b->event.reason, REASON_ANSWERED);
+    bed_free(b);
+}
+
+static void a_denied_question_is_answered_at_once(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    uint32_t id = ask(b, 77, "payload.evil.example", 1);
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(b->injections, 1);
+    struct packet p;
+    assert_int_equal(packet_parse((struct bytes){b->injected, b->injected_len}, true, &p), REASON_NONE);
+    assert_int_equal(p.source_port, 53);
+    assert_int_equal(u16(p.payload, 0), 77);
+    assert_int_equal(u16(p.payload, 2) & 0x800f, 0x8003); /* NXDOMAIN */
+    assert_int_equal(u16(p.payload, 8), 0);               /* nothing to cache it by (RFC 2308 s5) */
+    assert_string_equal(b->denial.domain, "payload.evil.example");
+    assert_string_equal(b->denial.hint, "payload.evil.example");
+    bed_free(b);
+}
+
+/* HTTPS and SVCB of an allowed name: NODATA, or its A record dies with it. */
+static void a_type_that_is_not_allowed_is_nodata(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    ask(b, 5, "good.example", 65);
+    struct packet p;
+    packet_parse((struct bytes){b->injected, b->injected_len}, true, &p);
+    assert_int_equal(u16(p.payload, 2) & 0x800f, 0x8000);
+    assert_int_equal(b->denial.reason, REASON_TYPE_NOT_ALLOWED);
+    assert_int_equal(bed_fate(b, ask(b, 6, "text.example", 16)), BED_ACCEPTED);
+    bed_free(b);
+}
+
+static void a_forged_or_unasked_answer_binds_nothing(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    ask(b, 9, "good.example", 1);
+    size_t asked = b->last_len;
+    uint8_t asked_ip[512];
+    memcpy(asked_ip, b->last, asked);
+    /* The right answer on another flow, with another id, for another name. */
+    uint8_t wire[512];
+    size_t len = query(wire, 1, "good.example", 1);
+    wire[2] |= 0x80;
+    uint32_t id = bed_udp(b, MARK_FROM_SERVER, resolver, (struct bed_end){BED_CLIENT, 40001}, (struct bytes){wire, len});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_DNS_ANSWER_UNASKED);
+    memcpy(b->last, asked_ip, asked);
+    b->last_len = asked;
+    b->last[28] ^= 1; /* the id's first octet */
+    struct packet p;
+    packet_parse((struct bytes){b->last, b->last_len}, false, &p);
+    uint8_t forged[512];
+    memcpy(forged, p.payload.at, p.payload.len);
+    forged[2] |= 0x80;
+    id = bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){forged, p.payload.len});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(bound(b, "93.184.216.34"), 0);
+    bed_free(b);
+}
+
+static void private_addresses_need_a_range(void **state)
+{
+    (void)state;
+    static const char *const special[] = {"10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1"};
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        struct bed *b = bed_new(policy);
+        ask(b, 9, "good.example", 1);
+        answer(b, special[i]);
+        struct bytes a = last_payload(b);
+        assert_int_equal(u16(a, 6), 0); /* no answer record is left */
+        assert_int_equal(bound(b, special[i]), 0);
+        assert_int_equal(b->denial.reason,
+                         i == 2 ? REASON_METADATA_ADDRESS : REASON_PRIVATE_ADDRESS);
+        bed_free(b);
+    }
+    struct bed *b = bed_new(policy);
+    ask(b, 9, "inner.example", 1);
+    answer(b, "10.0.0.1");
+    assert_int_equal(bound(b, "10.0.0.1"), 1);
+    ask(b, 10, "inner.example", 1);
+    answer(b, "192.168.0.1");
+    assert_int_equal(bound(b, "192.168.0.1"), 0);
+    bed_free(b);
+}
+
+static void names_below_a_wildcard_have_a_budget(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    char name[] = "a.wild.example";
+    for (int i = 0; i < 5; i++, name[0]++)
+        assert_int_equal(bed_fate(b, ask(b, (uint16_t)i, name, 1)), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, ask(b, 50, name, 1)), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_TUNNEL_SUSPECTED);
+    assert_int_equal(bed_fate(b, ask(b, 51, "a.wild.example", 1)), BED_ACCEPTED); /* asked before: free */
+    bed_free(b);
+}
+
+static void datagrams(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    uint8_t quic[1200] = {0xc3, 0, 0, 0, 1, 8};
+    uint32_t id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.1", 443}, (struct bytes){quic, 1200});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_QUIC);
+    assert_int_equal(b->injections, 1); /* so that HTTP/3 clients fall back at once */
+    struct packet p;
+    packet_parse((struct bytes){b->injected, b->injected_len}, true, &p);
+    assert_int_equal(p.protocol, IPPROTO_ICMP);
+    id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"9.9.9.9", 53}, (struct bytes){quic, 40});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_FOREIGN_RESOLVER);
+    id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.5", 123}, (struct bytes){quic, 48});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    ask(b, 3, "time.example", 1);
+    answer(b, "198.19.0.5");
+    id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.5", 123}, (struct bytes){quic, 48});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(b->mark[id], MARK_APPROVE);
+    bed_free(b);
+}
+
+static void other_protocols_and_broken_packets(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t ip[PACKET_MAX];
+    static const uint8_t echo[] = {8, 0, 0, 0, 0, 1, 0, 1, 's', 'e', 'c', 'r', 'e', 't'};
+    for (unsigned protocol = 0; protocol < 256; protocol++) {
+        if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+            continue;
+        size_t len = bed_ip(ip, client, resolver, (uint8_t)protocol, (struct bytes){echo, sizeof echo});
+        assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, len}, MARK_TO_SERVER)), BED_DROPPED);
+    }
+    size_t len = bed_ip(ip, client, resolver, IPPROTO_UDP, (struct bytes){echo, sizeof echo});
+    ip[6] = 0x20; /* more fragments */
+    assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, len}, MARK_TO_SERVER)), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_IP_FORM);
+    for (size_t cut = 0; cut < 28; cut++)
+        assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, cut}, MARK_TO_SERVER)), BED_DROPPED);
+    bed_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_allowed_question_is_rebuilt_and_its_answer_bound),
+        cmocka_unit_test(a_denied_question_is_answered_at_once),
+        cmocka_unit_test(a_type_that_is_not_allowed_is_nodata),
+        cmocka_unit_test(a_forged_or_unasked_answer_binds_nothing),
+        cmocka_unit_test(private_addresses_need_a_range),
+        cmocka_unit_test(names_below_a_wildcard_have_a_budget),
+        cmocka_unit_test(datagrams),
+        cmocka_unit_test(other_protocols_and_broken_packets),
+    };
+    return cmocka_run_group_tests_name("judge_dns", tests, NULL, NULL);
+}
