@@ -3,7 +3,14 @@
 #ifndef SLUICE_CTL_COMMAND_H
 #define SLUICE_CTL_COMMAND_H
 
-enum { EXIT_FINDING = 1, EXIT_INPUT = 2, EXIT_FAIL_ON = 3, EXIT_SLUICE = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
+enum {
+    EXIT_FINDING = 1,
+    EXIT_INPUT = 2,
+    EXIT_FAIL_ON = 3,
+    EXIT_SLUICE = 125,
+    EXIT_CANNOT_RUN = 126,
+    EXIT_NOT_FOUND = 127
+};
 
 struct command_option {
     const char *name;     /* "--profile" */
@@ -13,9 +20,9 @@ struct command_option {
 
 struct command {
     const char *name;
-    const char *usage;   /* behind "sluice NAME " */
-    const char *summary; /* one line */
-    const char *text;    /* a few sentences for --help and the man page */
+    const char *usage;                   /* behind "sluice NAME " */
+    const char *summary;                 /* one line */
+    const char *text;                    /* a few sentences for --help and the man page */
     const struct command_option *option; /* ends with a NULL name */
     /* argv[0] is the command's name.  Returns the exit status.  --help and --version are handled before. */
     int (*run)(int argc, char **argv);

@@ -2,9 +2,9 @@
 /* One gate: its processes, and what they inherit from each other (DESIGN s4).
  *
  *     launcher, standby   root; hold every descriptor below; start, wait, restart.  Each watches the other.
- *     keeper              root; policy, rules, conntrack, control socket, attribution, events.  Reads no byte of the wire.
- *     inspector           CAP_NET_ADMIN, seccomp; queues and raw sockets; judges.
- *     relay               no capability, seccomp; DNS over TCP to messages.
+ *     keeper              root; policy, rules, conntrack, control socket, attribution, events.  Reads no byte of the
+ * wire. inspector           CAP_NET_ADMIN, seccomp; queues and raw sockets; judges. relay               no capability,
+ * seccomp; DNS over TCP to messages.
  *
  * All descriptors are made once, before the first fork, and never change: a process that dies is forked again from the
  * launcher and finds the same ends.  Each role closes what is not its own.  Which process has a role is told by a POSIX
@@ -24,49 +24,80 @@
 
 enum gate_role { ROLE_LAUNCHER, ROLE_STANDBY, ROLE_KEEPER, ROLE_INSPECTOR, ROLE_RELAY, ROLE_COUNT };
 
-#define GATE_RELAY_SCOPES 64 /* listeners made at start; a policy with more scopes: the rest has no DNS over TCP, and start says so */
+#define GATE_RELAY_SCOPES \
+    64 /* listeners made at start; a policy with more scopes: the rest has no DNS over TCP, and start says so */
 
 /* How a job's traffic is told apart when the gate is embedded in `sluice run`. */
 struct gate_run {
     bool on;
-    pid_t main_pid;         /* the `sluice run` process; when it is gone, the launcher ends the cgroup's processes */
+    unsigned number; /* of this run in its network namespace (ctl/number.h) */
+    pid_t main_pid;  /* the `sluice run` process; when it is gone, the launcher ends the cgroup's processes */
     int main_pidfd;
-    char cgroup[256];       /* "/sluice-run-PID" */
-    char veth[16];          /* --isolate: the host's end; "" none */
+    char cgroup[256];                        /* "/sluice-run-PID" */
+    char veth[16];                           /* --isolate: the host's end; "" none */
     struct address_range network4, network6; /* --isolate: masqueraded */
-    int job_diag_fd;        /* --isolate: a sock_diag netlink socket made in the job's namespace; -1 */
+    int forwarding_fd;                       /* --isolate: the lock on the host's forwarding (ctl/forwarding.h); -1 */
+    int job_diag_fd;                         /* --isolate: a sock_diag netlink socket made in the job's namespace; -1 */
 };
 
 struct gate {
-    bool audit;                 /* --audit: every scope */
-    const char *policy_path;    /* NULL: the bundle below is all there is */
-    char table[32];             /* RULESET_TABLE or "sluice_run_N" */
+    bool audit;                       /* --audit: every scope */
+    const char *policy_path;          /* NULL: the bundle below is all there is */
+    char table[32];                   /* RULESET_TABLE or "sluice_run_N" */
     uint16_t scope_first, scope_last; /* ids this gate may give */
     uint16_t queue_tcp, queue_udp;
     struct mark_layout marks;
     struct ruleset_kernel kernel;
     struct gate_run run;
-    const char *events_path;    /* --events, or NULL */
-    bool color, quiet;          /* of the lines on standard error */
-    char job[64];               /* sluice.job, or "" */
+    const char *events_path; /* --events, or NULL */
+    bool color, quiet;       /* of the lines on standard error */
+    bool json;               /* the summary as one JSON object */
+    char job[64];            /* sluice.job, or "" */
 
-    int lock_fd;                /* roles */
-    int rules_fd;               /* the table's owning netlink socket */
-    int raw4_fd, raw6_fd;       /* SOCK_RAW IPPROTO_RAW, IP_HDRINCL, SO_MARK mark_inject */
+    int number_fd;        /* the lock that says that this gate, or run, is alive (ctl/number.h); shared by all */
+    int lock_fd;          /* roles; its memory is struct gate_shared */
+    int rules_fd;         /* the table's owning netlink socket */
+    int raw4_fd, raw6_fd; /* SOCK_RAW IPPROTO_RAW, IP_HDRINCL, SO_MARK mark_inject */
     int queue_tcp_fd, queue_udp_fd; /* made by the launcher too, so that packets wait over an inspector's death */
-    int bindings_fd;            /* memfd, dns/binding */
-    int bundle_fd;              /* memfd: the last good policy bundle: two slots, see keeper */
-    int relays_fd;              /* memfd: ctl/relay's table of who asked, read by the keeper for attribution */
-    int events_fd[2];           /* SOCK_SEQPACKET: [0] keeper, [1] inspector (nfq/channel.h) */
-    int control_fd[2];          /* SOCK_SEQPACKET: [0] keeper, [1] inspector */
-    int main_fd[2];             /* SOCK_SEQPACKET: [0] keeper, [1] the foreground process (ready, finish, summary) */
-    int status_fd;              /* listening unix socket, or -1 */
-    int events_file_fd;         /* opened 0600, O_APPEND, or -1 */
+    int bindings_fd;                /* memfd, dns/binding */
+    int bundle_fd;                  /* memfd: the last good policy bundle: two slots, see keeper */
+    int relays_fd;                  /* memfd: ctl/relay's table of who asked, read by the keeper for attribution */
+    int events_fd[2];               /* SOCK_SEQPACKET: [0] keeper, [1] inspector (nfq/channel.h) */
+    int control_fd[2];              /* SOCK_SEQPACKET: [0] keeper, [1] inspector */
+    int main_fd[2];     /* SOCK_SEQPACKET: [0] keeper, [1] the foreground process (ready, finish, summary) */
+    int status_fd;      /* listening unix socket, or -1 */
+    int events_file_fd; /* opened 0600, O_APPEND, or -1 */
     int relay_tcp4_fd[GATE_RELAY_SCOPES], relay_tcp6_fd[GATE_RELAY_SCOPES]; /* index = scope id - scope_first */
     int relay_udp4_fd[GATE_RELAY_SCOPES], relay_udp6_fd[GATE_RELAY_SCOPES]; /* marked value(scope, MARK_RELAYED) */
-    uint16_t relay_port[GATE_RELAY_SCOPES]; /* the same for v4 and v6 */
+    uint16_t relay_port[GATE_RELAY_SCOPES];                                 /* the same for v4 and v6 */
 };
 
+#define GATE_FDS_MAX (32 + 4 * GATE_RELAY_SCOPES)
+
+enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };
+
+/* What all processes of a gate tell each other without a message: the memory of lock_fd. */
+struct gate_shared {
+    _Atomic uint32_t stopping;       /* enum gate_stops: asked to end, nobody is started again */
+    _Atomic uint32_t ready;          /* the rules were in force once */
+    _Atomic uint64_t denied, alerts; /* of keepers that died, for --fail-on */
+};
+
+/* ctl/gate.c.  An empty gate: defaults, every descriptor -1. */
+void gate_init(struct gate *gate);
+/* Takes what no other gate in this network namespace has: scope ids, queue numbers, the table's name.  In: marks,
+ * run.on.
+ */
+bool gate_take_numbers(struct gate *gate, struct error *e);
+/* Makes every descriptor.  In: the numbers, and audit, policy_path, run.*, events_path, json, quiet, the policy bundle
+ * (compiled already, with these numbers) and the scope ids in it.  On failure the caller closes what was made. */
+bool gate_open(struct gate *gate, struct bytes bundle, const struct policy_ids *ids, struct error *e);
+/* Closes all, those of `run` too. */
+void gate_close(struct gate *gate);
+/* All descriptors that are open; returns how many. */
+unsigned gate_fds(const struct gate *gate, int out[GATE_FDS_MAX]);
+/* The shared memory; NULL: no memory.  Never unmapped. */
+struct gate_shared *gate_shared(const struct gate *gate);
 /* Exit statuses of roles: 0 asked to stop, else a failure that is restarted (at most 10 a second). */
 int launcher_main(struct gate *gate);  /* ctl/launcher.c; also the standby */
 int keeper_main(struct gate *gate);    /* ctl/keeper.c */
@@ -75,11 +106,11 @@ int relay_main(struct gate *gate);     /* ctl/relay.c */
 
 /* Messages on main_fd, one datagram each. */
 enum gate_message_kind {
-    GATE_READY = 1,  /* keeper → main: rules are in force, the inspector judges */
-    GATE_FAILED,     /* keeper → main: `text` says why; nothing was opened */
-    GATE_FINISH,     /* main → keeper: the command ended; write what is left, answer GATE_SUMMARY */
-    GATE_SUMMARY,    /* keeper → main */
-    GATE_STOP,       /* main → keeper: remove the rules (a run) or leave them closed (a gate), then exit 0 */
+    GATE_READY = 1, /* keeper → main: rules are in force, the inspector judges */
+    GATE_FAILED,    /* keeper → main: `text` says why; nothing was opened */
+    GATE_FINISH,    /* main → keeper: the command ended; write what is left, answer GATE_SUMMARY */
+    GATE_SUMMARY,   /* keeper → main */
+    GATE_STOP,      /* main → keeper: remove the rules (a run) or leave them closed (a gate), then exit 0 */
     GATE_STOPPED,
 };
 
@@ -88,5 +119,9 @@ struct gate_message {
     uint64_t denied, alerts; /* GATE_SUMMARY, for --fail-on */
     char text[1000];
 };
+
+/* Sends and receives one message on main_fd[side]; false: nothing there, or the other side is gone. */
+bool gate_send(int fd, enum gate_message_kind kind, const char *text);
+bool gate_receive(int fd, struct gate_message *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who sent a packet: from the tuple to the socket (inet_diag) to the process (/proc/PID/fd of the scope's cgroup).
  *
- * Only for refusals (DESIGN s4): it costs milliseconds.  Keeper only.  Everything read from /proc of the job's processes is
- * hostile text of bounded length. */
+ * Only for refusals (DESIGN s4): it costs milliseconds.  Keeper only.  Everything read from /proc of the job's
+ * processes is hostile text of bounded length. */
 #ifndef SLUICE_CTL_PROCESS_H
 #define SLUICE_CTL_PROCESS_H
 
@@ -16,23 +16,26 @@ struct process_finder;
 struct process_finder *process_finder_new(int diag_fd);
 void process_finder_free(struct process_finder *f);
 
-/* Fills `out` for the local socket of protocol/source/destination (destination may be unconnected, UDP, ICMP or raw: then by
- * source port or protocol), searching the processes of these cgroup paths (and below), or all processes where cgroups is 0.
- * False: not found (the process is gone, or in another namespace).  Bounded: at most 4,096 processes, 65,536 descriptors. */
+/* Fills `out` for the local socket of protocol/source/destination (destination may be unconnected, UDP, ICMP or raw:
+ * then by source port or protocol), searching the processes of these cgroup paths (and below), or all processes where
+ * cgroups is 0. False: not found (the process is gone, or in another namespace).  Bounded: at most 4,096 processes,
+ * 65,536 descriptors. */
 bool process_find(struct process_finder *f, uint8_t protocol, const struct event_endpoint *source,
                   const struct event_endpoint *destination, const char *const *cgroup, unsigned cgroups,
                   struct event_process *out);
 
-/* Fills `out` for a known pid: names, command line (secrets masked), parent, package. */
+/* Fills `out` for a known pid: names, command line (secrets masked), parent, package.  Reads the process' own memory
+ * and files, which it can make wait for ever: only for processes that are trusted, or in a process that may be ended
+ * (process_find does). */
 bool process_describe(pid_t pid, struct event_process *out);
 
-/* ctl/package.c: fills package_* from the environment, working directory and command line of the process and its parents:
- * npm (npm_package_name, npm_lifecycle_event), cargo (CARGO_PKG_NAME of a build script or rustc), pip (the source tree of a
- * build back end: PKG-INFO or the directory pip made).  All are claims: the job can write them. */
+/* ctl/package.c: fills package_* from the environment, working directory and command line of the process and its
+ * parents: npm (npm_package_name, npm_lifecycle_event), cargo (CARGO_PKG_NAME of a build script or rustc), pip (the
+ * source tree of a build back end: PKG-INFO or the directory pip made).  All are claims: the job can write them. */
 void package_claim(pid_t pid, struct event_process *out);
 
-/* Masks what looks like a secret in a command line (values of --token=, --password, Authorization:, user:pass@, AKIA…, ghp_…,
- * long base64 or hex of high entropy) in place. */
+/* Masks what looks like a secret in a command line (values of --token=, --password, Authorization:, user:pass@, AKIA…,
+ * ghp_…, long base64 or hex of high entropy) in place. */
 void process_mask_secrets(char *command_line);
 
 #endif

@@ -14,14 +14,15 @@ struct summary;
 
 struct summary *summary_new(void);
 void summary_free(struct summary *s);
-/* Counts one event: allowed connections and their names, refusals and their names, hints, attacks.  Bounded memory: at most
- * 10,000 distinct names each, then only counted. */
+/* Counts one event: allowed connections and their names, refusals and their names, hints, attacks.  Bounded memory: at
+ * most 10,000 distinct names each, then only counted. */
 void summary_add(struct summary *s, const struct event *e);
 /* Refusals (verdict deny or would_deny, each event's count) and how many of them look like attacks. */
 uint64_t summary_denied(const struct summary *s);
 uint64_t summary_alerts(const struct summary *s);
 /* "sluice: run finished: 41 connections to 2 names allowed, 2 refused (2 names). To allow: --allow evil.test"
- * audit: all --allow lines that would have sufficed, one a line; names that look like an attack apart, never offered. */
+ * audit: all --allow lines that would have sufficed, one a line; names that look like an attack apart, never offered.
+ */
 void summary_print(const struct summary *s, bool audit, FILE *out);
 /* The same facts as one JSON object (malloc'ed). */
 char *summary_json(const struct summary *s);

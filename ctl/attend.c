@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the inspector tells the keeper: events, which are completed (scope, process), counted and written; and counts.
+ */
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/clock.h"
+#include "ctl/eventlog.h"
+#include "ctl/keeper.h"
+
+#define QUIET_MSEC 20   /* nothing came for so long: nothing is on its way */
+#define QUIET_MOST 4096 /* messages, lest a flood keeps us */
+
+static void name_scope(const struct keeper *k, struct event *e)
+{
+    const struct policy_scope *scope = policy_scope_find(k->policy, e->scope_id);
+    snprintf(e->scope, sizeof e->scope, "%s", scope ? scope->name : "");
+}
+
+/* A message that came over TCP: the relay's table tells who asked; the relay itself is nobody's suspect. */
+static bool resolve_relayed(const struct keeper *k, struct event *e)
+{
+    struct relay_asked asked;
+    unsigned scope = (unsigned)(e->scope_id - k->gate->scope_first);
+    struct bytes domain = {(const uint8_t *)e->domain, strlen(e->domain)};
+    if (!k->relays || !relay_table_find(k->relays, scope, &e->destination.address, domain, e->dns_type, &asked))
+        return false;
+    e->source = asked.client;
+    e->destination = asked.resolver;
+    return true;
+}
+
+/* Finds the process of a refusal.  Scopes by interface or address have theirs elsewhere (a container, another host). */
+static void attribute(struct keeper *k, struct event *e)
+{
+    const struct policy_scope *scope = policy_scope_find(k->policy, e->scope_id);
+    const char *cgroup[POLICY_MATCHES_MAX];
+    unsigned cgroups = 0;
+    uint8_t protocol = e->ip_protocol;
+    if (e->relayed) {
+        if (!resolve_relayed(k, e))
+            return;
+        protocol = IPPROTO_TCP;
+    }
+    if (e->incoming || !scope)
+        return;
+    for (unsigned i = 0; i < scope->matches && cgroups < POLICY_MATCHES_MAX; i++)
+        if (scope->match[i].kind == POLICY_CGROUP)
+            cgroup[cgroups++] = scope->match[i].text;
+    struct process_finder *finder = k->job_finder ? k->job_finder : k->finder;
+    if (finder && cgroups)
+        process_find(finder, protocol, &e->source, &e->destination, cgroup, cgroups, &e->process);
+}
+
+static bool is_relay_port(const struct keeper *k, const struct event *e)
+{
+    unsigned i = (unsigned)(e->scope_id - k->gate->scope_first);
+    return e->ip_protocol == IPPROTO_UDP && i < GATE_RELAY_SCOPES && e->source.port != 0 &&
+           (e->source.port == k->relay_udp_port[0][i] || e->source.port == k->relay_udp_port[1][i]);
+}
+
+static bool refusal(const struct event *e)
+{
+    return e->verdict == VERDICT_DENY || e->verdict == VERDICT_WOULD_DENY;
+}
+
+void attend_write(struct keeper *k, struct event *e)
+{
+    uint64_t count = e->count > 1 ? e->count : 1;
+    name_scope(k, e);
+    eventlog_add(k->log, e, clock_boot_usec());
+    k->allowed += e->verdict == VERDICT_ALLOW && e->action != ACTION_CONNECTION_END ? count : 0;
+    if (!refusal(e))
+        return;
+    k->refused += count;
+    atomic_store(&k->shared->denied, k->denied_before + summary_denied(k->summary));
+    atomic_store(&k->shared->alerts, k->alerts_before + summary_alerts(k->summary));
+}
+
+static void attend_event(struct keeper *k, struct event *e)
+{
+    event_sanitize(e);
+    if (!e->time_usec)
+        e->time_usec = clock_real_usec();
+    e->relayed = is_relay_port(k, e);
+    if (refusal(e))
+        attribute(k, e);
+    if (e->ticket) {
+        struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e->ticket};
+        /* A full channel: the inspector goes on by itself after JUDGE_ATTRIBUTION_USEC. */
+        (void)send(k->gate->events_fd[0], &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    flows_open(k->flows, e); /* where there is no room, this flow's end is not told */
+    attend_write(k, e);
+}
+
+void attend_events(struct keeper *k, unsigned most)
+{
+    static struct channel_event message; /* 6 KiB; one thread */
+    for (unsigned i = 0; i < most; i++) {
+        ssize_t len = recv(k->gate->events_fd[0], &message, sizeof message, MSG_DONTWAIT);
+        if (len < 0)
+            return;
+        if (len == sizeof message && message.kind == CHANNEL_EVENT)
+            attend_event(k, &message.event);
+    }
+}
+
+void attend_quiet(struct keeper *k)
+{
+    struct pollfd more = {.fd = k->gate->events_fd[0], .events = POLLIN};
+    for (unsigned i = 0; i < QUIET_MOST / 64 && poll(&more, 1, QUIET_MSEC) > 0; i++)
+        attend_events(k, 64);
+}
+
+void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow)
+{
+    static struct event end;
+    uint16_t scope = mark_scope(&k->gate->marks, flow->mark);
+    if (scope < k->gate->scope_first || scope > k->gate->scope_last)
+        return;
+    if (flows_close(k->flows, flow, clock_real_usec(), &end))
+        attend_write(k, &end);
+}
+
+void attend_gate_event(struct keeper *k, enum reason reason, uint64_t count)
+{
+    struct event e = {.time_usec = clock_real_usec(),
+                      .action = ACTION_GATE,
+                      .reason = reason,
+                      .verdict = VERDICT_IGNORED,
+                      .count = count};
+    eventlog_add(k->log, &e, clock_boot_usec());
+    fprintf(stderr, "sluice: gate: %s (%llu)\n", reason_text(reason), (unsigned long long)count);
+}
+
+void attend_counts(struct keeper *k, const struct channel_counts *counts)
+{
+    /* A new inspector counts from zero. */
+    if (counts->overruns < k->counts.overruns)
+        k->counts.overruns = 0;
+    if (counts->events_lost < k->counts.events_lost)
+        k->counts.events_lost = 0;
+    if (counts->overruns > k->counts.overruns)
+        attend_gate_event(k, REASON_OVERRUN, counts->overruns - k->counts.overruns);
+    if (counts->events_lost > k->counts.events_lost)
+        eventlog_lost(k->log, counts->events_lost - k->counts.events_lost);
+    k->counts = *counts;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The last good policy, in the gate's memfd (gate.bundle_fd): what a keeper that was started again goes on with.
+ *
+ * Two slots, each a policy bundle (policy/policy.h) and the scope ids it was made with; the header says which one
+ * holds. A reload writes the spare slot and switches with one write inside one page, so a keeper killed at any point
+ * leaves a whole policy.  Ids of names that a reload dropped stay reserved: a connection mark may still carry them. */
+#ifndef SLUICE_CTL_BUNDLE_H
+#define SLUICE_CTL_BUNDLE_H
+
+#include <stdbool.h>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "policy/policy.h"
+
+/* The slot in use: a private copy of the bundle (malloc'ed) and, if `ids` is not NULL, the ids. */
+bool bundle_read(int fd, struct bytes *bundle, struct policy_ids *ids, struct error *e);
+/* Writes the spare slot and switches to it. */
+bool bundle_write(int fd, struct bytes bundle, const struct policy_ids *ids, struct error *e);
+/* A new sealed memfd with these bytes, for the inspector; -1. */
+int bundle_seal(struct bytes bundle, struct error *e);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "ctl/command.h"
+#include "ctl/options.h"
+#include "policy/endpoint.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "policy/suffix.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
+
+static const char *const mode_names[] = {[POLICY_ENFORCE] = "enforce", [POLICY_AUDIT] = "audit"};
+static const char *const match_names[] = {
+    [POLICY_CGROUP] = "cgroup", [POLICY_INTERFACE] = "interface", [POLICY_SOURCE] = "source"};
+
+static struct policy *open_policy(const char *path)
+{
+    struct error e = {0};
+    struct policy_system system;
+    struct bytes bundle;
+    struct policy *policy = NULL;
+    if (policy_system_read(RESOLV_CONF, &system, &e) && policy_bundle_load(path, &system, NULL, &bundle, &e)) {
+        policy = policy_from_bundle(bundle, &e);
+        free((void *)bundle.at);
+    }
+    if (!policy)
+        fprintf(stderr, "sluice: %s\n", e.text);
+    return policy;
+}
+
+/* Calls for each allowed wildcard over a public suffix. */
+static void each_wide(const struct policy_profile *p,
+                      void (*each)(void *ctx, const struct policy_profile *profile, const struct endpoint *entry,
+                                   enum suffix suffix),
+                      void *ctx)
+{
+    struct matcher_hit hit;
+    size_t next = 0;
+    while (matcher_each(p->allow, &next, &hit)) {
+        struct endpoint ep;
+        if (hit.shape->host != ENDPOINT_ONE_BELOW && hit.shape->host != ENDPOINT_ANY_BELOW)
+            continue;
+        matcher_endpoint(&hit, &ep);
+        enum suffix suffix = suffix_of(&ep.name);
+        if (suffix != SUFFIX_NONE)
+            each(ctx, p, &ep, suffix);
+    }
+}
+
+static const char *suffix_text(enum suffix suffix)
+{
+    return suffix == SUFFIX_REGISTRY ? "a registry's suffix: anyone can register a name there"
+                                     : "a shared domain: strangers have names there";
+}
+
+static void print_wide(void *ctx, const struct policy_profile *profile, const struct endpoint *entry,
+                       enum suffix suffix)
+{
+    char text[400];
+    (void)ctx;
+    endpoint_format(entry, text, sizeof text);
+    printf("  note: %s in profile %s lets in %s below %s, %s\n", text, profile->name,
+           entry->host == ENDPOINT_ANY_BELOW ? "every name" : "every name one label", entry->name.text,
+           suffix_text(suffix));
+}
+
+static void json_wide(void *ctx, const struct policy_profile *profile, const struct endpoint *entry, enum suffix suffix)
+{
+    char text[400];
+    endpoint_format(entry, text, sizeof text);
+    json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:s}", "entry", text, "profile", profile->name, "suffix",
+                                         entry->name.text, "kind", suffix == SUFFIX_REGISTRY ? "registry" : "shared"));
+}
+
+static void range_text(const struct address_range *range, char *out, size_t size)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    address_format(&range->base, address);
+    snprintf(out, size, "%s/%u", address, range->prefix_bits);
+}
+
+static void match_text(const struct policy_matcher_line *line, char *out, size_t size)
+{
+    if (line->kind == POLICY_SOURCE)
+        range_text(&line->source, out, size);
+    else
+        snprintf(out, size, "%s", line->text);
+}
+
+static void print_scope(const struct policy_scope *s)
+{
+    char text[4200];
+    printf("  scope %s: profile %s, %s, on denial %s, incoming %s\n", s->name, s->profile->name, mode_names[s->mode],
+           s->drop ? "drop" : "reject", s->incoming ? "pass" : "refuse");
+    for (unsigned i = 0; i < s->matches; i++) {
+        match_text(&s->match[i], text, sizeof text);
+        printf("    match %s %s\n", match_names[s->match[i].kind], text);
+    }
+    printf("    resolvers");
+    for (unsigned i = 0; i < s->resolvers; i++) {
+        address_format(&s->resolver[i], text);
+        printf(" %s", text);
+    }
+    printf("%s\n", s->resolvers ? "" : " none");
+}
+
+static size_t entries(const struct policy *policy)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < policy->profiles; i++)
+        count += matcher_count(policy->profile[i]->allow) + matcher_count(policy->profile[i]->deny);
+    return count;
+}
+
+static void print_policy(const char *path, const struct policy *policy)
+{
+    printf("%s: good: %u scopes, %u profiles, %zu entries\n", path, policy->scopes, policy->profiles, entries(policy));
+    for (unsigned i = 0; i < policy->scopes; i++)
+        print_scope(&policy->scope[i]);
+    for (unsigned i = 0; i < policy->profiles; i++) {
+        const struct policy_profile *p = policy->profile[i];
+        printf("  profile %s%s%s: %zu allowed, %zu denied\n", p->name, p->parent ? " extends " : "",
+               p->parent ? p->parent->name : "", matcher_count(p->allow), matcher_count(p->deny));
+    }
+    for (unsigned i = 0; i < policy->profiles; i++)
+        each_wide(policy->profile[i], print_wide, NULL);
+    printf("  unmatched: %s\n", policy->refuse_unmatched ? "refuse" : "pass");
+}
+
+static json_t *json_scope(const struct policy_scope *s)
+{
+    char text[4200];
+    json_t *match = json_array(), *resolvers = json_array();
+    for (unsigned i = 0; i < s->matches; i++) {
+        match_text(&s->match[i], text, sizeof text);
+        json_array_append_new(match, json_pack("{s:s}", match_names[s->match[i].kind], text));
+    }
+    for (unsigned i = 0; i < s->resolvers; i++) {
+        address_format(&s->resolver[i], text);
+        json_array_append_new(resolvers, json_string(text));
+    }
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o}", "name", s->name, "id", (int)s->id, "profile",
+                     s->profile->name, "mode", mode_names[s->mode], "on_deny", s->drop ? "drop" : "reject", "incoming",
+                     s->incoming ? "pass" : "refuse", "match", match, "resolvers", resolvers);
+}
+
+static void print_json(const char *path, const struct policy *policy)
+{
+    json_t *scopes = json_array(), *profiles = json_array(), *wide = json_array();
+    for (unsigned i = 0; i < policy->scopes; i++)
+        json_array_append_new(scopes, json_scope(&policy->scope[i]));
+    for (unsigned i = 0; i < policy->profiles; i++) {
+        const struct policy_profile *p = policy->profile[i];
+        json_array_append_new(profiles,
+                              json_pack("{s:s, s:s?, s:I, s:I, s:I}", "name", p->name, "extends",
+                                        p->parent ? p->parent->name : NULL, "allow",
+                                        (json_int_t)matcher_count(p->allow), "deny", (json_int_t)matcher_count(p->deny),
+                                        "bytes", (json_int_t)(matcher_memory(p->allow) + matcher_memory(p->deny))));
+        each_wide(p, json_wide, wide);
+    }
+    json_t *all = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:s}", "file", path, "result", "good", "entries",
+                            (json_int_t)entries(policy), "scopes", scopes, "profiles", profiles, "over_public_suffix",
+                            wide, "unmatched", policy->refuse_unmatched ? "refuse" : "pass");
+    char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(all);
+}
+
+static int check_run(int argc, char **argv)
+{
+    struct options options = options_init(&command_check, argc, argv, false);
+    const char *value, *path = NULL;
+    bool json = false;
+    unsigned paths = 0;
+    for (int option; (option = options_next(&options, &value)) != OPTIONS_END;) {
+        if (option == OPTIONS_WRONG)
+            return EXIT_INPUT;
+        if (option == OPTIONS_OPERAND) {
+            path = value;
+            paths++;
+        } else {
+            json = true;
+        }
+    }
+    for (; options.at < argc; options.at++, paths++)
+        path = argv[options.at];
+    if (paths != 1) {
+        fprintf(stderr, "sluice: check takes one policy file; see sluice check --help\n");
+        return EXIT_INPUT;
+    }
+    struct policy *policy = open_policy(path);
+    if (!policy)
+        return EXIT_INPUT;
+    if (json)
+        print_json(path, policy);
+    else
+        print_policy(path, policy);
+    policy_free(policy);
+    return 0;
+}
+
+static const struct command_option check_options[] = {{"--json", NULL, "print one JSON object"}, {0}};
+
+const struct command command_check = {
+    .name = "check",
+    .usage = "[--json] POLICY",
+    .summary = "Reads a policy and says what it holds, or what is wrong with it",
+    .text = "Reads POLICY and the files of policy.d beside it, as the gate would.  Prints its scopes, profiles and the "
+            "number of their entries, and for each wildcard over a public suffix what it lets in.  A mistake is shown "
+            "with file, line and column, on standard error.  Exit status 0: good; 2: not.",
+    .option = check_options,
+    .run = check_run,
+};

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "ctl/command.h"
+#include "ctl/options.h"
+#include "policy/decide.h"
+#include "policy/endpoint.h"
+#include "policy/policy.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
+#define RULE_SIZE   400
+
+enum { TYPE_A = 1 };
+
+struct explanation {
+    const struct policy *policy;
+    const struct policy_scope *scope;
+    struct error *e;
+    json_t *rows; /* NULL: print lines */
+    unsigned refused;
+};
+
+static struct policy *open_policy(const char *path)
+{
+    struct error e = {0};
+    struct policy_system system;
+    struct bytes bundle;
+    struct policy *policy = NULL;
+    if (policy_system_read(RESOLV_CONF, &system, &e) && policy_bundle_load(path, &system, NULL, &bundle, &e)) {
+        policy = policy_from_bundle(bundle, &e);
+        free((void *)bundle.at);
+    }
+    if (!policy)
+        fprintf(stderr, "sluice: %s\n", e.text);
+    return policy;
+}
+
+static bool is_one_address(const struct address_range *range)
+{
+    return range->prefix_bits == address_octets(&range->base) * 8;
+}
+
+/* A question is about one name or address, and one port. */
+static bool is_concrete(const struct endpoint *ep, struct error *e)
+{
+    if (ep->host == ENDPOINT_ONE_BELOW || ep->host == ENDPOINT_ANY_BELOW)
+        return error_set(e, ERROR_INPUT, 0, "explain takes a name, not a wildcard");
+    if (ep->host == ENDPOINT_ADDRESS && !is_one_address(&ep->range))
+        return error_set(e, ERROR_INPUT, 0, "explain takes one address, not a range");
+    if (ep->has_at && !is_one_address(&ep->at))
+        return error_set(e, ERROR_INPUT, 0, "behind the @ explain takes the one address that the name resolves to");
+    if (ep->port_low != ep->port_high)
+        return error_set(e, ERROR_INPUT, 0, "explain takes one port, for example 192.0.2.1:443");
+    return true;
+}
+
+static struct decision explain_questions(const struct explanation *x, const struct endpoint *ep)
+{
+    struct decision d = decide_question(x->policy, x->scope, &ep->name, ep->types ? ep->type[0] : TYPE_A, false);
+    for (unsigned i = 1; i < ep->types && d.path == DECIDE_RELEASE; i++)
+        d = decide_question(x->policy, x->scope, &ep->name, ep->type[i], false);
+    return d;
+}
+
+/* A name: resolved first, then connected to as if it stood for `address` (family 0: for any public one). */
+static struct decision explain_name(const struct explanation *x, const struct endpoint *ep)
+{
+    struct address address = {0};
+    struct bound_name bound = {ep->name.text, ep->name.len, false};
+    struct decision d = explain_questions(x, ep);
+    if (d.path == DECIDE_REFUSE || ep->scheme == ENDPOINT_DNS)
+        return d;
+    if (ep->has_at) {
+        address = ep->at.base;
+        if (!decide_answer_address(x->scope, &ep->name, &address, false))
+            return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_PRIVATE_ADDRESS};
+    }
+    if (ep->scheme == ENDPOINT_UDP)
+        return decide_udp(x->scope, &address, ep->port_low, &bound, 1);
+    d = decide_tcp(x->scope, &address, ep->port_low, &bound, 1);
+    if (d.path == DECIDE_REFUSE || d.path == DECIDE_RELEASE)
+        return d;
+    if (ep->scheme == ENDPOINT_TCP) { /* a server name is checked here, so not any bytes pass */
+        enum reason reason = d.path == DECIDE_INSPECT_HTTP ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED;
+        return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .has_rule = true, .rule = d.rule};
+    }
+    return decide_shown(x->scope, ep->scheme, &ep->name, &address, ep->port_low, &bound, 1);
+}
+
+static struct decision explain_endpoint(const struct explanation *x, const struct endpoint *ep)
+{
+    if (ep->host != ENDPOINT_ADDRESS)
+        return explain_name(x, ep);
+    struct decision d = ep->scheme == ENDPOINT_UDP ? decide_udp(x->scope, &ep->range.base, ep->port_low, NULL, 0)
+                                                   : decide_tcp(x->scope, &ep->range.base, ep->port_low, NULL, 0);
+    return d;
+}
+
+static const char *path_text(enum decide_path path)
+{
+    switch (path) {
+    case DECIDE_INSPECT_TLS:
+        return "if the TLS server name shown is allowed and stands for it";
+    case DECIDE_INSPECT_HTTP:
+        return "if the HTTP Host shown is allowed and stands for it";
+    case DECIDE_INSPECT_EITHER:
+        return "if the TLS server name or HTTP Host shown is allowed and stands for it";
+    default:
+        return "";
+    }
+}
+
+static void print_row(const char *asked, const struct decision *d, const char *verdict, const char *rule)
+{
+    printf("%-8s %-40s %s%s%s%s%s\n", verdict, asked, reason_text(d->reason), *path_text(d->path) ? ", " : "",
+           path_text(d->path), *rule ? "; rule: " : "", rule);
+    if (d->path == DECIDE_REFUSE && d->offer)
+        printf("%-8s to allow: --allow %s\n", "", asked);
+}
+
+static bool explain_one(void *ctx, const struct endpoint *ep)
+{
+    struct explanation *x = ctx;
+    char asked[RULE_SIZE], rule[RULE_SIZE] = "";
+    if (!is_concrete(ep, x->e))
+        return false;
+    struct decision d = explain_endpoint(x, ep);
+    const char *verdict = d.path != DECIDE_REFUSE ? "allow" : d.noise ? "ignored" : "deny";
+    endpoint_format(ep, asked, sizeof asked);
+    if (d.has_rule)
+        endpoint_format(&d.rule, rule, sizeof rule);
+    x->refused += d.path == DECIDE_REFUSE;
+    if (!x->rows) {
+        print_row(asked, &d, verdict, rule);
+        return true;
+    }
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:b}", "endpoint", asked, "verdict", verdict, "reason",
+                            reason_name(d.reason), "text", reason_text(d.reason), "rule", *rule ? rule : NULL,
+                            "condition", *path_text(d.path) ? path_text(d.path) : NULL, "offer", (int)d.offer);
+    json_array_append_new(x->rows, row);
+    return true;
+}
+
+static const struct policy_scope *choose_scope(const struct policy *policy, const char *name)
+{
+    for (unsigned i = 0; name && i < policy->scopes; i++) {
+        if (strcmp(policy->scope[i].name, name) == 0)
+            return &policy->scope[i];
+    }
+    if (!name && policy->scopes == 1)
+        return &policy->scope[0];
+    if (name)
+        fprintf(stderr, "sluice: the policy has no scope \"%s\"; it has:", name);
+    else
+        fprintf(stderr, "sluice: say which scope by --scope; the policy has:");
+    for (unsigned i = 0; i < policy->scopes; i++)
+        fprintf(stderr, " %s", policy->scope[i].name);
+    fprintf(stderr, "%s\n", policy->scopes ? "" : " none");
+    return NULL;
+}
+
+static int explain_all(struct explanation *x, int count, char **endpoints)
+{
+    struct error e = {0};
+    x->e = &e;
+    for (int i = 0; i < count; i++) {
+        size_t column = 1;
+        struct bytes text = {(const uint8_t *)endpoints[i], strlen(endpoints[i])};
+        if (!endpoint_parse(text, explain_one, x, &column, &e)) {
+            fprintf(stderr, "sluice: endpoint %d, column %zu: %s\n", i + 1, column, e.text);
+            return EXIT_INPUT;
+        }
+    }
+    if (x->rows) {
+        char *text = json_dumps(x->rows, JSON_COMPACT);
+        if (text)
+            puts(text);
+        free(text);
+    }
+    return x->refused ? EXIT_FINDING : 0;
+}
+
+enum { OPTION_SCOPE, OPTION_JSON };
+
+static int explain_run(int argc, char **argv)
+{
+    struct options options = options_init(&command_explain, argc, argv, false);
+    const char *value, *scope = NULL, *path = NULL;
+    bool json = false;
+    int count = 0, status = EXIT_INPUT;
+    char **endpoints = calloc((size_t)argc + 1, sizeof *endpoints);
+    struct policy *policy = NULL;
+    int option = endpoints ? 0 : OPTIONS_WRONG;
+    while (option != OPTIONS_WRONG && (option = options_next(&options, &value)) != OPTIONS_END) {
+        if (option == OPTION_SCOPE)
+            scope = value;
+        else if (option == OPTION_JSON)
+            json = true;
+        else if (option == OPTIONS_OPERAND && !path)
+            path = value;
+        else if (option == OPTIONS_OPERAND)
+            endpoints[count++] = (char *)(uintptr_t)value;
+    }
+    for (; option == OPTIONS_END && options.at < argc; options.at++) {
+        if (!path)
+            path = argv[options.at];
+        else
+            endpoints[count++] = argv[options.at];
+    }
+    if (option == OPTIONS_END && count == 0)
+        fprintf(stderr, "sluice: explain takes a policy file and one or more endpoints; see sluice explain --help\n");
+    else if (option == OPTIONS_END)
+        policy = open_policy(path);
+    if (policy) {
+        struct explanation x = {
+            .policy = policy, .scope = choose_scope(policy, scope), .rows = json ? json_array() : NULL};
+        status = x.scope ? explain_all(&x, count, endpoints) : EXIT_INPUT;
+        json_decref(x.rows);
+    }
+    policy_free(policy);
+    free(endpoints);
+    return status;
+}
+
+static const struct command_option explain_options[] = {
+    [OPTION_SCOPE] = {"--scope", "S", "the scope that asks; not needed where the policy has one"},
+    [OPTION_JSON] = {"--json", NULL, "print one JSON array"},
+    {0},
+};
+
+const struct command command_explain = {
+    .name = "explain",
+    .usage = "[--json] [--scope S] POLICY ENDPOINT...",
+    .summary = "Says whether a scope may reach an endpoint, why, and by which entry",
+    .text =
+        "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "
+        "a name, http://NAME, tcp://NAME:PORT, ADDRESS:PORT, dns://NAME?types=TXT; NAME@ADDRESS asks what happens when "
+        "the name resolves to that address.  Exit status 0: all allowed; 1: some refused; 2: wrong input.",
+    .option = explain_options,
+    .run = explain_run,
+};

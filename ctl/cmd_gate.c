@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sluice gate: the long-running gate, in the foreground.  This process becomes its launcher. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/gate.h"
+#include "ctl/options.h"
+#include "nft/cgroup.h"
+
+#define POLICY_PATH "/etc/sluice/policy.yaml"
+
+enum { OPTION_CONFIG, OPTION_EVENTS, OPTION_AUDIT };
+
+static const struct command_option options[] = {
+    [OPTION_CONFIG] = {"-c, --config", "FILE", "the policy; without it " POLICY_PATH},
+    [OPTION_EVENTS] = {"--events", "FILE", "append one JSON object for each event to FILE"},
+    [OPTION_AUDIT] = {"--audit", NULL, "refuse nothing, report what would have been refused"},
+    {NULL, NULL, NULL},
+};
+
+/* The files, compiled once to see that they are good; the keeper compiles the same bytes. */
+static bool load(struct gate *gate, struct policy_ids *ids, struct bytes *bundle, struct error *e)
+{
+    struct policy_system system = {0};
+    /* Which ids may be given depends on the mark's width, which the policy says: so twice, the second time for good. */
+    if (!policy_system_read("/etc/resolv.conf", &system, e) ||
+        !policy_bundle_load(gate->policy_path, &system, NULL, bundle, e))
+        return false;
+    struct policy *policy = policy_from_bundle(*bundle, e);
+    free((void *)(uintptr_t)bundle->at);
+    *bundle = (struct bytes){0};
+    if (!policy)
+        return false;
+    uint32_t mask = policy->mark_mask;
+    policy_free(policy);
+    if (!mark_layout_init(mask, &gate->marks))
+        return error_set(e, ERROR_INPUT, 0, "mark_mask is no contiguous run of bits");
+    if (!gate_take_numbers(gate, e))
+        return false;
+    ids->first = gate->scope_first;
+    ids->last = gate->scope_last;
+    if (!policy_bundle_load(gate->policy_path, &system, ids, bundle, e))
+        return false;
+    policy = policy_from_bundle(*bundle, e);
+    policy_free(policy);
+    return policy != NULL;
+}
+
+static bool start(struct gate *gate, struct error *e)
+{
+    char mount[PATH_MAX];
+    struct bytes bundle = {0};
+    struct policy_ids *ids = calloc(1, sizeof *ids);
+    bool ok = ids && load(gate, ids, &bundle, e) && cgroup_mount_find(mount, e) && gate_open(gate, bundle, ids, e);
+    free((void *)(uintptr_t)bundle.at);
+    free(ids);
+    return ok;
+}
+
+static int run(int argc, char **argv)
+{
+    struct options o = options_init(&command_gate, argc, argv, false);
+    static struct gate gate;
+    struct error e = {0};
+    const char *value;
+    gate_init(&gate);
+    gate.policy_path = POLICY_PATH;
+    for (int option; (option = options_next(&o, &value)) != OPTIONS_END;) {
+        if (option == OPTIONS_WRONG)
+            return EXIT_INPUT;
+        if (option == OPTIONS_OPERAND) {
+            fprintf(stderr, "sluice gate: unexpected '%s'; the policy is given with -c\n", value);
+            return EXIT_INPUT;
+        }
+        if (option == OPTION_CONFIG)
+            gate.policy_path = value;
+        else if (option == OPTION_EVENTS)
+            gate.events_path = value;
+        else
+            gate.audit = true;
+    }
+    if (geteuid() != 0) {
+        fprintf(stderr, "sluice: gate needs root: it makes the host's packet rules\n");
+        return EXIT_SLUICE;
+    }
+    char *absolute = realpath(gate.policy_path, NULL); /* so that a reload finds it from wherever */
+    if (absolute)
+        gate.policy_path = absolute;
+    gate.color = isatty(STDERR_FILENO);
+    if (!start(&gate, &e)) {
+        fprintf(stderr, "sluice: %s\n", e.text);
+        gate_close(&gate);
+        free(absolute);
+        return e.code == ERROR_INPUT ? EXIT_INPUT : EXIT_SLUICE;
+    }
+    int status = launcher_main(&gate);
+    free(absolute);
+    return status == 0 ? 0 : EXIT_SLUICE;
+}
+
+const struct command command_gate = {
+    .name = "gate",
+    .usage = "[-c FILE] [--events FILE] [--audit]",
+    .summary = "hold the scopes of a policy until told to end",
+    .text =
+        "Runs the gate in the foreground: packets of the policy's scopes (cgroups, interfaces, source networks) are "
+        "judged, everything else passes as before. SIGHUP reads the policy again, all or nothing. SIGTERM or SIGINT "
+        "end "
+        "the gate; its rules stay in force, closed, until a gate starts again or 'sluice down' removes them.",
+    .option = options,
+    .run = run,
+};

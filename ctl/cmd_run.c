@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sluice run: one command behind a gate of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/options.h"
+#include "ctl/run.h"
+
+enum {
+    OPTION_POLICY,
+    OPTION_PROFILE,
+    OPTION_ALLOW,
+    OPTION_AUDIT,
+    OPTION_FAIL_ON,
+    OPTION_EVENTS,
+    OPTION_ISOLATE,
+    OPTION_AS_ROOT,
+    OPTION_RESOLVER,
+    OPTION_JSON,
+};
+
+static const struct command_option options[] = {
+    [OPTION_POLICY] = {"-p, --policy", "FILE", "a policy file, one profile of which holds the command"},
+    [OPTION_PROFILE] = {"--profile", "NAME", "that profile; without it the only one, or the one named default"},
+    [OPTION_ALLOW] = {"--allow", "ENDPOINT", "allow this endpoint too; may be given again"},
+    [OPTION_AUDIT] = {"--audit", NULL, "refuse nothing, and say at the end what --allow lines would have sufficed"},
+    [OPTION_FAIL_ON] =
+        {"--fail-on", "deny,alert",
+         "exit with 3 where the command succeeded and something was refused (deny), or looked like an attack "
+         "(alert)"},
+    [OPTION_EVENTS] = {"--events", "FILE", "append one JSON object for each event to FILE"},
+    [OPTION_ISOLATE] = {"--isolate", NULL, "give the command a network namespace of its own, judged from outside"},
+    [OPTION_AS_ROOT] = {"--as-root", NULL, "keep root (with less capabilities); implies --isolate"},
+    [OPTION_RESOLVER] = {"--resolver", "ADDRESS",
+                         "the DNS server to allow, instead of resolv.conf's; may be given again"},
+    [OPTION_JSON] = {"--json", NULL, "print the summary as JSON"},
+    {NULL, NULL, NULL},
+};
+
+/* "deny", "alert" or both. */
+static bool read_fail_on(const char *value, struct run_config *config, struct error *e)
+{
+    while (*value) {
+        size_t len = strcspn(value, ",");
+        if (len == 4 && memcmp(value, "deny", 4) == 0)
+            config->fail_on_deny = true;
+        else if (len == 5 && memcmp(value, "alert", 5) == 0)
+            config->fail_on_alert = true;
+        else
+            return error_set(e, ERROR_INPUT, 0, "--fail-on takes deny, alert or deny,alert, not '%.*s'", (int)len,
+                             value);
+        value += len;
+        value += *value == ',';
+    }
+    return true;
+}
+
+static bool read_option(int option, const char *value, struct run_config *c, struct error *e)
+{
+    struct address address;
+    switch (option) {
+    case OPTION_POLICY:
+        c->policy.file = value;
+        return true;
+    case OPTION_PROFILE:
+        c->policy.profile = value;
+        return true;
+    case OPTION_ALLOW:
+        return run_policy_allow(&c->policy, value, "--allow", e);
+    case OPTION_AUDIT:
+        c->policy.audit = true;
+        return true;
+    case OPTION_FAIL_ON:
+        return read_fail_on(value, c, e);
+    case OPTION_EVENTS:
+        c->events_path = value;
+        return true;
+    case OPTION_ISOLATE:
+        c->isolate = true;
+        return true;
+    case OPTION_AS_ROOT:
+        c->as_root = true;
+        return true;
+    case OPTION_RESOLVER:
+        if (!address_parse((struct bytes){(const uint8_t *)value, strlen(value)}, &address))
+            return error_set(e, ERROR_INPUT, 0, "--resolver takes an address, not '%s'", value);
+        if (c->policy.resolvers == POLICY_RESOLVERS_MAX)
+            return error_set(e, ERROR_INPUT, 0, "more than %d resolvers", POLICY_RESOLVERS_MAX);
+        c->policy.resolver[c->policy.resolvers++] = value;
+        return true;
+    default:
+        c->json = true;
+        return true;
+    }
+}
+
+static bool check(struct run_config *c, struct error *e)
+{
+    const char *environment = getenv("SLUICE_ALLOW");
+    if (environment && !run_policy_environment(&c->policy, environment, e))
+        return false;
+    if (c->policy.profile && !c->policy.file)
+        return error_set(e, ERROR_INPUT, 0, "--profile names a profile of a policy: give the policy with -p");
+    return true;
+}
+
+static int run(int argc, char **argv)
+{
+    struct options o = options_init(&command_run, argc, argv, true);
+    struct run_config config = {0};
+    struct error e = {0};
+    const char *value;
+    run_policy_init(&config.policy);
+    bool ok = true;
+    for (int option; ok && (option = options_next(&o, &value)) != OPTIONS_END;) {
+        if (option == OPTIONS_WRONG)
+            return EXIT_SLUICE;
+        ok = read_option(option, value, &config, &e);
+    }
+    ok = ok && check(&config, &e);
+    if (!ok) {
+        fprintf(stderr, "sluice: %s\n", e.text);
+        run_policy_done(&config.policy);
+        return EXIT_SLUICE;
+    }
+    if (o.at >= argc) {
+        fprintf(stderr, "sluice run: no command was given\nTry 'sluice help run'.\n");
+        run_policy_done(&config.policy);
+        return EXIT_SLUICE;
+    }
+    config.argv = argv + o.at;
+    int status = run_command(&config);
+    run_policy_done(&config.policy);
+    return status;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .usage =
+        "[-p FILE] [--profile NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] [--events FILE] [--isolate] "
+        "[--as-root] [--resolver ADDRESS]... [--json] -- COMMAND [ARG]...",
+    .summary = "run one command, and let it reach only what is allowed",
+    .text =
+        "Runs COMMAND behind a gate of its own: only the endpoints of the policy, of --allow and of the environment "
+        "variable SLUICE_ALLOW (one a line) can be reached; every refusal is a line on standard error, and a summary "
+        "follows at the end. Under sudo, COMMAND runs as the user who called, without any capability. As root without "
+        "sudo, and with --as-root, it keeps root in a network namespace of its own. What COMMAND leaves running is "
+        "ended "
+        "with it.",
+    .option = options,
+    .run = run,
+};

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sluice status: what the running gate says of itself. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/event.h"
+#include "ctl/command.h"
+#include "ctl/control.h"
+#include "ctl/options.h"
+
+enum { OPTION_JSON };
+
+static const struct command_option options[] = {
+    [OPTION_JSON] = {"--json", NULL, "print the gate's answer as it is"},
+    {NULL, NULL, NULL},
+};
+
+/* Text of the gate's, made safe for a terminal: names come from policy files. */
+static void print_text(const char *text)
+{
+    char safe[1200];
+    event_escape(text ? text : "", safe, sizeof safe);
+    fputs(safe, stdout);
+}
+
+static void print_scopes(const json_t *scopes)
+{
+    size_t i;
+    json_t *scope;
+    json_array_foreach(scopes, i, scope)
+    {
+        printf("scope       ");
+        print_text(json_string_value(json_object_get(scope, "name")));
+        printf("  profile ");
+        print_text(json_string_value(json_object_get(scope, "profile")));
+        printf("  %s", json_string_value(json_object_get(scope, "mode")));
+        size_t k;
+        json_t *cgroup;
+        json_array_foreach(json_object_get(scope, "cgroups"), k, cgroup)
+        {
+            printf("  ");
+            print_text(json_string_value(cgroup));
+        }
+        putchar('\n');
+    }
+}
+
+static void print_status(json_t *root)
+{
+    const char *key;
+    json_t *value;
+    printf("gate        sluice %s, policy ", json_string_value(json_object_get(root, "version")));
+    print_text(json_string_value(json_object_get(root, "policy")));
+    printf("\nprocesses  ");
+    json_object_foreach(json_object_get(root, "processes"), key, value)
+        printf(" %s %lld", key, (long long)json_integer_value(value));
+    putchar('\n');
+    print_scopes(json_object_get(root, "scopes"));
+    json_object_foreach(json_object_get(root, "counts"), key, value)
+        printf("%-17s %lld\n", key, (long long)json_integer_value(value));
+    printf("%-17s %lld\n", "reloads", (long long)json_integer_value(json_object_get(root, "reloads")));
+    long long awaited = json_integer_value(json_object_get(root, "cgroups_awaited"));
+    if (awaited)
+        printf("%-17s %lld\n", "cgroups_awaited", awaited);
+    const char *failed = json_string_value(json_object_get(root, "reload_error"));
+    if (failed && *failed) {
+        printf("last reload failed: ");
+        print_text(failed);
+        putchar('\n');
+    }
+}
+
+static int run(int argc, char **argv)
+{
+    struct options o = options_init(&command_status, argc, argv, false);
+    struct error e;
+    const char *value;
+    char *answer;
+    bool json = false;
+    for (int option; (option = options_next(&o, &value)) != OPTIONS_END;) {
+        if (option == OPTIONS_OPERAND)
+            fprintf(stderr, "sluice status: unexpected '%s'\n", value);
+        if (option < 0)
+            return EXIT_INPUT;
+        json = true;
+    }
+    if (geteuid() != 0) {
+        fprintf(stderr, "sluice: status needs root\n");
+        return EXIT_SLUICE;
+    }
+    if (!control_ask("status", &answer, &e)) {
+        if (e.code == ERROR_NONE)
+            fputs(json ? "{\"running\": false}\n" : "no gate runs in this network namespace\n", stdout);
+        else
+            fprintf(stderr, "sluice: %s\n", e.text);
+        return EXIT_FINDING;
+    }
+    json_t *root = json_loads(answer, 0, NULL);
+    int status = json_object_get(root, "processes") ? 0 : EXIT_FINDING;
+    if (json)
+        printf("%s\n", answer);
+    else if (status == 0)
+        print_status(root);
+    else
+        fprintf(stderr, "sluice: the gate's answer makes no sense\n");
+    json_decref(root);
+    free(answer);
+    return status;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .usage = "[--json]",
+    .summary = "show the running gate: processes, scopes, counts",
+    .text = "Asks the gate of this network namespace what it is doing. Exit status 0: it runs; 1: it does not.",
+    .option = options,
+    .run = run,
+};

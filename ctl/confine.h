@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the command of `sluice run` loses, so that it cannot leave its cgroup or have another process send for it.
+ *
+ * As a user (under sudo): user, groups and environment of who called; no capability, no_new_privs.
+ * As root (--as-root): what a package install needs stays (confine_rights); the rest leaves the bounding set.
+ * Both: a mount namespace with cgroupfs read-only and the sockets of daemons that start processes or resolve names for
+ * others masked; a pid namespace, so that no other process can be traced, signalled or entered by /proc; no inherited
+ * sockets; no AF_VSOCK, no io_uring (it makes sockets behind the filter), no typing into the terminal (TIOCSTI).
+ *
+ * What this cannot hold, for SECURITY.md: abstract unix sockets of daemons in the host's network namespace (--isolate
+ * leaves them behind); files that a process outside reads and runs later (a user's shell start files; as root, all of
+ * the host's); unix sockets of the same user's daemons at places not in the list (an ssh control master).
+ *
+ * confine_user and confine_stdio are called by `sluice run`; all others in the job's own process, in the order given.
+ */
+#ifndef SLUICE_CTL_CONFINE_H
+#define SLUICE_CTL_CONFINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+#define CONFINE_GROUPS_MAX 256
+
+struct confine {
+    bool root; /* keeps uid 0 */
+    uid_t uid;
+    gid_t gid;
+    int groups;
+    gid_t group[CONFINE_GROUPS_MAX];
+    char user[64], home[256], shell[256];
+    const char *resolv_conf; /* what /etc/resolv.conf shall say in there, or NULL: as it is */
+};
+
+/* Who the command runs as: SUDO_UID and SUDO_GID, or root (`as_root`, or no SUDO_UID). */
+bool confine_user(bool as_root, struct confine *out, struct error *e);
+/* Standard input, output and error must not be sockets of the network: they are older than the scope. */
+bool confine_stdio(struct error *e);
+
+/* 1. Closes what the command must not inherit: all but plain files, pipes and terminals, and what closes on exec;
+ * `keep` stays. */
+bool confine_descriptors(int keep, struct error *e);
+/* 2. In new mount and pid namespaces: read-only cgroupfs, fresh /proc, masks. */
+bool confine_mounts(const struct confine *c, struct error *e);
+/* 3. HOME, USER, LOGNAME, SHELL; what leads to masked sockets goes. */
+void confine_environment(const struct confine *c);
+/* 4. The system calls that are refused. */
+bool confine_calls(struct error *e);
+/* 5. User, groups, capabilities. */
+bool confine_rights(const struct confine *c, struct error *e);
+
+/* The places that confine_mounts masks: glob patterns; what does not exist is skipped. */
+struct confine_mask {
+    const char *pattern;
+    bool writable; /* an empty directory that the job may use as its own */
+};
+extern const struct confine_mask confine_masks[]; /* ends with a NULL pattern */
+
+#endif

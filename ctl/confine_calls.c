@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/confine.h"
+
+#include <asm/ioctls.h>
+#include <errno.h>
+#include <linux/net.h>
+#include <seccomp.h>
+#include <sys/socket.h>
+
+#define DENY(error) SCMP_ACT_ERRNO(error)
+
+static int add_rules(scmp_filter_ctx ctx)
+{
+    /* The answer of a kernel without it, for which libraries have their other way. */
+    int rc = seccomp_rule_add(ctx, DENY(ENOSYS), SCMP_SYS(io_uring_setup), 0);
+    /* Reaches the machine's host past every packet filter. */
+    if (rc == 0)
+        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_VSOCK));
+    if (rc == 0)
+        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socketcall), 1, SCMP_A0(SCMP_CMP_EQ, SYS_SOCKET));
+    /* Typing into the terminal that the caller's shell reads when we are done. */
+    if (rc == 0)
+        rc = seccomp_rule_add(ctx, DENY(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
+    if (rc == 0)
+        rc = seccomp_rule_add(ctx, DENY(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCLINUX));
+    return rc;
+}
+
+bool confine_calls(struct error *e)
+{
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    if (!ctx)
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the filter of system calls");
+    int rc = 0;
+    /* 32-bit programs go on; their socketcall hides the family behind a pointer, so it is not there: C libraries have
+     * called socket itself since Linux 4.3. */
+    if (seccomp_arch_native() == SCMP_ARCH_X86_64) {
+        rc = seccomp_arch_add(ctx, SCMP_ARCH_X86);
+        if (rc == 0)
+            rc = seccomp_arch_add(ctx, SCMP_ARCH_X32);
+    }
+    if (rc == 0)
+        rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0); /* set later, and not for root */
+    if (rc == 0)
+        rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_SSB, 1); /* no slower memory for the build */
+    if (rc == 0)
+        rc = add_rules(ctx);
+    if (rc == 0)
+        rc = seccomp_load(ctx);
+    seccomp_release(ctx);
+    if (rc != 0)
+        return error_set(e, ERROR_SYSTEM, -rc, "cannot set the filter of system calls");
+    return true;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/gate_sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/number.h"
+
+#define BACKLOG 256
+
+static bool set_mark(int fd, uint32_t mark)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
+}
+
+bool gate_sockets_raw(struct gate *gate, struct error *e)
+{
+    int on = 1, send_bytes = 1 << 20;
+    uint32_t mark = mark_inject(&gate->marks);
+    for (int six = 0; six < 2; six++) {
+        int fd = socket(six ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+        if (fd < 0 && six && errno == EAFNOSUPPORT)
+            return true;
+        if (fd < 0)
+            return error_set(e, ERROR_SYSTEM, errno, "cannot open a raw socket");
+        *(six ? &gate->raw6_fd : &gate->raw4_fd) = fd;
+        if (setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_HDRINCL : IP_HDRINCL, &on, sizeof on) < 0 ||
+            !set_mark(fd, mark))
+            return error_set(e, ERROR_SYSTEM, errno, "cannot set up a raw socket");
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
+        /* An IPPROTO_RAW socket never receives; nothing to filter. */
+    }
+    return true;
+}
+
+/* A socket bound to any address and `port` (0: the kernel chooses); -1 with errno. */
+static int bound(bool six, int type, uint16_t port, uint16_t *got)
+{
+    int on = 1;
+    int fd = socket(six ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = {0};
+    socklen_t len = six ? sizeof at.v6 : sizeof at.v4;
+    at.any.sa_family = six ? AF_INET6 : AF_INET;
+    *(six ? &at.v6.sin6_port : &at.v4.sin_port) = htons(port);
+    if ((six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) || bind(fd, &at.any, len) < 0 ||
+        getsockname(fd, &at.any, &len) < 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    *got = ntohs(six ? at.v6.sin6_port : at.v4.sin_port);
+    return fd;
+}
+
+/* One scope's listeners, on one port number for both families. */
+static bool relay_listen(struct gate *gate, unsigned i, struct error *e)
+{
+    for (int attempt = 0; attempt < 16; attempt++) {
+        uint16_t port, port6;
+        int four = bound(false, SOCK_STREAM, 0, &port);
+        if (four < 0)
+            break;
+        int six = bound(true, SOCK_STREAM, port, &port6);
+        if (six < 0 && errno == EADDRINUSE) {
+            close(four);
+            continue;
+        }
+        bool has_six = six >= 0 || errno != EAFNOSUPPORT;
+        gate->relay_tcp4_fd[i] = four;
+        gate->relay_tcp6_fd[i] = six;
+        gate->relay_port[i] = port;
+        if ((has_six && six < 0) || listen(four, BACKLOG) < 0 || (six >= 0 && listen(six, BACKLOG) < 0))
+            break;
+        return true;
+    }
+    return error_set(e, ERROR_SYSTEM, errno, "cannot open a listener for DNS over TCP");
+}
+
+bool gate_sockets_relay(struct gate *gate, unsigned scopes, struct error *e)
+{
+    int receive_bytes = 1 << 18;
+    for (unsigned i = 0; i < scopes && i < GATE_RELAY_SCOPES; i++) {
+        if (!relay_listen(gate, i, e))
+            return false;
+        uint32_t mark = mark_value(&gate->marks, (uint16_t)(gate->scope_first + i), MARK_RELAYED);
+        for (int six = 0; six < 2; six++) {
+            uint16_t port;
+            int fd = bound(six, SOCK_DGRAM, 0, &port);
+            if (fd < 0 && six && errno == EAFNOSUPPORT)
+                continue;
+            if (fd < 0)
+                return error_set(e, ERROR_SYSTEM, errno, "cannot open the relay's socket");
+            *(six ? &gate->relay_udp6_fd[i] : &gate->relay_udp4_fd[i]) = fd;
+            if (!set_mark(fd, mark))
+                return error_set(e, ERROR_SYSTEM, errno, "cannot mark the relay's socket");
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+        }
+    }
+    return true;
+}
+
+bool gate_sockets_path(struct sockaddr_un *out, struct error *e)
+{
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    return number_path("gate.sock", out->sun_path, sizeof out->sun_path, e);
+}
+
+bool gate_sockets_status(struct gate *gate, struct error *e)
+{
+    struct sockaddr_un at;
+    if (!number_directory(e) || !gate_sockets_path(&at, e))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot open the status socket");
+    gate->status_fd = fd;
+    /* The gate's lock is ours: whatever lies there is left over. */
+    if (unlink(at.sun_path) < 0 && errno != ENOENT)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot remove %s", at.sun_path);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || chmod(at.sun_path, 0600) < 0 || listen(fd, 16) < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot listen at %s", at.sun_path);
+    return true;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The sockets of a gate that need root to be made: raw ones for what it injects, the relay's per scope. */
+#ifndef SLUICE_CTL_GATE_SOCKETS_H
+#define SLUICE_CTL_GATE_SOCKETS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "core/error.h"
+#include "ctl/gate.h"
+
+/* Fills raw4_fd and raw6_fd.  A host without IPv6 has no raw6_fd (-1). */
+bool gate_sockets_raw(struct gate *gate, struct error *e);
+/* Fills the relay's listeners, marked sockets and ports of the first `scopes` scopes. */
+bool gate_sockets_relay(struct gate *gate, unsigned scopes, struct error *e);
+/* Fills status_fd: listening at the gate's path, root's alone. */
+bool gate_sockets_status(struct gate *gate, struct error *e);
+
+/* Where the gate of this network namespace listens: NUMBER_DIRECTORY/<netns>.gate.sock. */
+bool gate_sockets_path(struct sockaddr_un *out, struct error *e);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The keeper: policy, rules, attribution, events, status.  Reads no byte that came from the wire, but names in events.
+ */
+#include "ctl/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "ctl/control.h"
+#include "ctl/eventlog.h"
+#include "ctl/launcher.h"
+#include "ctl/role.h"
+
+#define EVENTS_AT_ONCE 64
+#define TICK_USEC      1000000u
+#define WATCH_USEC     200000u
+#define LONE_USEC      500000u /* no launcher for so long: we start one */
+
+static bool open_signals(struct keeper *k, struct error *e)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    (void)signal(SIGCHLD, SIG_IGN); /* a launcher that we start is nobody to wait for */
+    k->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    return k->signal_fd >= 0 || error_set(e, ERROR_SYSTEM, errno, "cannot read signals");
+}
+
+/* Conntrack counts bytes only when told to; flows that exist already go uncounted. */
+static void count_bytes(bool first)
+{
+    int fd = open("/proc/sys/net/netfilter/nf_conntrack_acct", O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, "1", 1) == 1;
+    if (!ok && first)
+        fprintf(stderr, "sluice: connections' bytes are not counted: nf_conntrack_acct cannot be set: %s\n",
+                strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_in6 at = {0}; /* the port lies at the same place for IPv4 */
+    socklen_t len = sizeof at;
+    return fd >= 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0 ? ntohs(at.sin6_port) : 0;
+}
+
+static struct process_finder *open_finder(int diag_fd)
+{
+    if (diag_fd < 0)
+        return NULL;
+    struct process_finder *finder = process_finder_new(diag_fd);
+    if (!finder)
+        close(diag_fd);
+    return finder;
+}
+
+static bool open_all(struct keeper *k, struct error *e)
+{
+    struct gate *g = k->gate;
+    k->shared = gate_shared(g);
+    if (!k->shared)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot map the shared memory");
+    k->denied_before = atomic_load(&k->shared->denied);
+    k->alerts_before = atomic_load(&k->shared->alerts);
+    for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++) {
+        k->relay_udp_port[0][i] = port_of(g->relay_udp4_fd[i]);
+        k->relay_udp_port[1][i] = port_of(g->relay_udp6_fd[i]);
+    }
+    k->socket = ruleset_adopt(g->rules_fd, e);
+    if (!k->socket || !open_signals(k, e))
+        return false;
+    k->bindings = binding_map(g->bindings_fd, false, e);
+    k->relays = k->bindings ? relay_table_map(g->relays_fd, false, e) : NULL;
+    if (!k->relays)
+        return false;
+    k->flows = flows_new();
+    k->summary = summary_new();
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) < 0)
+        host[0] = 0;
+    struct eventlog_config log = {.file_fd = g->events_file_fd,
+                                  .line_fd = g->quiet ? -1 : STDERR_FILENO,
+                                  .color = g->color,
+                                  .host = host[0] ? host : NULL,
+                                  .job = g->job[0] ? g->job : NULL,
+                                  .summary = k->summary};
+    k->log = eventlog_new(&log);
+    if (!k->flows || !k->summary || !k->log)
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the keeper");
+    if (g->status_fd >= 0 && !(k->control = control_new(g->status_fd)))
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the keeper");
+    k->finder = open_finder(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+    if (g->run.job_diag_fd >= 0)
+        k->job_finder = open_finder(fcntl(g->run.job_diag_fd, F_DUPFD_CLOEXEC, 3));
+    count_bytes(!atomic_load(&k->shared->ready));
+    k->conntrack_fd = conntrack_events_open(e);
+    return k->conntrack_fd >= 0;
+}
+
+static void flow_ended(void *ctx, const struct conntrack_flow *flow)
+{
+    attend_flow_end(ctx, flow);
+}
+
+static void flow_left(void *ctx, const struct event *end)
+{
+    struct event copy = *end;
+    attend_write(ctx, &copy);
+}
+
+static void flow_lives(void *ctx, const struct conntrack_flow *flow)
+{
+    struct keeper *k = ctx;
+    flows_sweep_see(k->flows, flow);
+}
+
+/* Reads which flows ended; where some were lost, those that are gone are found at the next tick. */
+static void read_conntrack(struct keeper *k)
+{
+    if (!conntrack_events_read(k->conntrack_fd, k->gate->marks.mask, flow_ended, k))
+        k->ends_lost = true;
+}
+
+static void sweep(struct keeper *k)
+{
+    if (!k->ends_lost)
+        return;
+    k->ends_lost = false;
+    flows_sweep_begin(k->flows);
+    if (conntrack_dump(k->gate->marks.mask, flow_lives, k, NULL))
+        flows_sweep_end(k->flows, clock_real_usec(), flow_left, k);
+}
+
+/* The command ended: what is still on its way comes, open flows are closed with the counts they have. */
+static void finish(struct keeper *k)
+{
+    struct error e = {0};
+    struct gate_message answer = {.kind = GATE_SUMMARY};
+    attend_quiet(k);
+    read_conntrack(k);
+    if (!conntrack_dump(k->gate->marks.mask, flow_ended, k, &e))
+        fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    flows_close_all(k->flows, clock_real_usec(), flow_left, k);
+    eventlog_flush(k->log, clock_boot_usec());
+    k->finished = true;
+    if (!k->gate->quiet && k->gate->json) {
+        char *text = summary_json(k->summary);
+        fprintf(stderr, "%s\n", text ? text : "{}");
+        free(text);
+    } else if (!k->gate->quiet) {
+        summary_print(k->summary, k->gate->audit, stderr);
+    }
+    answer.denied = atomic_load(&k->shared->denied);
+    answer.alerts = atomic_load(&k->shared->alerts);
+    (void)send(k->gate->main_fd[0], &answer, sizeof answer, MSG_NOSIGNAL);
+}
+
+/* The rules stay as they are: without anyone who reads the queues, closed.  Of a run, the launcher removes them when
+ * the job's last process is gone. */
+_Noreturn static void stop(struct keeper *k, unsigned why)
+{
+    if (!k->finished) {
+        attend_quiet(k);
+        eventlog_flush(k->log, clock_boot_usec());
+    }
+    atomic_store(&k->shared->stopping, why);
+    gate_send(k->gate->main_fd[0], GATE_STOPPED, NULL);
+    _exit(0);
+}
+
+static void read_main(struct keeper *k)
+{
+    struct gate_message message;
+    while (gate_receive(k->gate->main_fd[0], &message)) {
+        if (message.kind == GATE_FINISH)
+            finish(k);
+        else if (message.kind == GATE_STOP)
+            stop(k, GATE_STOPS);
+    }
+}
+
+static void read_control(struct keeper *k)
+{
+    static union {
+        struct channel_policy_done done;
+        struct channel_counts counts;
+        uint32_t kind;
+    } message;
+    for (unsigned i = 0; i < EVENTS_AT_ONCE; i++) {
+        ssize_t len = recv(k->gate->control_fd[0], &message, sizeof message, MSG_DONTWAIT);
+        if (len < (ssize_t)sizeof message.kind)
+            return;
+        if (message.kind == CHANNEL_COUNTS && len == sizeof message.counts)
+            attend_counts(k, &message.counts);
+        else if (len == sizeof message.done && (message.kind == CHANNEL_POLICY_DONE || message.kind == CHANNEL_STARTED))
+            reload_answer(k, &message.done);
+    }
+}
+
+static void read_signals(struct keeper *k)
+{
+    struct signalfd_siginfo info;
+    while (read(k->signal_fd, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo == SIGHUP)
+            reload_begin(k);
+}
+
+/* Launcher and standby killed at once: we are the only one left who can start them. */
+static void watch_launcher(struct keeper *k, uint64_t now)
+{
+    if (role_holder(k->gate->lock_fd, ROLE_LAUNCHER) || role_holder(k->gate->lock_fd, ROLE_STANDBY) ||
+        atomic_load(&k->shared->stopping)) {
+        k->lone_since_usec = 0;
+    } else if (!k->lone_since_usec) {
+        k->lone_since_usec = now;
+    } else if (now - k->lone_since_usec > LONE_USEC) {
+        k->lone_since_usec = 0;
+        if (launcher_fork(k->gate, ROLE_LAUNCHER) < 0)
+            fprintf(stderr, "sluice: keeper: cannot start a launcher: %s\n", strerror(errno));
+    }
+}
+
+static void serve(struct keeper *k)
+{
+    struct pollfd fds[5 + CONTROL_CLIENTS + 1];
+    unsigned count = 5;
+    fds[0] = (struct pollfd){.fd = k->gate->events_fd[0], .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = k->gate->control_fd[0], .events = POLLIN};
+    fds[2] = (struct pollfd){.fd = k->gate->main_fd[0], .events = POLLIN};
+    fds[3] = (struct pollfd){.fd = k->signal_fd, .events = POLLIN};
+    fds[4] = (struct pollfd){.fd = k->conntrack_fd, .events = POLLIN};
+    if (k->control)
+        count += control_poll(k->control, fds + 5);
+    if (poll(fds, count, 250) < 0)
+        return;
+    if (fds[1].revents)
+        read_control(k);
+    if (fds[0].revents)
+        attend_events(k, EVENTS_AT_ONCE);
+    if (fds[4].revents)
+        read_conntrack(k);
+    if (fds[3].revents)
+        read_signals(k);
+    if (fds[2].revents)
+        read_main(k);
+    enum control_wish wish = k->control ? control_serve(k->control, k, fds + 5, count - 5) : CONTROL_NOTHING;
+    if (wish == CONTROL_RELOAD)
+        reload_begin(k);
+    else if (wish == CONTROL_STOP)
+        stop(k, GATE_STOPS_DOWN);
+}
+
+int keeper_main(struct gate *gate)
+{
+    struct keeper *k = calloc(1, sizeof *k);
+    struct error e = {0};
+    if (!k || !role_take(gate->lock_fd, ROLE_KEEPER, &e))
+        return 1;
+    k->gate = gate;
+    if (!open_all(k, &e) || !reload_start(k, &e)) {
+        fprintf(stderr, "sluice: keeper: %s\n", e.text);
+        if (k->shared && !atomic_load(&k->shared->ready)) {
+            gate_send(gate->main_fd[0], GATE_FAILED, e.text);
+            atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
+        }
+        return 1;
+    }
+    for (uint64_t ticked = 0, watched = 0;;) {
+        serve(k);
+        uint64_t now = clock_boot_usec();
+        if (now - watched >= WATCH_USEC) {
+            watched = now;
+            watch_launcher(k, now);
+        }
+        if (now - ticked >= TICK_USEC) {
+            ticked = now;
+            reload_tick(k);
+            sweep(k);
+        }
+        eventlog_tick(k->log, now);
+    }
+}

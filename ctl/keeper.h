@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the keeper share: keeper.c (start, loop, end), attend.c (events), reload.c (policy and rules),
+ * control.c (status socket).  One process, one thread; nothing here is used by others.
+ *
+ * A policy comes into force in three steps, each of which may fail without harm: the inspector compiles it and says so
+ * (CHANNEL_POLICY_DONE), the rules are replaced in one transaction, the bundle's slot is switched. */
+#ifndef SLUICE_CTL_KEEPER_H
+#define SLUICE_CTL_KEEPER_H
+
+#include "core/event.h"
+#include "ctl/flows.h"
+#include "ctl/gate.h"
+#include "ctl/process.h"
+#include "ctl/relay_table.h"
+#include "ctl/rules.h"
+#include "ctl/summary.h"
+#include "dns/binding.h"
+#include "nfq/channel.h"
+
+struct eventlog;
+struct control;
+
+enum keeper_why {
+    KEEPER_IDLE,
+    KEEPER_START,  /* the first policy of this keeper: then the rules */
+    KEEPER_RELOAD, /* a new one: then the rules, then the slot */
+    KEEPER_AGAIN,  /* the same once more: a new inspector, other addresses of the host, back from a failed reload */
+};
+
+/* A policy that the inspector is compiling. */
+struct keeper_pending {
+    enum keeper_why why;
+    uint32_t generation;
+    uint64_t deadline_usec;
+    struct policy *policy; /* RELOAD: what comes into force */
+    struct bytes bundle;
+    struct policy_ids *ids;
+};
+
+struct keeper {
+    struct gate *gate;
+    struct gate_shared *shared;
+    int signal_fd, conntrack_fd;
+
+    struct bytes bundle; /* in force */
+    struct policy_ids *ids;
+    struct policy *policy;
+    struct rules rules;
+    struct ruleset_socket *socket;
+    uint32_t rules_generation; /* the kernel's, when we last looked */
+    bool applied, table_seen;
+
+    uint32_t generation; /* of the last policy sent */
+    struct keeper_pending pending;
+    unsigned own_addresses;
+    struct address own_address[CHANNEL_OWN_ADDRESSES_MAX];
+    char reload_error[1000]; /* "" : the last one was good */
+    uint64_t reloaded_usec;
+    unsigned reloads;
+
+    struct binding_table *bindings;
+    struct relay_table *relays;
+    struct process_finder *finder, *job_finder;
+    struct flows *flows;
+    struct eventlog *log;
+    struct summary *summary;
+    struct control *control;
+    struct channel_counts counts;
+    uint64_t allowed, refused;
+    uint64_t denied_before, alerts_before; /* of keepers that died */
+    uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];
+    uint64_t lone_since_usec;
+    bool ends_lost; /* conntrack's events were; sweep */
+    bool finished;  /* GATE_FINISH came: nothing more is to come */
+};
+
+/* attend.c: what the inspector tells. */
+void attend_events(struct keeper *k, unsigned most);  /* reads at most `most` messages */
+void attend_quiet(struct keeper *k);                  /* reads until nothing came for a moment */
+void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, counts */
+void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow);
+void attend_counts(struct keeper *k, const struct channel_counts *counts);
+/* An event of the gate itself. */
+void attend_gate_event(struct keeper *k, enum reason reason, uint64_t count);
+
+/* reload.c: policy and rules. */
+bool reload_start(struct keeper *k, struct error *e); /* loads the stored policy, sends it to the inspector */
+void reload_begin(struct keeper *k);                  /* SIGHUP: reads the files */
+void reload_answer(struct keeper *k, const struct channel_policy_done *done);
+void reload_tick(struct keeper *k); /* time-outs, own addresses, cgroups, rules: each second */
+bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
+bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/rejudge.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "policy/decide.h"
+
+#define CUT_AT_ONCE_MAX 65536
+
+struct rejudge {
+    struct keeper *k;
+    struct conntrack_flow *cut;
+    unsigned cuts, size;
+};
+
+bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *flow, uint16_t scope_id,
+                    const struct event *row, const struct binding_view *names, unsigned count)
+{
+    struct bound_name bound[BINDING_NAMES_MAX + 1];
+    unsigned used = 0;
+    const struct policy_scope *scope = policy_scope_find(policy, scope_id);
+    if (!scope)
+        return false;
+    if (scope->mode == POLICY_AUDIT)
+        return true;
+    for (unsigned i = 0; i < count && i < BINDING_NAMES_MAX; i++)
+        bound[used++] = (struct bound_name){names[i].name, names[i].len, names[i].grace};
+    struct name shown = {0};
+    if (row && row->domain[0] &&
+        name_from_wire((struct bytes){(const uint8_t *)row->domain, strlen(row->domain)}, &shown))
+        bound[used++] = (struct bound_name){shown.text, shown.len, false};
+    if (row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST)) {
+        enum endpoint_scheme scheme = row->action == ACTION_TLS_HELLO ? ENDPOINT_TLS : ENDPOINT_HTTP;
+        struct decision d =
+            decide_shown(scope, scheme, &shown, &flow->destination, flow->destination_port, bound, used);
+        if (d.path != DECIDE_REFUSE)
+            return true;
+        /* It may have been released by address or tcp://, whatever it showed. */
+    }
+    if (flow->destination_port == 53 && decide_is_resolver(scope, &flow->destination))
+        return true; /* each message is judged by itself */
+    if (flow->protocol == IPPROTO_UDP)
+        return decide_udp(scope, &flow->destination, flow->destination_port, bound, used).path != DECIDE_REFUSE;
+    struct decision d = decide_tcp(scope, &flow->destination, flow->destination_port, bound, used);
+    if (d.path == DECIDE_REFUSE)
+        return false;
+    /* With its name known and refused above, only a release by address or tcp:// is left; with none known, what a new
+     * connection to that address would get. */
+    bool named = row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST);
+    return !named || d.path == DECIDE_RELEASE;
+}
+
+static void judge_flow(void *ctx, const struct conntrack_flow *flow)
+{
+    static struct event row;
+    struct rejudge *r = ctx;
+    struct keeper *k = r->k;
+    struct binding_view names[BINDING_NAMES_MAX];
+    uint16_t scope_id = mark_scope(&k->gate->marks, flow->mark);
+    if (scope_id < k->gate->scope_first || scope_id > k->gate->scope_last)
+        return;
+    if (mark_state(&k->gate->marks, flow->mark) == MARK_LOOPBACK)
+        return;
+    unsigned count =
+        binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);
+    bool known = flows_find(k->flows, flow, &row);
+    if (rejudge_allows(k->policy, flow, scope_id, known ? &row : NULL, names, count))
+        return;
+    if (r->cuts == r->size && r->size < CUT_AT_ONCE_MAX) {
+        unsigned size = r->size ? 2 * r->size : 64;
+        struct conntrack_flow *grown = realloc(r->cut, size * sizeof *grown);
+        if (!grown)
+            return;
+        r->cut = grown;
+        r->size = size;
+    }
+    if (r->cuts < r->size)
+        r->cut[r->cuts++] = *flow;
+}
+
+static void cut(struct keeper *k, const struct conntrack_flow *flow)
+{
+    static struct event e;
+    struct error why = {0};
+    if (!flows_find(k->flows, flow, &e)) {
+        memset(&e, 0, sizeof e);
+        e.source = (struct event_endpoint){flow->source, flow->source_port};
+        e.destination = (struct event_endpoint){flow->destination, flow->destination_port};
+        e.ip_protocol = flow->protocol;
+        e.scope_id = mark_scope(&k->gate->marks, flow->mark);
+        e.action = flow->protocol == IPPROTO_TCP ? ACTION_TCP_CONNECT : ACTION_DATAGRAM;
+    }
+    e.time_usec = clock_real_usec();
+    e.verdict = VERDICT_DENY;
+    e.reason = REASON_POLICY_CHANGED;
+    attend_write(k, &e);
+    if (!conntrack_cut(flow, &why))
+        fprintf(stderr, "sluice: keeper: cannot cut a connection: %s\n", why.text);
+    if (flow->protocol == IPPROTO_TCP)
+        (void)conntrack_destroy_socket(flow, NULL); /* without it, its next packet is a stray and is reset */
+}
+
+unsigned rejudge_all(struct keeper *k)
+{
+    struct error e = {0};
+    unsigned total = 0;
+    for (;;) {
+        struct rejudge r = {.k = k};
+        if (!conntrack_dump(k->gate->marks.mask, judge_flow, &r, &e))
+            fprintf(stderr, "sluice: keeper: cannot judge open connections again: %s\n", e.text);
+        for (unsigned i = 0; i < r.cuts; i++)
+            cut(k, &r.cut[i]);
+        free(r.cut);
+        total += r.cuts;
+        if (r.cuts < CUT_AT_ONCE_MAX)
+            return total;
+    }
+}

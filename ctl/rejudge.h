@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Open connections under a new policy: those that it no longer allows are cut (DESIGN s3). */
+#ifndef SLUICE_CTL_REJUDGE_H
+#define SLUICE_CTL_REJUDGE_H
+
+#include "ctl/keeper.h"
+
+/* May this open flow go on?  `row`: what its event said (the name it showed), NULL: not known any more; `names`: what
+ * its scope has bound to the address.  A flow outlives its binding, so the name it showed counts as bound.  Pure. */
+bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *flow, uint16_t scope_id,
+                    const struct event *row, const struct binding_view *names, unsigned count);
+
+/* Judges every flow of this gate by k->policy and cuts what it refuses; returns how many. */
+unsigned rejudge_all(struct keeper *k);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/keeper.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "ctl/bundle.h"
+#include "ctl/rejudge.h"
+#include "nft/cgroup.h"
+
+#define ANSWER_USEC 15000000u /* for the inspector to compile a million names */
+
+/* The host's own addresses, which no answer may hold (DESIGN s3.2). */
+static unsigned read_own_addresses(struct address out[CHANNEL_OWN_ADDRESSES_MAX])
+{
+    struct ifaddrs *list;
+    unsigned count = 0;
+    memset(out, 0, sizeof(struct address) * CHANNEL_OWN_ADDRESSES_MAX);
+    if (getifaddrs(&list) < 0)
+        return 0;
+    for (const struct ifaddrs *at = list; at && count < CHANNEL_OWN_ADDRESSES_MAX; at = at->ifa_next) {
+        if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET)
+            out[count++] = address_from_octets(
+                (struct bytes){(const uint8_t *)&((const struct sockaddr_in *)at->ifa_addr)->sin_addr, 4});
+        else if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET6)
+            out[count++] = address_from_octets(
+                (struct bytes){(const uint8_t *)&((const struct sockaddr_in6 *)at->ifa_addr)->sin6_addr, 16});
+    }
+    freeifaddrs(list);
+    return count;
+}
+
+/* The bundle, compiled as the inspector compiles it. */
+static struct policy *compile(const struct keeper *k, struct bytes bundle, struct error *e)
+{
+    struct policy *policy = policy_from_bundle(bundle, e);
+    for (unsigned i = 0; policy && k->gate->audit && i < policy->scopes; i++)
+        policy->scope[i].mode = POLICY_AUDIT;
+    return policy;
+}
+
+/* Hands a bundle to the inspector; its answer comes to reload_answer. */
+bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e)
+{
+    static struct channel_policy message; /* 4 KiB; one thread */
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } ancillary = {0};
+    int fd = bundle_seal(bundle, e);
+    if (fd < 0)
+        return false;
+    message = (struct channel_policy){.kind = CHANNEL_POLICY,
+                                      .generation = ++k->generation,
+                                      .audit = k->gate->audit,
+                                      .bundle_len = bundle.len,
+                                      .own_addresses = k->own_addresses};
+    memcpy(message.own_address, k->own_address, sizeof message.own_address);
+    struct iovec vector = {&message, sizeof message};
+    struct msghdr header = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = ancillary.bytes, .msg_controllen = sizeof ancillary.bytes};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    bool sent = sendmsg(k->gate->control_fd[0], &header, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof message;
+    if (!sent)
+        error_set(e, ERROR_SYSTEM, errno, "cannot hand the policy to the inspector");
+    close(fd);
+    if (sent) {
+        k->pending.why = why;
+        k->pending.generation = k->generation;
+        k->pending.deadline_usec = clock_boot_usec() + ANSWER_USEC;
+    }
+    return sent;
+}
+
+/* Throws away what was to come into force. */
+static void drop_pending(struct keeper *k)
+{
+    policy_free(k->pending.policy);
+    free((void *)(uintptr_t)k->pending.bundle.at);
+    free(k->pending.ids);
+    k->pending = (struct keeper_pending){0};
+}
+
+static void ready_text(const struct keeper *k, char *out, size_t size)
+{
+    unsigned scopes = 0, audited = 0;
+    for (unsigned i = 0; i < k->policy->scopes; i++)
+        if (rules_holds(k->gate, &k->policy->scope[i])) {
+            scopes++;
+            audited += k->policy->scope[i].mode == POLICY_AUDIT;
+        }
+    int n = snprintf(out, size, "%u scope%s", scopes, scopes == 1 ? "" : "s");
+    if (audited && n > 0 && (size_t)n < size)
+        n += snprintf(out + n, size - (size_t)n, " (%u audited)", audited);
+    if (k->rules.missing && n > 0 && (size_t)n < size)
+        n += snprintf(out + n, size - (size_t)n, ", %u cgroup%s awaited", k->rules.missing,
+                      k->rules.missing == 1 ? "" : "s");
+    if (scopes > GATE_RELAY_SCOPES && !k->gate->run.on && n > 0 && (size_t)n < size)
+        n += snprintf(out + n, size - (size_t)n, ", no DNS over TCP for %u of them", scopes - GATE_RELAY_SCOPES);
+    if (n > 0 && (size_t)n < size)
+        snprintf(out + n, size - (size_t)n, ", %s queue%s", k->gate->kernel.native_queue ? "native" : "xt",
+                 k->gate->kernel.persist ? "" : ", rules end with the gate's last process");
+}
+
+bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e)
+{
+    struct rules next;
+    if (!rules_make(k->gate, policy, &next, e))
+        return false;
+    if (!ruleset_apply(k->socket, &k->gate->kernel, &next.set, e)) {
+        rules_free(&next);
+        return false;
+    }
+    rules_free(&k->rules);
+    k->rules = next;
+    k->rules.set.masquerade = k->rules.masquerade;
+    k->applied = true;
+    if (!ruleset_generation(&k->rules_generation, NULL))
+        k->rules_generation = 0;
+    return true;
+}
+
+static void finish_start(struct keeper *k)
+{
+    struct error e = {0};
+    char text[500];
+    if (!reload_apply(k, k->policy, &e)) {
+        gate_send(k->gate->main_fd[0], GATE_FAILED, e.text);
+        if (atomic_load(&k->shared->ready)) {
+            fprintf(stderr, "sluice: keeper: %s\n", e.text);
+            _exit(1); /* the rules of before hold; started again */
+        }
+        atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
+        _exit(0);
+    }
+    ready_text(k, text, sizeof text);
+    gate_send(k->gate->main_fd[0], GATE_READY, text);
+}
+
+/* Names that no scope has any more keep their ids until the ids run out: marks of their connections may still be about.
+ */
+static void remember_ids(struct policy_ids *ids, const struct policy *policy)
+{
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        const struct policy_scope *scope = &policy->scope[i];
+        bool known = false;
+        for (unsigned n = 0; !known && n < ids->count; n++)
+            known = strcmp(ids->row[n].name, scope->name) == 0;
+        if (known)
+            continue;
+        if (ids->count == POLICY_SCOPES_MAX) {
+            unsigned kept = 0;
+            for (unsigned n = 0; n < ids->count; n++)
+                if (policy_scope_find(policy, ids->row[n].id))
+                    ids->row[kept++] = ids->row[n];
+            ids->count = kept;
+        }
+        if (ids->count == POLICY_SCOPES_MAX || strlen(scope->name) >= sizeof ids->row[0].name)
+            continue;
+        struct policy_id *row = &ids->row[ids->count++];
+        memset(row, 0, sizeof *row);
+        snprintf(row->name, sizeof row->name, "%s", scope->name);
+        row->id = scope->id;
+    }
+}
+
+static void reload_failed(struct keeper *k, const struct error *why)
+{
+    struct error e = {0};
+    snprintf(k->reload_error, sizeof k->reload_error, "%s", why->text);
+    fprintf(stderr, "sluice: reload refused, the old policy stays in force: %s\n", why->text);
+    bool told = k->pending.why == KEEPER_RELOAD;
+    drop_pending(k);
+    if (told && !reload_send(k, KEEPER_AGAIN, k->bundle, &e))
+        fprintf(stderr, "sluice: keeper: %s\n", e.text);
+}
+
+static void finish_reload(struct keeper *k)
+{
+    struct error e = {0};
+    struct keeper_pending *p = &k->pending;
+    remember_ids(p->ids, p->policy);
+    if (!reload_apply(k, p->policy, &e)) {
+        reload_failed(k, &e);
+        return;
+    }
+    if (!bundle_write(k->gate->bundle_fd, p->bundle, p->ids, &e)) /* in force, but a keeper started anew has the old */
+        fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    struct policy *old = k->policy;
+    k->policy = p->policy;
+    free((void *)(uintptr_t)k->bundle.at);
+    k->bundle = p->bundle;
+    free(k->ids);
+    k->ids = p->ids;
+    k->pending = (struct keeper_pending){0};
+    k->reload_error[0] = 0;
+    k->reloads++;
+    k->reloaded_usec = clock_real_usec();
+    unsigned cut = rejudge_all(k);
+    policy_free(old);
+    char text[300];
+    ready_text(k, text, sizeof text);
+    fprintf(stderr, "sluice: policy reloaded: %s; %u open connection%s cut\n", text, cut, cut == 1 ? "" : "s");
+}
+
+void reload_answer(struct keeper *k, const struct channel_policy_done *done)
+{
+    struct error e = {0};
+    if (done->kind == CHANNEL_STARTED) {
+        /* A new inspector knows nothing: it gets what it would have had, and then what is to come, if anything is. */
+        struct bytes bundle = k->pending.why == KEEPER_RELOAD ? k->pending.bundle : k->bundle;
+        if (!reload_send(k, k->pending.why == KEEPER_IDLE ? KEEPER_AGAIN : k->pending.why, bundle, &e))
+            fprintf(stderr, "sluice: keeper: %s\n", e.text);
+        return;
+    }
+    if (done->generation != k->pending.generation || k->pending.why == KEEPER_IDLE)
+        return;
+    enum keeper_why why = k->pending.why;
+    if (!done->ok) {
+        error_set(&e, ERROR_SYSTEM, 0, "the inspector could not take the policy");
+        if (why == KEEPER_RELOAD)
+            reload_failed(k, &e);
+        return; /* else the deadline passes and it is sent again */
+    }
+    if (why == KEEPER_RELOAD) {
+        finish_reload(k);
+        return;
+    }
+    k->pending.why = KEEPER_IDLE;
+    if (why == KEEPER_START)
+        finish_start(k);
+}
+
+bool reload_start(struct keeper *k, struct error *e)
+{
+    k->ids = calloc(1, sizeof *k->ids);
+    if (!k->ids)
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
+    if (!bundle_read(k->gate->bundle_fd, &k->bundle, k->ids, e))
+        return false;
+    k->policy = compile(k, k->bundle, e);
+    if (!k->policy)
+        return false;
+    remember_ids(k->ids, k->policy);
+    k->own_addresses = read_own_addresses(k->own_address);
+    return reload_send(k, KEEPER_START, k->bundle, e);
+}
+
+void reload_begin(struct keeper *k)
+{
+    struct error e = {0};
+    struct policy_system system = {0};
+    if (!k->gate->policy_path || k->finished)
+        return;
+    if (k->pending.why == KEEPER_START || k->pending.why == KEEPER_RELOAD) {
+        fprintf(stderr, "sluice: reload: the one before is not finished yet; try again\n");
+        return;
+    }
+    struct keeper_pending next = {.ids = malloc(sizeof *next.ids)};
+    bool ok = next.ids || error_set(&e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
+    if (ok) {
+        *next.ids = *k->ids;
+        ok = policy_system_read("/etc/resolv.conf", &system, &e) &&
+             policy_bundle_load(k->gate->policy_path, &system, k->ids, &next.bundle, &e);
+    }
+    if (ok) {
+        next.policy = compile(k, next.bundle, &e);
+        ok = next.policy != NULL;
+    }
+    if (ok && next.policy->mark_mask != k->gate->marks.mask)
+        ok = error_set(&e, ERROR_INPUT, 0,
+                       "another mark needs a restart of the gate: open connections carry the old one");
+    enum keeper_why before = k->pending.why;
+    k->pending.policy = next.policy;
+    k->pending.bundle = next.bundle;
+    k->pending.ids = next.ids;
+    if (ok)
+        ok = reload_send(k, KEEPER_RELOAD, next.bundle, &e);
+    if (!ok) {
+        k->pending.why = before;
+        reload_failed(k, &e);
+    }
+}
+
+static void look_for_table(void *ctx, const char *table, uint32_t owner)
+{
+    struct keeper *k = ctx;
+    if (strcmp(table, k->gate->table) == 0 && owner)
+        k->table_seen = true;
+}
+
+/* The rules: still there?  The table is owned, so nobody else can change what is in it; but if a way is found to remove
+ * it, we are back within a second.  Every change of any table moves the generation, so mostly one number is read. */
+static void verify_rules(struct keeper *k)
+{
+    struct error e = {0};
+    uint32_t now;
+    if (k->pending.why == KEEPER_RELOAD)
+        return;
+    bool stale = rules_stale(&k->rules, k->gate, k->policy), gone = false;
+    if (!stale && ruleset_generation(&now, &e) && now != k->rules_generation) {
+        k->table_seen = false;
+        gone = ruleset_list(look_for_table, k, &e) && !k->table_seen;
+        k->rules_generation = now;
+    }
+    if (!stale && !gone)
+        return;
+    if (!reload_apply(k, k->policy, &e))
+        fprintf(stderr, "sluice: keeper: cannot renew the rules: %s\n", e.text);
+    else if (gone)
+        attend_gate_event(k, REASON_RULES_RESTORED, 1);
+}
+
+void reload_tick(struct keeper *k)
+{
+    static struct address now[CHANNEL_OWN_ADDRESSES_MAX];
+    struct error e = {0};
+    if (k->pending.why != KEEPER_IDLE && clock_boot_usec() > k->pending.deadline_usec) {
+        error_set(&e, ERROR_SYSTEM, 0, "the inspector did not answer in time");
+        if (k->pending.why == KEEPER_RELOAD) {
+            reload_failed(k, &e);
+        } else if (k->pending.why == KEEPER_START && !atomic_load(&k->shared->ready)) {
+            gate_send(k->gate->main_fd[0], GATE_FAILED, e.text);
+            atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
+            _exit(0);
+        } else if (!reload_send(k, k->pending.why, k->bundle, &e)) {
+            fprintf(stderr, "sluice: keeper: %s\n", e.text);
+        }
+    }
+    if (!k->applied || k->finished)
+        return;
+    unsigned count = read_own_addresses(now);
+    if (count != k->own_addresses || memcmp(now, k->own_address, sizeof now) != 0) {
+        k->own_addresses = count;
+        memcpy(k->own_address, now, sizeof now);
+        if (k->pending.why == KEEPER_IDLE && !reload_send(k, KEEPER_AGAIN, k->bundle, &e))
+            fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    }
+    verify_rules(k);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/cgroup.h"
+
+bool rules_holds(const struct gate *gate, const struct policy_scope *scope)
+{
+    return !gate->run.on || scope->id == gate->scope_first;
+}
+
+/* The cgroup of one match line; id 0: it does not exist. */
+static struct ruleset_cgroup resolve(const struct policy_matcher_line *line)
+{
+    struct ruleset_cgroup found = {0};
+    struct error e = {0};
+    if (!cgroup_find(line->text, &found, &e))
+        return (struct ruleset_cgroup){0};
+    return found;
+}
+
+static uint16_t relay_port(const struct gate *gate, uint16_t scope_id)
+{
+    unsigned i = (unsigned)(scope_id - gate->scope_first);
+    return i < GATE_RELAY_SCOPES ? gate->relay_port[i] : 0;
+}
+
+/* One scope's match lines, appended to the arrays of `r`. */
+static void add_scope(struct rules *r, const struct gate *gate, const struct policy_scope *scope, unsigned *interfaces,
+                      unsigned *sources)
+{
+    struct ruleset_scope *out = &r->scope[r->set.scopes++];
+    *out = (struct ruleset_scope){.id = scope->id,
+                                  .resolvers = scope->resolvers,
+                                  .cgroup = r->cgroup + r->cgroups,
+                                  .interface = r->interface + *interfaces,
+                                  .source = r->source + *sources,
+                                  .resolver = scope->resolver,
+                                  .relay_port = relay_port(gate, scope->id),
+                                  .incoming = scope->incoming};
+    for (unsigned i = 0; i < scope->matches; i++) {
+        const struct policy_matcher_line *line = &scope->match[i];
+        if (line->kind == POLICY_INTERFACE) {
+            r->interface[(*interfaces)++] = line->text;
+            out->interfaces++;
+        } else if (line->kind == POLICY_SOURCE) {
+            r->source[(*sources)++] = line->source;
+            out->sources++;
+        } else {
+            struct ruleset_cgroup found = resolve(line);
+            if (!found.id) {
+                r->missing++;
+                continue;
+            }
+            r->cgroup[r->cgroups++] = found;
+            out->cgroups++;
+        }
+    }
+}
+
+bool rules_make(const struct gate *gate, const struct policy *policy, struct rules *out, struct error *e)
+{
+    /* `set` points into *out itself: it must not be copied. */
+    unsigned lines = 1, interfaces = 0, sources = 0;
+    for (unsigned i = 0; i < policy->scopes; i++)
+        lines += policy->scope[i].matches;
+    struct rules r = {.scope = calloc(policy->scopes + 1, sizeof *r.scope),
+                      .cgroup = calloc(lines, sizeof *r.cgroup),
+                      .interface = calloc(lines, sizeof *r.interface),
+                      .source = calloc(lines, sizeof *r.source)};
+    if (!r.scope || !r.cgroup || !r.interface || !r.source) {
+        rules_free(&r);
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
+    }
+    r.set.table = gate->table;
+    r.set.marks = gate->marks;
+    r.set.queue_tcp = gate->queue_tcp;
+    r.set.queue_udp = gate->queue_udp;
+    r.set.fast_path = policy->fast_path;
+    r.set.scope = r.scope;
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        const struct policy_scope *scope = &policy->scope[i];
+        if (!rules_holds(gate, scope))
+            continue;
+        add_scope(&r, gate, scope, &interfaces, &sources);
+        if (policy->refuse_unmatched && !gate->run.on && i + 1 == policy->scopes)
+            r.set.unmatched = scope->id;
+    }
+    *out = r;
+    if (gate->run.veth[0]) {
+        out->masquerade[0] = gate->run.network4;
+        out->masquerade[1] = gate->run.network6;
+        out->set.masquerade = out->masquerade;
+        out->set.masquerades = gate->run.network6.base.family ? 2 : 1;
+    }
+    return true;
+}
+
+void rules_free(struct rules *r)
+{
+    free(r->scope);
+    free(r->cgroup);
+    free(r->interface);
+    free(r->source);
+    *r = (struct rules){0};
+}
+
+bool rules_stale(const struct rules *r, const struct gate *gate, const struct policy *policy)
+{
+    unsigned at = 0;
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        const struct policy_scope *scope = &policy->scope[i];
+        if (!rules_holds(gate, scope))
+            continue;
+        for (unsigned k = 0; k < scope->matches; k++) {
+            if (scope->match[k].kind != POLICY_CGROUP)
+                continue;
+            struct ruleset_cgroup found = resolve(&scope->match[k]);
+            if (!found.id)
+                continue;
+            if (at == r->cgroups || r->cgroup[at].id != found.id || r->cgroup[at].level != found.level)
+                return true;
+            at++;
+        }
+    }
+    return at != r->cgroups;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From a compiled policy to the rules that bring its scopes' packets to the queues.  Keeper only. */
+#ifndef SLUICE_CTL_RULES_H
+#define SLUICE_CTL_RULES_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "ctl/gate.h"
+#include "nft/ruleset.h"
+#include "policy/policy.h"
+
+#define RULES_RUN_SCOPE "run" /* the scope of `sluice run`; the policy file's own scopes are not its business */
+
+struct rules {
+    struct ruleset set; /* points into what follows; table and policy are borrowed */
+    struct ruleset_scope *scope;
+    struct ruleset_cgroup *cgroup;
+    const char **interface;
+    struct address_range *source;
+    struct address_range masquerade[2];
+    unsigned cgroups;
+    unsigned missing; /* cgroups that do not exist yet: nothing matches them until they do */
+};
+
+/* Resolves cgroups to their ids as they are now. */
+bool rules_make(const struct gate *gate, const struct policy *policy, struct rules *out, struct error *e);
+void rules_free(struct rules *r);
+/* Would the same policy give other rules now: did a cgroup appear, go, or come anew under another id? */
+bool rules_stale(const struct rules *r, const struct gate *gate, const struct policy *policy);
+/* Scopes that this gate holds: of a run only its own. */
+bool rules_holds(const struct gate *gate, const struct policy_scope *scope);
+
+#endif
