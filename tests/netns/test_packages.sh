@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
+# Real package managers against their own registries, through the gate: an install passes when the registry is allowed, and
+# fails with its reason when not.  Which registry, the tool itself says (npm config, pip config, cargo config, go env); a
+# tool that is not here, or whose registry does not answer without the gate, is a skip.
+# The tools run in a network namespace of their own, whose way out is slirp4netns (a network stack in user space): the
+# machine's own rules and addresses stay as they are.
+. "$(dirname "$0")/lib.sh"
+trap bed_down EXIT
+trap 'exit 130' INT TERM HUP
+[ "$(id -u)" = 0 ] || { echo "skip everything: needs root" && echo "0 passed, 0 failed, 1 skipped" && exit 0; }
+SLIRP=$(command -v slirp4netns || echo "$TOOLS/slirp4netns/usr/bin/slirp4netns")
+[ -x "$SLIRP" ] || { t_skip "all package managers" "slirp4netns could not be fetched" && finish; }
+[ -c /dev/net/tun ] || { t_skip "all package managers" "no /dev/net/tun" && finish; }
+
+host_up c
+mkdir -p "$CGROUPS$CGROUP"
+printf 'nameserver 10.0.2.3\n' > "$T/resolv.c"
+setpriv --pdeathsig KILL "$SLIRP" --configure --mtu=1400 --disable-host-loopback "${HOST[c]}" tap0 > "$T/slirp.log" 2>&1 &
+disown $!
+eventually 10 h c sh -c 'ip route | grep -q default' || { t_skip "all package managers" "slirp4netns does not work here: $(tail -n 1 "$T/slirp.log")" && finish; }
+
+host_of() { sed -E 's,^[a-z+]*(\+|:)?(https?://)?,,; s,^sparse\+,,; s,^https?://,,; s,[/:].*,,'; }
+CALLER=() # root without sudo: the command is isolated
+gated() { (cd "$T/work" && h c env HOME="$T/home" TMPDIR="$T/home" "${CALLER[@]}" "$SLUICE" run --events "$T/events" "${ALLOWED[@]}" -- "$@") 2> "$T/err"; }
+fresh() { rm -rf "${T:?}/work" "${T:?}/home" && mkdir -p "$T/work" "$T/home" && chmod 777 "$T/work" "$T/home" && : > "$T/events"; }
+
+# try TOOL PREPARE NAMES COMMAND...: without the gate (else skip), with the registry allowed, and with it not.
+passes() { fresh && $PREPARE && gated "$@" || { cat "$T/err" && return 1; }; }
+fails_with_reason() {
+    local got=0
+    fresh
+    $PREPARE
+    ALLOWED=()
+    quick 60000 gated "$@" || got=$?
+    [ $got != 0 ]
+    [ $got != 99 ]
+    grep -E "^sluice: deny +dns +${FIRST//./\\.} " "$T/err" || { cat "$T/err" && return 1; }
+    jq -se --arg name "$FIRST" 'any(.dns.question.name == $name and .event.reason == "not_in_allowlist")' "$T/events"
+}
+try() {
+    local tool=$1 hosts=$3 name
+    PREPARE=$2
+    shift 3
+    ALLOWED=()
+    for name in $hosts; do ALLOWED+=(--allow "$name"); done
+    FIRST=${hosts%% *}
+    fresh
+    $PREPARE
+    if ! timeout 90 nsenter -t "${HOST[c]}" -n -m --wdns="$T/work" env HOME="$T/home" TMPDIR="$T" "$@" > "$T/plain.out" 2>&1; then
+        t_skip "$tool" "its registry $FIRST does not answer here, also without the gate: $(grep -v '^ *$' "$T/plain.out" | tail -n 1 | cut -c 1-120)"
+        return
+    fi
+    check "$tool: an install passes when ${hosts% } is allowed" passes "$@"
+    check "$tool: it fails with its reason when not" fails_with_reason "$@"
+}
+nothing() { :; }
+
+if command -v npm > /dev/null; then
+    REGISTRY=$(npm config get registry 2> /dev/null)
+    NPM=(npm install --registry "$REGISTRY" --no-audit --no-fund --fetch-retries=0 --cache "$T/home/npm" is-number@7.0.0)
+    try npm nothing "$(echo "$REGISTRY" | host_of)" "${NPM[@]}"
+    CALLER=(SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody)
+    try "npm under sudo" nothing "$(echo "$REGISTRY" | host_of)" "${NPM[@]}"
+    CALLER=()
+else
+    t_skip npm "not on this machine"
+fi
+
+PIP=$(command -v pip3 || command -v pip)
+if [ -n "$PIP" ]; then
+    INDEX=$("$PIP" config get global.index-url 2> /dev/null)
+    # pip's own default, out of its own configuration, where none is set.
+    [ -n "$INDEX" ] || INDEX=$("$PIP" download --help 2> /dev/null | tr -s ' \n' ' ' | sed -n 's/.*(default *\(https[^ )]*\)).*/\1/p' | head -1)
+    INDEX_HOST=$(echo "$INDEX" | host_of)
+    # The files may lie on another host than the index: the index itself says which.
+    FILES=$(curl -fsS --max-time 20 "${INDEX%/}/six/" 2> /dev/null | grep -o 'href="https://[^/"]*' | sed 's,.*//,,' | sort -u | head -3 | tr '\n' ' ')
+    try pip nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 0 --timeout 20 --no-deps --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" six==1.16.0
+else
+    t_skip pip "not on this machine"
+fi
+
+if command -v cargo > /dev/null; then
+    # Behind rustup's shim the tools' own paths, since HOME is another one here.
+    CARGO=$(rustup which cargo 2> /dev/null || command -v cargo)
+    RUSTC=$(rustup which rustc 2> /dev/null || command -v rustc)
+    crate() {
+        mkdir -p src && printf '[package]\nname = "bed"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nitoa = "=1.0.9"\n' > Cargo.toml && : > src/lib.rs
+    }
+    in_work() { (cd "$T/work" && crate); }
+    # The index is cargo's own default unless its configuration replaces it: a fetch without the gate names it, and the index says
+    # where the files are.
+    fresh
+    in_work
+    CARGO_INDEX=$(cd "$T/work" && h c env HOME="$T/home" RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_HTTP_DEBUG=true CARGO_LOG=network=debug \
+        timeout 90 "$CARGO" fetch 2>&1 | sed -nE 's/.*[hH]ost: ?([a-z0-9.-]+\.[a-z]+).*/\1/p; s,.*https://([a-z0-9.-]+)/.*,\1,p' | grep index | head -1)
+    CARGO_FILES=$(curl -fsS --max-time 20 "https://$CARGO_INDEX/config.json" 2> /dev/null | jq -r .dl | host_of)
+    CARGO_HOSTS="$CARGO_INDEX $CARGO_FILES"
+    if [ -n "$CARGO_INDEX" ]; then
+        try cargo in_work "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=0 "$CARGO" fetch
+    else
+        t_skip cargo "its registry does not answer here, also without the gate"
+    fi
+else
+    t_skip cargo "not on this machine"
+fi
+
+if command -v go > /dev/null; then
+    GO=$(command -v go)
+    PROXY=$(go env GOPROXY | tr ',|' '\n' | grep '^http' | head -1)
+    module() { (cd "$T/work" && printf 'module bed\n\ngo 1.19\n' > go.mod); }
+    try go module "$(echo "$PROXY" | host_of)" env GOPATH="$T/home/go" GOCACHE="$T/home/cache" GOFLAGS=-modcacherw GOPROXY="$PROXY" GONOSUMDB='*' GONOSUMCHECK=1 GOFLAGS=-mod=mod GOSUMDB=off GOTOOLCHAIN=local \
+        "$GO" mod download github.com/google/uuid@v1.6.0
+else
+    t_skip go "not on this machine"
+fi
+finish

