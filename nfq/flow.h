@@ -48,11 +48,11 @@ struct flow_held {
 struct flow {
     struct flow_key key;
     uint16_t scope;
-    uint8_t state;    /* enum flow_state */
-    uint8_t path;     /* enum decide_path */
+    uint8_t state; /* enum flow_state */
+    uint8_t path;  /* enum decide_path */
     bool in_use, server_known, closing;
-    bool early_data;  /* the first hello announced it */
-    bool is_http;     /* the first byte was */
+    bool early_data; /* the first hello announced it */
+    bool is_http;    /* the first byte was */
     uint8_t held;
     uint8_t server_head_len;
     uint32_t hash_next;  /* + 1; 0: last */
@@ -61,6 +61,12 @@ struct flow {
     uint64_t hello_end; /* stream offset up to which the server must acknowledge */
     uint64_t acknowledged;
     uint64_t last_usec, first_data_usec;
+    uint64_t promised; /* we acknowledged so far in the server's place (judge_promise.c) */
+    uint64_t deliver;  /* of that, what was sent on */
+    uint8_t server_scale;
+    bool has_timestamp;
+    uint16_t server_window; /* as on the wire */
+    uint32_t server_timestamp;
     struct stream *stream; /* NULL: nothing waits, nothing is kept; then everything below next is released */
     uint64_t next;         /* offset after the last released byte, while there is no stream */
     struct http_stream http;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is neither TCP nor DNS: datagrams, other protocols, broken packets, and packets that the rules already refused. */
+/* What is neither TCP nor DNS: datagrams, other protocols, broken packets, and packets that the rules already refused.
+ */
 #include <netinet/in.h>
 #include <string.h>
 

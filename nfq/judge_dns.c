@@ -75,9 +75,8 @@ static bool within_budget(struct judge *j, const struct visit *v, const struct q
 static void forward(struct judge *j, struct visit *v, const struct question *q, const struct decision *d)
 {
     struct exchange_flow flow = flow_of(&v->packet, false);
-    struct exchange_entry *entry =
-        v->audit ? exchange_ask_as(j->exchange, &flow, v->in->scope, q, q->id, j->now_usec)
-                 : exchange_ask(j->exchange, &flow, v->in->scope, q, j->now_usec);
+    struct exchange_entry *entry = v->audit ? exchange_ask_as(j->exchange, &flow, v->in->scope, q, q->id, j->now_usec)
+                                            : exchange_ask(j->exchange, &flow, v->in->scope, q, j->now_usec);
     if (!entry && !v->audit) {
         struct event e;
         question_event(j, v, ACTION_DNS_QUERY, q, &e);

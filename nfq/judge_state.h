@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c and judge_http.c, judge_dns.c,
- * judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included by nobody else. */
+/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c and judge_http.c,
+ * judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included by nobody else.
+ */
 #ifndef SLUICE_NFQ_JUDGE_STATE_H
 #define SLUICE_NFQ_JUDGE_STATE_H
 
@@ -14,8 +15,8 @@
 #include "tls/handshake.h"
 
 #define JUDGE_OWN_ADDRESSES_MAX 256
-#define JUDGE_STREAMS 2048
-#define JUDGE_INJECT_MAX 1500
+#define JUDGE_STREAMS           2048
+#define JUDGE_INJECT_MAX        1500
 
 enum refusal_how {
     REFUSAL_DROP,   /* silence */
@@ -30,8 +31,8 @@ struct refusal {
     uint64_t ticket, deadline_usec; /* ticket 0: free */
     uint32_t id;
     bool has_id;
-    uint8_t how;   /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
-    uint8_t mark;  /* PASS: enum mark_verdict */
+    uint8_t how;  /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
+    uint8_t mark; /* PASS: enum mark_verdict */
     uint16_t inject_len;
     uint8_t inject[JUDGE_INJECT_MAX];
 };
@@ -85,22 +86,37 @@ enum verdict judge_denial(const struct visit *v);
 unsigned judge_bound(const struct judge *j, const struct visit *v, const struct address *address,
                      struct bound_name out[BINDING_NAMES_MAX]);
 
-/* refusal.c: tells, waits for attribution if somebody will attribute, then answers and drops (audit: lets go with `mark`).
- * When the visit's packet is not in hand any more, only the packet of ours is sent.  `answer`: REFUSAL_ANSWER's packet. */
+/* refusal.c: tells, waits for attribution if somebody will attribute, then answers and drops (audit: lets go with
+ * `mark`). When the visit's packet is not in hand any more, only the packet of ours is sent.  `answer`:
+ * REFUSAL_ANSWER's packet. */
 void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusal_how how, struct bytes answer,
                   enum mark_verdict audit_mark);
 void refusal_attributed(struct judge *j, uint64_t ticket);
 void refusal_expire(struct judge *j);
 
-/* judge_tcp.c */
-void judge_tcp_client(struct judge *j, struct visit *v);
-void judge_tcp_server(struct judge *j, struct visit *v);
+/* judge_flow.c */
+struct flow_key judge_flow_key(const struct packet *p, bool from_server);
+uint64_t judge_flow_released(const struct flow *f);
+/* The stream offset of a sequence number of the client's, by the nearest to what was released. */
+int64_t judge_flow_offset(const struct flow *f, uint32_t sequence);
+void judge_flow_give_stream(struct judge *j, struct flow *f);
+void judge_flow_forget(struct judge *j, struct flow *f);
 void judge_tcp_sweep(struct judge *j);
 /* Sends the held packets of f that lie before `upto`; one that reaches beyond it is cut there. */
 void judge_tcp_release(struct judge *j, struct flow *f, uint64_t upto, enum mark_verdict mark);
 void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct event *e);
 void judge_tcp_refuse_for(struct judge *j, struct visit *v, struct flow *f, enum action action, enum reason reason);
 void judge_tcp_approve(struct judge *j, struct flow *f);
+
+/* judge_tcp.c, judge_tcp_server.c */
+void judge_tcp_client(struct judge *j, struct visit *v);
+void judge_tcp_server(struct judge *j, struct visit *v);
+
+/* judge_promise.c: after each segment of a message that is not whole; a client's packet that carries what the server
+ * lacks (true: it did, and is dealt with). */
+void judge_promise(struct judge *j, struct visit *v, struct flow *f);
+bool judge_promise_carry(struct judge *j, struct visit *v, struct flow *f, uint64_t offset);
+bool judge_promise_deliver(struct judge *j, struct visit *v, struct flow *f);
 
 /* judge_tls.c, judge_http.c: look at what is ready in the flow's stream.  A flow that they refused is FLOW_REFUSED. */
 void judge_tls_client(struct judge *j, struct visit *v, struct flow *f);

@@ -56,7 +56,8 @@ static void refuse_shown(struct judge *j, struct visit *v, struct flow *f)
     judge_tcp_refuse(j, v, f, &e);
 }
 
-/* Moves over early data that a server skips after a HelloRetryRequest (RFC 8446 s4.2.10).  False: it is not whole yet. */
+/* Moves over early data that a server skips after a HelloRetryRequest (RFC 8446 s4.2.10).  False: it is not whole yet.
+ */
 static bool skip_early_data(struct judge *j, struct flow *f)
 {
     for (;;) {

@@ -211,7 +211,7 @@ static enum option_fate option_fate(uint8_t kind, uint8_t len)
 
 enum reason packet_clean_options(uint8_t *options, size_t len)
 {
-    enum { OPTION_END = 0, OPTION_NOP = 1 };
+    enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2 };
     size_t at = 0;
     while (at < len) {
         uint8_t kind = options[at];
@@ -227,6 +227,10 @@ enum reason packet_clean_options(uint8_t *options, size_t len)
         if (left < 2 || options[at + 1] < 2 || options[at + 1] > left)
             return REASON_TCP_OPTION;
         uint8_t option_len = options[at + 1];
+        if (kind == OPTION_MSS && option_len == 4 && options[at + 2] >= PACKET_MSS_MAX >> 8) {
+            options[at + 2] = PACKET_MSS_MAX >> 8; /* loopback's 65,483: such a packet does not fit a queue's message */
+            options[at + 3] = 0;
+        }
         switch (option_fate(kind, option_len)) {
         case OPTION_PASS:
             break;
@@ -239,4 +243,23 @@ enum reason packet_clean_options(uint8_t *options, size_t len)
         at += option_len;
     }
     return REASON_NONE;
+}
+
+bool packet_timestamp(const struct packet *p, uint32_t *value)
+{
+    struct reader r = reader_init(p->options, false);
+    while (reader_left(&r)) {
+        uint8_t kind = reader_u8(&r);
+        if (kind == 0)
+            return false;
+        if (kind == 1)
+            continue;
+        uint8_t len = reader_u8(&r);
+        if (kind == 8 && len == 10) {
+            *value = reader_u32(&r);
+            return r.state == PARSE_OK;
+        }
+        reader_bytes(&r, len < 2 ? SIZE_MAX : len - 2u);
+    }
+    return false;
 }

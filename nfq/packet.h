@@ -14,8 +14,9 @@
 #include "core/bytes.h"
 #include "core/reason.h"
 
-#define PACKET_MAX       65575 /* an IPv6 GSO packet: 40 + 65535 */
-#define PACKET_HOP_LIMIT 64    /* of what we send on: decoys do not die on the way */
+#define PACKET_MAX       65575  /* an IPv6 GSO packet: 40 + 65535 */
+#define PACKET_MSS_MAX   0x4000 /* of the MSS that we let peers agree on */
+#define PACKET_HOP_LIMIT 64     /* of what we send on: decoys do not die on the way */
 
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32, TCP_ECE = 64, TCP_CWR = 128 };
 
@@ -74,6 +75,17 @@ size_t packet_build_reset(const struct packet *p, uint8_t *out, size_t size);
 /* A TCP reset towards p's receiver, as its sender would send it: what a cut flow's server gets.  Sequence `sequence`.
  */
 size_t packet_build_reset_onward(const struct packet *p, uint32_t sequence, uint8_t *out, size_t size);
+
+/* The value of the timestamps option (RFC 7323 s3); false: there is none. */
+bool packet_timestamp(const struct packet *p, uint32_t *value);
+/* A bare acknowledgment towards p's sender, as its receiver would send it: `acknowledgment`, `window` (scaled as on the
+ * wire), and where `timestamp` is not NULL the timestamps option with it, echoing p's. */
+size_t packet_build_acknowledgment(const struct packet *p, uint32_t acknowledgment, uint16_t window,
+                                   const uint32_t *timestamp, uint8_t *out, size_t size);
+
+/* The same with one byte that p's sender has had already, which it acknowledges at once (RFC 9293 s3.10.7.4). */
+size_t packet_build_poke(const struct packet *p, uint32_t acknowledgment, uint16_t window, const uint32_t *timestamp,
+                         uint8_t *out, size_t size);
 
 /* Sequence arithmetic modulo 2^32 (RFC 9293 s3.4): a - b as signed. */
 static inline int32_t packet_sequence_diff(uint32_t a, uint32_t b)

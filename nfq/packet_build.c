@@ -280,3 +280,42 @@ size_t packet_build_reset_onward(const struct packet *p, uint32_t sequence, uint
 {
     return build_reset(p, false, sequence, p->flags & TCP_ACK, p->acknowledgment, out, size);
 }
+
+static size_t build_back(const struct packet *p, uint32_t sequence, uint32_t acknowledgment, uint16_t window,
+                         const uint32_t *timestamp, size_t payload_len, uint8_t *out, size_t size)
+{
+    uint8_t options[12];
+    uint32_t echo = 0;
+    struct writer o = writer_init(options, sizeof options);
+    if (timestamp && packet_timestamp(p, &echo)) {
+        writer_u32(&o, 0x0101080a); /* two NOPs, kind 8, length 10 (RFC 7323 appendix A) */
+        writer_u32(&o, *timestamp);
+        writer_u32(&o, echo);
+    }
+    struct ip_header h = {
+        .source = &p->destination, .destination = &p->source, .protocol = IPPROTO_TCP, .dont_fragment = true};
+    struct packet back = {.source_port = p->destination_port,
+                          .destination_port = p->source_port,
+                          .sequence = sequence,
+                          .acknowledgment = acknowledgment,
+                          .flags = TCP_ACK,
+                          .window = window,
+                          .options = {options, writer_len(&o)}};
+    struct writer w = writer_init(out, size);
+    write_ip(&w, &h);
+    write_tcp(&w, &back);
+    writer_zero(&w, payload_len);
+    return finish_packet(&w, &h, 16);
+}
+
+size_t packet_build_acknowledgment(const struct packet *p, uint32_t acknowledgment, uint16_t window,
+                                   const uint32_t *timestamp, uint8_t *out, size_t size)
+{
+    return build_back(p, p->acknowledgment, acknowledgment, window, timestamp, 0, out, size);
+}
+
+size_t packet_build_poke(const struct packet *p, uint32_t acknowledgment, uint16_t window, const uint32_t *timestamp,
+                         uint8_t *out, size_t size)
+{
+    return build_back(p, p->acknowledgment - 1, acknowledgment, window, timestamp, 1, out, size);
+}

@@ -15,7 +15,8 @@ static void carry_out(struct judge *j, const struct refusal *r)
         judge_drop(j, r->id, r->how == REFUSAL_RESET ? MARK_RESET : MARK_PASS);
 }
 
-/* Turns what was asked for into what can be done: a reset by mark where the rules can make one, else a packet of ours. */
+/* Turns what was asked for into what can be done: a reset by mark where the rules can make one, else a packet of ours.
+ */
 static void prepare(const struct visit *v, enum refusal_how how, struct bytes answer, struct refusal *r)
 {
     r->how = REFUSAL_DROP;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The client's byte stream of one undecided connection: what came, in any order and any number of times, and what was sent
- * on but not yet acknowledged by the server.
+/* The client's byte stream of one undecided connection: what came, in any order and any number of times, and what was
+ * sent on but not yet acknowledged by the server.
  *
- * The bytes that leave are the bytes kept here, never those of a packet: a retransmission with other bytes is a conflict
- * while they wait, and is answered with the kept bytes after they left.  Offsets count from the first byte after the SYN.
- * Slots come from a pool of fixed size; a slot's pages are touched as they are needed and given back when it is.
- * One worker; no locks; no allocation after stream_pool_new. */
+ * The bytes that leave are the bytes kept here, never those of a packet: a retransmission with other bytes is a
+ * conflict while they wait, and is answered with the kept bytes after they left.  Offsets count from the first byte
+ * after the SYN. Slots come from a pool of fixed size; a slot's pages are touched as they are needed and given back
+ * when it is. One worker; no locks; no allocation after stream_pool_new. */
 #ifndef SLUICE_NFQ_STREAM_H
 #define SLUICE_NFQ_STREAM_H
 
@@ -16,9 +16,9 @@
 #include "core/bytes.h"
 
 #define STREAM_WINDOW_BYTES (96u * 1024) /* waiting: a GSO packet behind the longest incomplete hello */
-#define STREAM_SENT_BYTES (40u * 1024)   /* sent, judged, not yet acknowledged: hellos and request heads */
-#define STREAM_RANGES_MAX 16
-#define STREAM_SENT_MAX 16
+#define STREAM_SENT_BYTES   (40u * 1024) /* sent, judged, not yet acknowledged: hellos and request heads */
+#define STREAM_RANGES_MAX   16
+#define STREAM_SENT_MAX     16
 
 struct stream {
     uint64_t start; /* offset of window[0]: everything before it was released */
@@ -49,14 +49,13 @@ enum stream_add { STREAM_ADDED, STREAM_CONFLICT, STREAM_NO_ROOM };
 /* Puts bytes at `offset`.  The part before `start` is not looked at.  Bytes that were there must be the same. */
 enum stream_add stream_add(struct stream *s, uint64_t offset, struct bytes in);
 
-
 /* The bytes that follow `start` without a gap. */
 struct bytes stream_ready(const struct stream *s);
 /* The same, writable (the h2c mask). */
 uint8_t *stream_ready_writable(struct stream *s);
 
-/* Moves `start` over `len` ready bytes, which are released.  `judged`: they carry the meaning of the connection (a hello, a
- * head) and are kept until acknowledged; false: no room to keep them, nothing was moved. */
+/* Moves `start` over `len` ready bytes, which are released.  `judged`: they carry the meaning of the connection (a
+ * hello, a head) and are kept until acknowledged; false: no room to keep them, nothing was moved. */
 bool stream_release(struct stream *s, size_t len, bool judged);
 
 /* Forgets kept bytes below `acknowledged`. */

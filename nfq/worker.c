@@ -75,6 +75,7 @@ static void packet_arrived(void *ctx, const struct receive_packet *packet)
         .scope = scope,
         .path = (enum mark_queued)mark_state(marks, packet->verdict.mark),
         .at_output = packet->at_output,
+        .local = packet->local,
         .sum_unfinished = packet->sum_unfinished,
         .gso = packet->gso,
         .ip = packet->ip,

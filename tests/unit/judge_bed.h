@@ -33,6 +33,7 @@ struct bed {
     uint32_t id;
     uint8_t fate[BED_IDS];
     uint8_t mark[BED_IDS];
+    bool local;     /* the client is on this host */
     bool attribute; /* event() says that somebody will */
     unsigned events;
     struct event event; /* the last */
@@ -40,7 +41,7 @@ struct bed {
     struct event denial; /* the last denial */
     uint8_t injected[2048], last[PACKET_MAX];
     size_t injected_len, last_len;
-    unsigned injections;
+    unsigned injections, pokes;
     /* what the server received, by stream offset */
     uint32_t client_isn;
     uint8_t wire[BED_WIRE], seen[BED_WIRE];
@@ -86,6 +87,8 @@ static void bed_inject(void *ctx, struct bytes ip)
     memcpy(b->injected, ip.at, ip.len);
     b->injected_len = ip.len;
     b->injections++;
+    struct packet p;
+    b->pokes += packet_parse(ip, true, &p) == REASON_NONE && p.protocol == IPPROTO_TCP && p.payload.len == 1;
 }
 
 static bool bed_event(void *ctx, const struct event *e)
@@ -147,6 +150,7 @@ static void bed_free(struct bed *b)
 static uint32_t bed_judge(struct bed *b, struct bytes ip, enum mark_queued path)
 {
     struct judge_packet in = {.id = ++b->id, .scope = 1, .path = path, .ip = ip};
+    in.local = b->local && path == MARK_TO_SERVER;
     in.at_output = path == MARK_TO_SERVER || path == MARK_STRAY;
     assert_int_not_equal(b->fate[in.id % BED_IDS], BED_IN);
     b->fate[in.id % BED_IDS] = BED_IN;

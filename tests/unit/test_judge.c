@@ -265,6 +265,78 @@ static void any_segmentation_gives_the_same(void **state)
     }
 }
 
+static uint64_t acknowledged_by_us(const struct bed *b)
+{
+    struct packet p;
+    assert_int_equal(packet_parse((struct bytes){b->injected, b->injected_len}, true, &p), REASON_NONE);
+    assert_int_equal(p.flags, TCP_ACK);
+    return p.acknowledgment - b->client_isn - 1;
+}
+
+/* A client answers each byte that it has already with an acknowledgment. */
+static void answer_pokes(struct bed *b)
+{
+    for (; b->pokes; b->pokes--)
+        bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK, b->client_isn + 1 + (uint32_t)acknowledged_by_us(b),
+                SERVER_ISN + 1, (struct bytes){0}, (struct bytes){0});
+}
+
+/* A sender's window is ten segments at first, Nagle's is one, and a server cannot acknowledge what it was not sent. */
+static void a_hello_of_many_segments_gets_through(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 100, 536, 1000, 4000};
+    static uint8_t hello[20000];
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+        struct bed *b = bed_new(policy);
+        size_t size = sizes[i / 2], len = hello_for("good.example", hello, sizeof hello, size > 100 ? 14000 : 300);
+        b->local = i & 1;
+        bind_name(b, "good.example", SITE);
+        open_connection(b, site);
+        for (size_t at = 0; at < len; at += size) {
+            uint32_t id = client_says(b, site, (uint32_t)at, hello + at, len - at < size ? len - at : size);
+            if (at + size >= len)
+                break;
+            assert_int_equal(acknowledged_by_us(b), at + size);
+            if (b->local) /* a held packet would stop the sender (autocorking) */
+                assert_int_equal(bed_fate(b, id), BED_DROPPED);
+        }
+        answer_pokes(b);
+        assert_memory_equal(b->wire, hello, len);
+        assert_int_equal(b->denials, 0);
+        bed_free(b);
+    }
+}
+
+/* What we acknowledged is lost behind us: the client's own retransmissions carry it. */
+static void what_we_acknowledged_is_sent_again(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[20000];
+    size_t len = hello_for("good.example", hello, sizeof hello, 9000), last = (len - 1) / 500 * 500;
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    for (size_t at = 0; at < len; at += 500)
+        client_says(b, site, (uint32_t)at, hello + at, len - at < 500 ? len - at : 500);
+    assert_memory_equal(b->wire, hello, len);
+    memset(b->seen, 0, sizeof b->seen); /* all of it got lost */
+    memset(b->wire, 0, sizeof b->wire);
+    size_t has = 0;
+    int rounds = 0;
+    for (; rounds < 100 && has < len; rounds++) {
+        client_says(b, site, (uint32_t)last, hello + last, len - last);
+        answer_pokes(b);
+        while (has < len && b->seen[has])
+            has++;
+        server_says(b, site, TCP_ACK, 1, has, (struct bytes){0});
+    }
+    assert_int_equal(has, len);
+    assert_true(rounds <= 2); /* each is a retransmission time-out of the client's */
+    assert_memory_equal(b->wire, hello, len);
+    bed_free(b);
+}
+
 static void after_a_retry_the_name_stays(void **state)
 {
     (void)state;
@@ -454,6 +526,8 @@ int main(void)
         cmocka_unit_test(urgent_data_is_refused),
         cmocka_unit_test(not_tls_where_tls_is_meant),
         cmocka_unit_test(any_segmentation_gives_the_same),
+        cmocka_unit_test(a_hello_of_many_segments_gets_through),
+        cmocka_unit_test(what_we_acknowledged_is_sent_again),
         cmocka_unit_test(after_a_retry_the_name_stays),
         cmocka_unit_test(every_request_of_a_connection_is_judged),
         cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),

@@ -222,6 +222,10 @@ static void datagrams(void **state)
     struct packet p;
     packet_parse((struct bytes){b->injected, b->injected_len}, true, &p);
     assert_int_equal(p.protocol, IPPROTO_ICMP);
+    ask(b, 2, "good.example", 1);
+    answer(b, "198.19.0.7");
+    bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.7", 443}, (struct bytes){quic, 1200});
+    assert_int_equal(b->denial.reason, REASON_QUIC); /* also at the address of an allowed name */
     id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"9.9.9.9", 53}, (struct bytes){quic, 40});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
     assert_int_equal(b->denial.reason, REASON_FOREIGN_RESOLVER);
