@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -87,7 +89,12 @@ static bool harmless(int fd)
         return false;
     if (S_ISCHR(st.st_mode))
         return st.st_rdev != makedev(10, 200); /* not a tun device */
-    return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode);
+    if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+        return false;
+    /* A namespace to enter, a cgroup.procs to write to, another process' memory: plain files all of them. */
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && fs.f_type != NSFS_MAGIC && fs.f_type != PROC_SUPER_MAGIC &&
+           fs.f_type != SYSFS_MAGIC && fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC;
 }
 
 bool confine_descriptors(int keep, struct error *e)

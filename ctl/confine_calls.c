@@ -18,7 +18,7 @@ static int add_rules(scmp_filter_ctx ctx)
         rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1,
                               SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_VSOCK));
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socketcall), 1, SCMP_A0(SCMP_CMP_EQ, SYS_SOCKET));
+        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socketcall), 1, SCMP_A0(SCMP_CMP_EQ, SYS_SOCKET, 0));
     /* Typing into the terminal that the caller's shell reads when we are done. */
     if (rc == 0)
         rc = seccomp_rule_add(ctx, DENY(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));

@@ -6,7 +6,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -45,6 +45,21 @@ static bool confine_all(const struct job_config *config, int report_fd, struct e
     return true;
 }
 
+/* As env(1) means it: a directory of PATH that cannot be searched does not turn "not found" into "not allowed". */
+static int exec_error(const char *command, int why)
+{
+    const char *at = getenv("PATH");
+    if (why != EACCES || strchr(command, '/'))
+        return why;
+    for (; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        char path[4096];
+        int len = (int)strcspn(at, ":");
+        if (snprintf(path, sizeof path, "%.*s/%s", len, at, command) < (int)sizeof path && access(path, F_OK) == 0)
+            return why;
+    }
+    return ENOENT;
+}
+
 /* Forks the command.  *exec_fd: reads its errno if the exec failed, end of file if it succeeded. */
 static pid_t fork_command(const struct job_config *config, int *exec_fd, struct error *e)
 {
@@ -57,7 +72,7 @@ static pid_t fork_command(const struct job_config *config, int *exec_fd, struct 
     if (pid == 0) {
         sigprocmask(SIG_SETMASK, &config->mask, NULL);
         execvp(config->argv[0], config->argv);
-        int why = errno;
+        int why = exec_error(config->argv[0], errno);
         if (write(fds[1], &why, sizeof why) != sizeof why)
             _exit(125);
         _exit(127);
@@ -108,6 +123,7 @@ _Noreturn static void first_process(const struct job_config *config, int report_
     if (command < 0)
         say_and_wait(report_fd, &report);
     if (read(exec_fd, &why, sizeof why) == sizeof why) {
+        waitpid(command, NULL, 0);
         report = (struct report){.outcome = JOB_NO_EXEC, .status = why};
         say_and_wait(report_fd, &report);
     }
@@ -123,7 +139,7 @@ bool job_start(const struct job_config *config, struct job *out, struct error *e
         return error_set(e, ERROR_SYSTEM, errno, "cannot make a pipe");
     struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_INTO_CGROUP,
                               .exit_signal = SIGCHLD,
-                              .cgroup = (__aligned_u64)config->cgroup_fd};
+                              .cgroup = (unsigned long long)config->cgroup_fd};
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0)
         first_process(config, fds[1]);

@@ -183,8 +183,8 @@ static void pass_signals(struct run *r)
             job_signal(&r->job, (int)info.ssi_signo);
 }
 
-/* Waits for the command; the exit status. */
-static int wait_job(struct run *r)
+/* Waits for the command; the exit status.  *ran: it was executed. */
+static int wait_job(struct run *r, bool *ran)
 {
     struct error e = {0};
     for (;;) {
@@ -197,6 +197,7 @@ static int wait_job(struct run *r)
         case JOB_RUNS:
             continue;
         case JOB_ENDED:
+            *ran = true;
             return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         case JOB_NO_EXEC:
             fprintf(stderr, "sluice: cannot run %s: %s\n", r->config->argv[0], strerror(status));
@@ -206,6 +207,7 @@ static int wait_job(struct run *r)
             return EXIT_SLUICE;
         case JOB_KILLED:
             fprintf(stderr, "sluice: the job was killed\n");
+            *ran = true;
             return 128 + SIGKILL;
         }
     }
@@ -292,9 +294,10 @@ static int run_job(struct run *r)
         fprintf(stderr, "sluice: %s\n", e.text);
         return EXIT_SLUICE;
     }
-    int status = wait_job(r);
+    bool ran = false;
+    int status = wait_job(r, &ran);
     end_job(r);
-    if (status == EXIT_SLUICE)
+    if (!ran)
         return status;
     gate_send(r->gate.main_fd[1], GATE_FINISH, NULL);
     if (!await(r, GATE_SUMMARY, SUMMARY_USEC, &summary)) {
