@@ -106,12 +106,13 @@ void judge_event_init(const struct judge *j, const struct visit *v, enum action 
     e->destination = (struct event_endpoint){p->destination, p->destination_port};
     e->ip_protocol = p->protocol;
     e->relayed = v->relayed;
-    if (v->in->path == MARK_FROM_SERVER) {
+    bool member_answers = v->in->path == MARK_INCOMING && v->in->at_output && p->flags & TCP_SYN;
+    if (v->in->path == MARK_FROM_SERVER || member_answers) {
         struct event_endpoint client = e->destination;
         e->destination = e->source;
         e->source = client;
     }
-    e->incoming = v->in->path == MARK_INCOMING;
+    e->incoming = v->in->path == MARK_INCOMING && (!v->in->at_output || member_answers);
 }
 
 void judge_event_decision(const struct decision *d, struct event *e)

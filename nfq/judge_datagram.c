@@ -133,6 +133,12 @@ void judge_stray(struct judge *j, struct visit *v)
 
 void judge_incoming(struct judge *j, struct visit *v)
 {
+    const struct packet *p = &v->packet;
+    /* From a member of the scope, and not the answer to a SYN: conntrack took the connection up in its middle. */
+    if (v->in->at_output && p->protocol == IPPROTO_TCP && !(p->flags & TCP_SYN)) {
+        judge_stray(j, v);
+        return;
+    }
     struct event e;
     judge_event_init(j, v, v->packet.protocol == IPPROTO_TCP ? ACTION_TCP_CONNECT : ACTION_PACKET, &e);
     e.reason = REASON_INCOMING;

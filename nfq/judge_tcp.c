@@ -38,29 +38,43 @@ static void tell_connection(struct judge *j, struct visit *v, const struct decis
     judge_tell(j, &e);
 }
 
+/* What is told of a connection whose address the policy does not allow. */
+static void connect_event(struct judge *j, struct visit *v, const struct decision *d, const struct bound_name *bound,
+                          unsigned bounds, struct event *e)
+{
+    const struct packet *p = &v->packet;
+    judge_event_init(j, v, ACTION_TCP_CONNECT, e);
+    judge_event_decision(d, e);
+    if (e->reason == REASON_NOT_RESOLVED && binding_was(j->config.bindings, v->in->scope, &p->destination))
+        e->reason = REASON_BINDING_EXPIRED;
+    if (e->reason == REASON_NOT_RESOLVED && p->destination_port == 53)
+        e->reason = REASON_FOREIGN_RESOLVER;
+    if (bounds)
+        memcpy(e->domain, bound[0].name, bound[0].len + 1u);
+    if (!d->offer)
+        return;
+    struct endpoint hint = {.port_low = p->destination_port, .port_high = p->destination_port};
+    hint.scheme = p->destination_port == 80 && bounds ? ENDPOINT_HTTP : ENDPOINT_TCP;
+    if (bounds && name_from_wire((struct bytes){(const uint8_t *)bound[0].name, bound[0].len}, &hint.name)) {
+        hint.host = ENDPOINT_NAME;
+    } else {
+        hint.host = ENDPOINT_ADDRESS;
+        hint.range = (struct address_range){p->destination, p->version == 4 ? 32 : 128};
+    }
+    endpoint_format(&hint, e->hint, sizeof e->hint);
+}
+
 static void refuse_syn(struct judge *j, struct visit *v, const struct decision *d, const struct bound_name *bound,
                        unsigned bounds)
 {
-    struct event e;
-    judge_event_init(j, v, ACTION_TCP_CONNECT, &e);
-    judge_event_decision(d, &e);
-    if (e.reason == REASON_NOT_RESOLVED && binding_was(j->config.bindings, v->in->scope, &v->packet.destination))
-        e.reason = REASON_BINDING_EXPIRED;
-    if (e.reason == REASON_NOT_RESOLVED && v->packet.destination_port == 53)
-        e.reason = REASON_FOREIGN_RESOLVER;
-    if (bounds)
-        memcpy(e.domain, bound[0].name, bound[0].len + 1u);
-    if (d->offer) {
-        struct endpoint hint = {.port_low = v->packet.destination_port, .port_high = v->packet.destination_port};
-        hint.scheme = v->packet.destination_port == 80 && bounds ? ENDPOINT_HTTP : ENDPOINT_TCP;
-        if (bounds && name_from_wire((struct bytes){(const uint8_t *)bound[0].name, bound[0].len}, &hint.name)) {
-            hint.host = ENDPOINT_NAME;
-        } else {
-            hint.host = ENDPOINT_ADDRESS;
-            hint.range = (struct address_range){v->packet.destination, v->packet.version == 4 ? 32 : 128};
-        }
-        endpoint_format(&hint, e.hint, sizeof e.hint);
+    /* Audit: a connection to a name that is not allowed is told when it has shown what it speaks, as one finding with
+     * the entry that would allow it.  DECIDE_REFUSE in the flow's path says that it is still to be told. */
+    if (v->audit && bounds && d->offer) {
+        open_flow(j, v, d, false);
+        return;
     }
+    struct event e;
+    connect_event(j, v, d, bound, bounds, &e);
     if (v->audit) { /* the SYN goes on; the kernel may have the rest.  A recording tells what it shows as well. */
         refusal_make(j, v, &e, REFUSAL_PASS, (struct bytes){0}, MARK_APPROVE);
         if (j->config.recorded)
@@ -68,6 +82,17 @@ static void refuse_syn(struct judge *j, struct visit *v, const struct decision *
         return;
     }
     refusal_make(j, v, &e, REFUSAL_RESET, (struct bytes){0}, MARK_PASS);
+}
+
+/* Audit: neither TLS nor HTTP, to a name that is not allowed. */
+static void refuse_late(struct judge *j, struct visit *v, struct flow *f)
+{
+    struct bound_name bound[BINDING_NAMES_MAX];
+    unsigned bounds = judge_bound(j, v, &f->key.server, bound);
+    struct decision d = decide_tcp(v->scope, &f->key.server, f->key.server_port, bound, bounds);
+    struct event e;
+    connect_event(j, v, &d, bound, bounds, &e);
+    judge_tcp_refuse(j, v, f, &e);
 }
 
 static void client_syn(struct judge *j, struct visit *v)
@@ -186,6 +211,10 @@ static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
         if (!tls && !f->is_http) {
             if (!v->scope) {
                 judge_tcp_approve(j, f);
+                return;
+            }
+            if (f->path == DECIDE_REFUSE) {
+                refuse_late(j, v, f);
                 return;
             }
             judge_tcp_refuse_for(j, v, f, f->path == DECIDE_INSPECT_HTTP ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,

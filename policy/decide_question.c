@@ -5,7 +5,7 @@
 #include "policy/decide_rule.h"
 #include "policy/matcher.h"
 
-enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_SRV = 33 };
+enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_SRV = 33, TYPE_SVCB = 64, TYPE_HTTPS = 65 };
 
 static struct bytes text_bytes(const char *s)
 {
@@ -152,9 +152,11 @@ struct decision decide_question(const struct policy *policy, const struct policy
         d.has_rule = true;
         matcher_endpoint(&q.rule, &d.rule);
     } else if (q.covered) {
-        /* NODATA; NXDOMAIN would deny the name's addresses too, so only what is no host's name may be noise here. */
-        d.noise = is_probe(scope, text, type);
-        d.reason = d.noise ? REASON_PROBE_NAME : REASON_TYPE_NOT_ALLOWED;
+        /* NODATA; NXDOMAIN would deny the name's addresses too, so only what is no host's name may be a probe here.
+         * Browsers, curl and resolvers ask HTTPS and SVCB (RFC 9460) of every name beside its addresses: noise. */
+        bool probe = is_probe(scope, text, type);
+        d.noise = probe || type == TYPE_SVCB || type == TYPE_HTTPS;
+        d.reason = probe ? REASON_PROBE_NAME : REASON_TYPE_NOT_ALLOWED;
     } else if (q.denied) {
         d.reason = REASON_DENIED;
         d.has_rule = true;

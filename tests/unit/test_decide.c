@@ -327,8 +327,8 @@ static void test_question(void **state)
         {"a.b.cdn.example", A, false, REASON_NAME_ALLOWED, false, false, "**.cdn.example"},
         {"half.example", A, false, REASON_NAME_ALLOWED, false, false, "half.example"},
         /* an allowed name, another type: NODATA */
-        {"registry.example", HTTPS, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
-        {"registry.example", SVCB, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
+        {"registry.example", HTTPS, false, REASON_TYPE_NOT_ALLOWED, true, false, NULL},
+        {"registry.example", SVCB, false, REASON_TYPE_NOT_ALLOWED, true, false, NULL},
         {"registry.example", TXT, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
         {"registry.example", CNAME, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
         {"registry.example", 255, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},

@@ -138,6 +138,9 @@ static void a_type_that_is_not_allowed_is_nodata(void **state)
     struct packet p;
     packet_parse((struct bytes){b->injected, b->injected_len}, true, &p);
     assert_int_equal(u16(p.payload, 2) & 0x800f, 0x8000);
+    assert_int_equal(b->event.reason, REASON_TYPE_NOT_ALLOWED);
+    assert_int_equal(b->event.verdict, VERDICT_IGNORED); /* browsers ask it of every name */
+    ask(b, 5, "good.example", 16);
     assert_int_equal(b->denial.reason, REASON_TYPE_NOT_ALLOWED);
     assert_int_equal(bed_fate(b, ask(b, 6, "text.example", 16)), BED_ACCEPTED);
     bed_free(b);
