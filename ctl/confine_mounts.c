@@ -201,9 +201,19 @@ static bool own_directory(const struct confine *c, struct error *e)
     return mount_is_read_only(NUMBER_DIRECTORY, e);
 }
 
+/* Without a bounding set, execve refuses a program with file capabilities (ping): capabilities(7), "safety checking for
+ * capability-dumb binaries".  On a nosuid mount they are not looked at, and with no_new_privs they would give nothing. */
+static bool no_file_capabilities(struct error *e)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID};
+    if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes) < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot make the job's mounts nosuid");
+    return true;
+}
+
 bool confine_mounts(const struct confine *c, struct error *e)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot make mounts private");
-    return treat_mounts(c->root, e) && mask_all(e) && own_directory(c, e);
+    return treat_mounts(c->root, e) && mask_all(e) && own_directory(c, e) && (c->root || no_file_capabilities(e));
 }
