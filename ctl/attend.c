@@ -84,7 +84,8 @@ void attend_write(struct keeper *k, struct event *e)
 static void attend_event(struct keeper *k, struct event *e)
 {
     event_sanitize(e);
-    memset(&e->process, 0, sizeof e->process); /* ours to fill: the inspector, which hostile bytes reach, knows nobody */
+    memset(&e->process, 0,
+           sizeof e->process); /* ours to fill: the inspector, which hostile bytes reach, knows nobody */
     if (!e->time_usec)
         e->time_usec = clock_real_usec();
     e->relayed = is_relay_port(k, e);

@@ -202,7 +202,8 @@ static bool own_directory(const struct confine *c, struct error *e)
 }
 
 /* Without a bounding set, execve refuses a program with file capabilities (ping): capabilities(7), "safety checking for
- * capability-dumb binaries".  On a nosuid mount they are not looked at, and with no_new_privs they would give nothing. */
+ * capability-dumb binaries".  On a nosuid mount they are not looked at, and with no_new_privs they would give nothing.
+ */
 static bool no_file_capabilities(struct error *e)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID};

@@ -171,6 +171,29 @@ static void finish(struct keeper *k)
     (void)send(k->gate->main_fd[0], &answer, sizeof answer, MSG_NOSIGNAL);
 }
 
+/* Where a table cannot outlive its owner, a copy that is nobody's takes its place: closed, as nobody reads its queues.
+ */
+static void leave_closed(const struct keeper *k)
+{
+    struct error e = {0};
+    struct rules rules;
+    struct ruleset_kernel kernel = k->gate->kernel;
+    if (kernel.persist || k->gate->run.on)
+        return;
+    kernel.ownerless = true;
+    struct ruleset_socket *nobody = ruleset_open(&e);
+    bool ok = nobody && rules_make(k->gate, k->policy, &rules, &e);
+    if (ok) {
+        rules.set.table = RULESET_TABLE_CLOSED;
+        ok = ruleset_apply(nobody, &kernel, &rules.set, &e);
+        rules_free(&rules);
+    }
+    if (nobody)
+        ruleset_close(nobody);
+    if (!ok)
+        fprintf(stderr, "sluice: the rules end with the gate: %s\n", e.text);
+}
+
 /* The rules stay as they are: without anyone who reads the queues, closed.  Of a run, the launcher removes them when
  * the job's last process is gone. */
 _Noreturn static void stop(struct keeper *k, unsigned why)
@@ -179,6 +202,8 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
         attend_quiet(k);
         eventlog_flush(k->log, clock_boot_usec());
     }
+    if (why == GATE_STOPS)
+        leave_closed(k);
     atomic_store(&k->shared->stopping, why);
     gate_send(k->gate->main_fd[0], GATE_STOPPED, NULL);
     _exit(0);

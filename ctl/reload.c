@@ -123,6 +123,8 @@ bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e
         rules_free(&next);
         return false;
     }
+    if (!k->gate->run.on) /* an earlier gate's; ours holds now */
+        (void)ruleset_remove(k->socket, RULESET_TABLE_CLOSED, NULL);
     rules_free(&k->rules);
     k->rules = next;
     k->rules.set.masquerade = k->rules.masquerade;

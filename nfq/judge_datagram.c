@@ -114,7 +114,9 @@ void judge_stray(struct judge *j, struct visit *v)
      * job's doing. */
     bool unknown = v->in->path == MARK_TO_SERVER;
     e.verdict = tcp && (unknown || p->payload.len == 0) ? VERDICT_IGNORED : VERDICT_DENY;
-    if (v->in->path == MARK_STRAY && !v->in->at_output) {
+    bool from_loopback =
+        v->in->local && (address_is_loopback(&p->source) || (tcp && (p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN));
+    if (v->in->path == MARK_STRAY && (!v->in->at_output || from_loopback)) {
         e.reason = REASON_LOOPBACK_LEFT;
         e.verdict = VERDICT_DENY;
     } else if (!tcp && p->protocol != IPPROTO_UDP) {

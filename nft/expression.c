@@ -240,6 +240,18 @@ void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn
     compare(r, op, &rtn_type, sizeof rtn_type);
 }
 
+void match_no_way_back(struct expression_rule *r)
+{
+    static const uint32_t none;
+    struct nftnl_expr *x = expression_add(r, "fib");
+    if (!x)
+        return;
+    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+    compare(r, NFT_CMP_EQ, &none, sizeof none);
+}
+
 void match_cgroup(struct expression_rule *r, const struct ruleset_cgroup *cgroup)
 {
     struct nftnl_expr *x = expression_add(r, "socket");

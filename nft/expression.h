@@ -46,6 +46,9 @@ void match_tcp_reset(struct expression_rule *r);
 void match_source(struct expression_rule *r, uint32_t op, const struct address_range *range);
 void match_destination(struct expression_rule *r, uint32_t op, const struct address_range *range);
 void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type); /* fib daddr type */
+/* The source is not to be reached by the interface that the packet came in by: it is forged, or came a way that answers
+ * do not go. */
+void match_no_way_back(struct expression_rule *r);
 void match_cgroup(struct expression_rule *r, const struct ruleset_cgroup *cgroup);
 void match_socket(struct expression_rule *r);      /* there is a TCP or UDP socket, of any state */
 void match_socket_file(struct expression_rule *r); /* the sending socket is a program's, not the kernel's own */

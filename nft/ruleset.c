@@ -107,7 +107,7 @@ static void build_all(const struct build *b)
 bool ruleset_apply(struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
                    struct error *e)
 {
-    uint32_t flags = NFT_TABLE_F_OWNER | (kernel->persist ? NFT_TABLE_F_PERSIST : 0);
+    uint32_t flags = kernel->ownerless ? 0 : NFT_TABLE_F_OWNER | (kernel->persist ? (uint32_t)NFT_TABLE_F_PERSIST : 0);
     struct ruleset_state now;
     struct transaction t;
     if (!check(rules, e) || !ruleset_state_read(rules->table, &now, e))

@@ -14,7 +14,8 @@
 #include "core/error.h"
 #include "core/mark.h"
 
-#define RULESET_TABLE "sluice"
+#define RULESET_TABLE        "sluice"
+#define RULESET_TABLE_CLOSED "sluice_closed" /* what an ended gate leaves behind where tables cannot persist */
 
 struct ruleset_cgroup {
     uint64_t id;    /* inode of the cgroup directory */
@@ -48,6 +49,7 @@ struct ruleset {
 struct ruleset_kernel {
     bool native_queue; /* nft's own queue expression; else xt NFQUEUE revision 3 */
     bool persist;
+    bool ownerless; /* never found by the probe: the table shall be nobody's, and stay when all its makers are gone */
 };
 
 struct ruleset_socket; /* the owning netlink socket */

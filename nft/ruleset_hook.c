@@ -4,6 +4,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/rtnetlink.h>
 
 #include "nft/ruleset_build.h"
 
@@ -18,6 +19,8 @@ const struct ruleset_base ruleset_base[BASE_COUNT] = {
     [BASE_OUTPUT_CONCLUDE] = {"output_conclude", {"filter", NF_INET_LOCAL_OUT, -159}},
     [BASE_PREROUTING_CONCLUDE] = {"prerouting_conclude", {"filter", NF_INET_PRE_ROUTING, -159}},
     [BASE_NAT_OUTPUT] = {"nat_output", {"nat", NF_INET_LOCAL_OUT, -101}},
+    [BASE_OUTPUT_GUARD] = {"output_guard", {"filter", NF_INET_LOCAL_OUT, -90}},
+    [BASE_OUTPUT_GUARD_CONCLUDE] = {"output_guard_conclude", {"filter", NF_INET_LOCAL_OUT, -89}},
     [BASE_NAT_PREROUTING] = {"nat_prerouting", {"nat", NF_INET_PRE_ROUTING, -101}},
     [BASE_INPUT] = {"input", {"filter", NF_INET_LOCAL_IN, 110}},
     [BASE_INPUT_CONCLUDE] = {"input_conclude", {"filter", NF_INET_LOCAL_IN, 111}},
@@ -105,6 +108,12 @@ static void prerouting_rules(const struct build *b)
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         const struct ruleset_scope *s = &b->rules->scope[i];
         for (unsigned k = 0; k < s->interfaces; k++) {
+            /* A member that writes a server's answers itself (raw sockets) would have its own hello believed. */
+            r = base_rule(b, BASE_PREROUTING);
+            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
+            match_ct_direction(&r, IP_CT_DIR_REPLY);
+            match_no_way_back(&r);
+            build_refer(b, &r, s->id, MARK_STRAY);
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -195,6 +204,7 @@ static void newcomer_rules(const struct build *b, const struct ruleset_scope *s)
 static void input_scope_rules(const struct build *b, const struct ruleset_scope *s)
 {
     static const enum mark_connection judged[] = {MARK_UNDECIDED, MARK_LOOPBACK};
+    static const uint8_t echo[] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
     struct expression_rule r = base_rule(b, BASE_INPUT);
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
     match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
@@ -214,6 +224,16 @@ static void input_scope_rules(const struct build *b, const struct ruleset_scope 
     match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
     build_refer(b, &r, s->id, MARK_STRAY);
+    /* The kernel's own answer to an echo request that the listener's chain let through. */
+    for (unsigned i = 0; i < sizeof echo; i++) {
+        r = base_rule(b, BASE_INPUT);
+        match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
+        match_protocol(&r, NFT_CMP_EQ, echo[i]);
+        match_ct_direction(&r, IP_CT_DIR_REPLY);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
     for (unsigned i = 0; i < sizeof judged / sizeof *judged; i++) {
         r = base_rule(b, BASE_INPUT);
         match_ct_direction(&r, IP_CT_DIR_REPLY);
@@ -267,6 +287,19 @@ static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
             verdict(&r, step == 1 && s->incoming ? NF_ACCEPT : NFT_RETURN);
             build_end(b, &r);
         }
+    }
+}
+
+/* Meant for a local listener, but a published port's DNAT sends it elsewhere.  Postrouting would drop it too; here,
+ * before the packet leaves output, its sender can be reset. */
+static void output_guard_rules(const struct build *b)
+{
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        struct expression_rule r = base_rule(b, BASE_OUTPUT_GUARD);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_LOOPBACK));
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+        match_destination_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
+        build_refer(b, &r, b->rules->scope[i].id, MARK_STRAY);
     }
 }
 
@@ -329,7 +362,9 @@ void build_hook_rules(const struct build *b)
     prerouting_rules(b);
     conclude_rules(b, BASE_OUTPUT_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_PREROUTING_CONCLUDE, CHAIN_CONCLUDE);
+    conclude_rules(b, BASE_OUTPUT_GUARD_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_INPUT_CONCLUDE, CHAIN_CONCLUDE);
+    output_guard_rules(b);
     conclude_rules(b, BASE_POSTROUTING_CONCLUDE, CHAIN_CONCLUDE_NO_RESET);
     relay_rules(b, BASE_NAT_OUTPUT);
     relay_rules(b, BASE_NAT_PREROUTING);

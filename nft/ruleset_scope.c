@@ -208,11 +208,14 @@ static void at_listener(const struct build *b, const struct ruleset_scope *s)
     build_refer(b, &r, s->id, MARK_TO_SERVER);
 
     /* Nobody: a reset, an ICMP error or an echo reply comes from the kernel itself.  Multicast has listeners that a
-     * socket look-up does not find, and other protocols have sockets that it cannot. */
+     * socket look-up does not find, and other protocols have sockets that it cannot.  The reset is a reply: MARK_HTTP
+     * lets it go and nothing more, for whatever the client sends on this connection is queued. */
     for (unsigned i = 0; i < sizeof answered_by_kernel; i++) {
         r = build_rule(b, chain);
         match_protocol(&r, NFT_CMP_EQ, answered_by_kernel[i]);
         match_destination_type(&r, NFT_CMP_EQ, RTN_LOCAL);
+        if (answered_by_kernel[i] == IPPROTO_TCP)
+            build_ct_state(b, &r, MARK_HTTP);
         verdict(&r, NF_ACCEPT);
         build_end(b, &r);
     }

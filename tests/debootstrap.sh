@@ -34,10 +34,13 @@ esac
 export root script
 # shellcheck disable=SC2016
 exec unshare --mount --pid --fork --kill-child --propagation private sh -c '
+    mount --bind "$root" "$root" # so that its / is a mount point, as on a machine
     mount --rbind /dev "$root/dev"
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
     mount -t tmpfs tmpfs "$root/run"
     mount -t tmpfs tmpfs "$root/tmp"
+    # The root of this mount namespace, not a chroot: the tests enter mount namespaces of their own.
+    cd "$root" && pivot_root . mnt && cd / && umount -l /mnt
     exec env -i HOME=/root TERM="${TERM:-dumb}" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
-        chroot "$root" sh -ec "cd /root/sluice && apt-get -qq update && apt-get install -y -qq make > /dev/null && $script"'
+        sh -ec "cd /root/sluice && apt-get -qq update && apt-get install -y -qq make > /dev/null && $script"'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The judge over sequences of packets: path (1 byte), length (2), an IP packet, and so on.  Checked: every packet id is
- * settled exactly once, what leaves in a packet's place is a sound packet, and no hello for a name that is not allowed is
- * ever let out. */
+ * settled exactly once, what leaves in a packet's place is a sound packet, and no hello for a name that is not allowed
+ * is ever let out. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

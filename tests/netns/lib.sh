@@ -174,6 +174,7 @@ net_up() {
     h a ip route add default via 198.18.3.1 && h a ip -6 route add default via 2001:db8:3::1
     h g ip route add 10.66.0.0/16 via 198.18.2.80
     h g ip route add 198.18.4.0/24 via 198.18.2.80
+    h g ip route add 198.18.9.0/24 via 198.18.2.53 # for a virtual address that DNAT turns into the resolver's
     h g ip route add 169.254.169.254/32 via 198.18.3.66 && h g ip -6 route add fd00:ec2::254/128 via 2001:db8:3::66
     h c sh -c 'echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range'
     resolver c 198.18.2.53 2001:db8:2::53
@@ -308,12 +309,12 @@ bed_down() {
 
 # ---- what arrived at the far side ----
 
-# Waits until the capture of HOST holds a packet sent to it now: then it holds all that came before.
+# Waits until the capture of HOST holds a packet that HOST itself sends now: then it holds all that came before.
 settle() {
-    local host=${1:-a} to=198.18.3.66 from=g mark
-    [ "$host" = a ] || to=198.18.2.80
+    local host=${1:-a} to=198.18.3.1 mark
+    [ "$host" = a ] || to=198.18.2.1
     mark=settled-$(nonce)
-    h $from bash -c "printf %s $mark > /dev/udp/$to/9" || return 1
+    h "$host" bash -c "printf %s $mark > /dev/udp/$to/9" || return 1
     eventually 5 grep -aq "$mark" "$T/$host.pcap" || die "the capture of $host stands still"
 }
 expect_arrived() { settle "${2:-a}" && grep -aq -- "$1" "$T/${2:-a}.pcap" || die "did not arrive at ${2:-a}: $1"; }
@@ -371,7 +372,7 @@ gate_up() {
     start "$T/gate.log" $GATE_HOST "$SLUICE" gate -c "$2" --events "$T/events"
     GATE=$!
     for tries in {1..200}; do
-        h $GATE_HOST "$SLUICE" status > /dev/null 2>&1 && return
+        grep -q 'gate ready' "$T/gate.log" && h $GATE_HOST "$SLUICE" status > /dev/null 2>&1 && return
         kill -0 $GATE 2> /dev/null || break
         sleep 0.1
     done
@@ -389,9 +390,8 @@ gate_down() {
 
 # The pid of a role of the gate.  The foreground process of `sluice gate` is the launcher, under its own name, until another takes over.
 role_pid() {
-    local name=sluice-$1
-    [ "$1" != launcher ] || name='sluice-launcher|sluice'
-    pgrep --ns "${HOST[$GATE_HOST]}" --nslist net -x "$name"
+    pgrep --ns "${HOST[$GATE_HOST]}" --nslist net -x "sluice-$1" && return
+    [ "$1" = launcher ] && pgrep --ns "${HOST[$GATE_HOST]}" --nslist net -x "$(basename "$SLUICE" | cut -c 1-15)"
 }
 dead() { ! kill -0 "$1" 2> /dev/null; }
 gate_on() { [ -n "$GATE_HOST" ]; }

@@ -104,6 +104,13 @@ def datagram(address, port, text, size=0):
     print(sock.recv(65535)[:60])
 
 
+def quic(address):
+    """What a QUIC v1 client sends first looks like this: a long header of type Initial, padded to 1200 bytes."""
+    sock = open_socket(socket.SOCK_DGRAM, address, 443, 3.0)
+    sock.send((b"\xc3\x00\x00\x00\x01\x08" + os.urandom(8) + b"\x00\x00\x44\x9e" + os.urandom(1182)))
+    print(sock.recv(65535)[:60])
+
+
 def unconnected(address, port, text):
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     sock.settimeout(1.0)
@@ -224,7 +231,7 @@ def tls(address, name, piece=0, record=0, padding=0):
 
 
 COMMANDS = {f.__name__.replace("_", "-"): f for f in (
-    dns_tcp, dns_tcp_raw, dns_udp, dns_again, datagram, unconnected, connect, first, upload, download, http, tls)}
+    dns_tcp, dns_tcp_raw, dns_udp, dns_again, datagram, quic, unconnected, connect, first, upload, download, http, tls)}
 
 
 def main():

@@ -15,6 +15,7 @@
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <netinet/in.h>
+#include <linux/netfilter.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -78,7 +78,7 @@ withheld() {
     quick 1500 near "$@" "$n" || [ $? != 99 ]
     sleep 0.1
     fails grep -aq "$n" "$log"
-    said "$from" 'not_resolved|udp_not_allowed|not_in_allowlist|foreign_resolver' "$2"
+    said "$from" 'not_resolved|udp_not_allowed|not_in_allowlist|port_not_allowed' "$2"
 }
 reaches() {
     local log=$1 n
@@ -106,9 +106,9 @@ check "a listener outside the scope is not reached (v6)" withheld "$T/out6" conn
 check "a listener outside the scope is not reached (UDP)" withheld "$T/outu" datagram 127.0.0.1 6012
 check "a listener outside the scope is not reached (own address)" withheld "$T/outany" connect 198.18.1.2 6015
 check "a listener outside the scope that the policy names" named
-check "a local proxy carries nothing out" attack_refused 'not_resolved|not_in_allowlist' 127.0.0.1 proxy
-check "a published port's DNAT carries nothing out" attack_refused 'not_resolved|not_in_allowlist|loopback_left' 8080 published
-check "a published port's DNAT carries nothing out (UDP)" attack_refused 'udp_not_allowed|not_resolved|loopback_left' 8080 published_datagram
+check "a local proxy carries nothing out" attack_refused 'not_resolved|not_in_allowlist|port_not_allowed' 127.0.0.1 proxy
+check "a published port's DNAT carries nothing out" attack_refused loopback_left 198.18.3.66 published
+check "a published port's DNAT carries nothing out (UDP)" attack_refused 'udp_not_allowed|not_resolved|loopback_left' 'destination' published_datagram
 check "loopback inside the scope still is free" inside_free
 gate_down
 finish

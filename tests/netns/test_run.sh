@@ -6,6 +6,7 @@
 bed
 export CA
 : > "$T/events"
+cp "$(command -v ping)" "$T/ping" # a copy has no file capability, which the command may not gain
 SUDO=(env SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody)
 
 run() { h c "${SUDO[@]}" "$SLUICE" run "$@" 2> "$T/err" || { local got=$? && cat "$T/err" >> "$T/err.all" && return $got; }; }
@@ -16,7 +17,8 @@ said_not() { if grep -E -- "$1" "$T/err"; then die "standard error holds: $1"; f
 statuses() {
     status 0 run -- true
     status 7 run -- sh -c 'exit 7'
-    status 127 run -- no-such-command-here
+    status 127 run -- /nowhere/no-such-command
+    status 127 h c env PATH=/usr/bin:/bin "${SUDO[@]}" "$SLUICE" run -- no-such-command-here 2> "$T/err"
     : > "$T/plain"
     chmod 644 "$T/plain"
     status 126 run -- "$T/plain"
@@ -30,7 +32,7 @@ fail_on() {
     status 3 run --fail-on deny -- sh -c 'getent hosts denied.test || true'
     status 0 run -- sh -c 'getent hosts denied.test || true'
     status 0 run --fail-on alert -- sh -c 'getent hosts denied.test || true'
-    status 3 run --fail-on alert -- sh -c 'ping -c 1 -W 1 198.18.3.66 > /dev/null 2>&1 || true'
+    status 3 run --fail-on alert -- sh -c "$T/ping -c 1 -W 1 198.18.3.66 > /dev/null 2>&1 || true"
     status 5 run --fail-on deny -- sh -c 'getent hosts denied.test; exit 5'
     status 0 run --fail-on deny,alert --allow allowed.test -- curl -sS --cacert "$CA" -o /dev/null https://allowed.test/hello
 }
@@ -55,7 +57,7 @@ lines() {
 }
 events_file() {
     rm -f "$T/run.events"
-    run --events "$T/run.events" --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts x.evil.test; ping -c 1 -W 1 198.18.3.66 > /dev/null" || true
+    run --events "$T/run.events" --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts x.evil.test; $T/ping -c 1 -W 1 198.18.3.66 > /dev/null" || true
     [ "$(stat -c %a "$T/run.events")" = 600 ]
     jq -e . "$T/run.events" > /dev/null
     # Each line one object; a refusal names process and reason; the allowed flow has its counts.
@@ -95,6 +97,7 @@ secrets() {
 }
 audit() {
     local n
+    rm -f "$T/run.events"
     n=$(nonce)
     run --audit --events "$T/run.events" --allow allowed.test -- sh -c "curl -sS --cacert $CA https://allowed.test/hello; curl -sS --cacert $CA https://mirror.test/hello -k; curl -s http://198.18.3.66/$n; getent hosts word-$n.evil.test; getent hosts cdn.test" > "$T/out"
     grep 'hello from allowed.test' "$T/out"
@@ -104,6 +107,7 @@ audit() {
     expect_arrived "word-$n"
     said_line 'would_deny.*mirror\.test'
     said_line '--allow mirror\.test'
+    said_not '--allow tcp://mirror\.test' # the entry before suffices
     said_line '--allow cdn\.test'
     said_not '--allow (tcp://)?198\.18\.3\.66'
     jq -se 'any(.sluice.verdict == "would_deny") and all(.sluice.verdict != "deny")' "$T/run.events"
@@ -151,7 +155,7 @@ head = ip(20 + len(udp)); words = sum(struct.unpack(">10H", head)); words = (wor
 s.send(bytes.fromhex(sys.argv[2].replace(":", "")) + s.getsockname()[4] + b"\x08\0" + ip(20 + len(udp), ~words & 0xffff) + udp)' "$N" "$GATEWAY_MAC" 198.18.1.2
 }
 packet_socket() {
-    GATEWAY_MAC=$(h g cat /sys/class/net/gc/address)
+    GATEWAY_MAC=$(h g ip -o link show gc | sed 's/.*link.ether \([0-9a-f:]*\).*/\1/')
     N=$(nonce)
     raw_frame env
     expect_arrived "$N" # without the gate it leaves
@@ -174,6 +178,7 @@ standard_streams() {
     run -- sh -c 'echo to-stderr >&2' && said_line '^to-stderr'
     [ "$(cd /usr && run -- pwd)" = "$PWD" ] || [ "$(h c sh -c "cd /usr && ${SUDO[*]} $SLUICE run -- pwd" 2> "$T/err")" = /usr ]
 }
+file_capabilities() { run -- ping -c 1 -W 1 198.18.3.66 > "$T/out" || [ $? = 1 ] || die "ping could not be run"; }
 survivors() {
     # What the command leaves behind ends with it.
     local n
@@ -183,16 +188,17 @@ survivors() {
     expect_not_arrived "$n"
     fails pgrep -f "198.18.3.66/$n"
 }
+no_such() { ! pgrep -f "$1" > /dev/null; }
 killed() {
     # The foreground process is killed: the scope's processes end before the rules go.
     local n pid
     n=$(nonce)
-    h c "${SUDO[@]}" "$SLUICE" run -- sh -c "while :; do curl -s --max-time 1 http://198.18.3.66/$n; sleep 0.1; done" > /dev/null 2>&1 &
+    nsenter -t "${HOST[c]}" -n -m -- "${SUDO[@]}" "$SLUICE" run -- sh -c "while :; do curl -s --max-time 1 http://198.18.3.66/$n; sleep 0.1; done" > /dev/null 2>&1 &
     pid=$!
-    eventually 4 pgrep -f "while :; do curl.*$n" > /dev/null
+    eventually 4 pgrep -f "^curl .*$n" > /dev/null # the job runs
     kill -KILL $pid
     wait $pid || true
-    eventually 5 sh -c "! pgrep -f 'while :; do curl.*$n' > /dev/null"
+    eventually 5 no_such "while :; do curl.*$n"
     expect_not_arrived "$n"
     eventually 5 nothing_left
 }
@@ -226,9 +232,16 @@ start_time() {
     echo "sluice run -- true takes $took ms"
     [ $took -lt $((1000 * ${SLOW:-1})) ]
 }
+# No cgroup of a run that is over (others may run on this machine at the same time).
+no_cgroup() {
+    local left
+    for left in "$CGROUPS"/sluice-run-*; do
+        if [ -d "$left" ] && [ "$left" -nt "$CA" ] && [ ! -d "/proc/${left##*-}" ]; then return 1; fi
+    done
+}
 nothing_left() {
-    ! pgrep --ns "${HOST[c]}" --nslist net '^sluice' > /dev/null && ! h c sh -c 'nft list tables | grep -q sluice' && ! ls -d "$CGROUPS"/sluice-run-* > /dev/null 2>&1 &&
-        ! h c sh -c 'ls /sys/class/net; ip -o link' | grep -q sluice
+    ! pgrep --ns "${HOST[c]}" --nslist net '^sluice' > /dev/null && ! h c sh -c 'nft list tables | grep -q sluice' && no_cgroup &&
+        ! h c ip -o link | grep -q sluice
 }
 leaves_nothing() { eventually 5 nothing_left || { pgrep -l --ns "${HOST[c]}" --nslist net '^sluice'; h c nft list tables; ls -d "$CGROUPS"/sluice-run-*; return 1; }; }
 
@@ -247,6 +260,7 @@ check "as root" as_root
 check "--isolate" isolated
 check "packet sockets" packet_socket
 check "an inherited socket is closed" inherited_socket
+check "programs with file capabilities run (without them)" file_capabilities
 check "standard streams and working directory" standard_streams
 check "what the command leaves behind ends with it" survivors
 check "the foreground process killed: the job ends, then the rules" killed

@@ -22,21 +22,43 @@ allowed_tls() {
 }
 many_requests() { [ "$(fetch --http1.1 -Z --parallel-max 1 'https://allowed.test/hello?[1-20]' 2>&1 | grep -c hello)" = 20 ]; }
 medium() { [ "$(fetch https://cdn.test/medium | sha256sum)" = "$(sha256sum < "$T/www/medium")" ]; }
+# hello ADDRESS [SEGMENT [RECORD [PADDING]]]: a handshake for allowed.test whose ClientHello is cut so.
+hello() {
+    local address=$1
+    shift
+    quick 5000 near tls "$address" allowed.test "$@" > "$T/hello" || { echo "segment, record, padding $*: $(cat "$T/hello")" && return 1; }
+    grep 200 "$T/hello"
+}
 segments() {
     resolve allowed.test
-    near tls 198.18.2.80 allowed.test 1 | grep 200
-    near tls 198.18.2.80 allowed.test 100 | grep 200
-    near tls 2001:db8:2::80 allowed.test 7 | grep 200
+    hello 198.18.2.80 100
+    hello 198.18.2.80 70
+    hello 2001:db8:2::80 90
 }
 records() {
     resolve allowed.test
-    near tls 198.18.2.80 allowed.test 0 40 | grep 200
-    near tls 198.18.2.80 allowed.test 50 13 | grep 200
+    hello 198.18.2.80 0 40
+    hello 198.18.2.80 0 13
+    hello 2001:db8:2::80 150 30
 }
 large_hello() {
     resolve allowed.test
-    near tls 198.18.2.80 allowed.test 0 0 6000 | grep 200
-    near tls 2001:db8:2::80 allowed.test 1000 0 12000 | grep 200
+    hello 198.18.2.80 0 0 6000
+    hello 2001:db8:2::80 1400 0 10000
+    hello 198.18.2.80 0 0 13000
+}
+# More segments than the client's first congestion window (ten): it sends no more until something is acknowledged.
+tiny_segments() {
+    resolve allowed.test
+    hello 198.18.2.80 20
+    hello 2001:db8:2::80 7
+    hello 198.18.2.80 1
+}
+largest_hello() {
+    resolve allowed.test
+    hello 198.18.2.80 1000 0 13000
+    hello 2001:db8:2::80 1000 0 15500
+    hello 198.18.2.80 0 0 15500
 }
 # A name that is not allowed at the address of one that is: nothing of the hello arrives.
 shared_address() {
@@ -51,7 +73,7 @@ shared_address_segments() {
     local n
     n=$(nonce)
     resolve allowed.test
-    refused not_in_allowlist "$n.other.test" env -u CA "$BASH" -c "$(declare -f h client near); $(declare -p HOST FORM CGROUPS CGROUP PYTHON ROOT); unset CA; near tls 198.18.2.80 $n.other.test 20 30"
+    refused not_in_allowlist "$n.other.test" env -u CA "$BASH" -c "$(declare -f h client near); $(declare -p HOST FORM CGROUPS CGROUP PYTHON ROOT); unset CA; near tls 198.18.2.80 $n.other.test 100 60"
     expect_not_arrived "$n" s
     expect_not_arrived "${n:0:12}" s
 }
@@ -144,6 +166,8 @@ for form in output forward; do
     check "a hello in many segments" segments
     check "a hello in many records" records
     check "a hello of many kilobytes" large_hello
+    check "a hello in more segments than the first window" tiny_segments
+    check "a hello of almost 16 KiB" largest_hello
     check "a name that is not allowed, at an allowed address" shared_address
     check "the same in segments and records" shared_address_segments
     check "an allowed name at another name's address" not_bound

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The worker against a real kernel: queues, marks, payloads, holding, GSO, injection, overruns, rebinding.
  *
- * The judge here is the test's own (it is linked in place of nfq/judge*.c) and decides by destination port, so that
- * each check shows what nfq/worker, verdict, receive, output and queue do with one kind of decision. */
+ * The judge is the test's own (worker_judge.c) and decides by destination port, so that each check shows what
+ * nfq/worker, verdict, receive, output and queue do with one kind of decision. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,163 +19,10 @@
 #include <urcu/urcu-qsbr.h>
 
 #include "nfq/channel.h"
-#include "nfq/judge.h"
-#include "nfq/packet.h"
 #include "nfq/queue.h"
 #include "nfq/worker.h"
+#include "tests/netns/worker_judge.h"
 #include "tests/netns/worker_rules.h"
-
-enum port {
-    REPLACE = 7001, /* goes on with another payload */
-    DROP,
-    RESET,
-    ATTRIBUTE, /* held until the keeper answered */
-    TICK,      /* held until a tick 200 ms later */
-    COPY,      /* goes on as a copy, checksums complete */
-    AS_IT_LIES,
-    INJECT, /* answered by us */
-    STALL,  /* the worker does nothing for a while */
-    HOLD,   /* held for good */
-    TELL,   /* an event each, without ticket */
-};
-
-/* ---- the judge ---- */
-
-static struct judge_sink sink;
-static struct {
-    uint32_t id;
-    uint64_t since_usec;
-} ticking[64], attributing[64];
-static unsigned tickings, attributings;
-static _Atomic unsigned seen, malformed, gso_seen, wrong_scope, held, policies;
-static _Atomic(const struct policy *) policy_now;
-static uint8_t copy[PACKET_MAX];
-
-struct judge *judge_new(const struct judge_config *config, struct judge_sink s)
-{
-    (void)config;
-    sink = s;
-    return (struct judge *)&sink;
-}
-
-void judge_free(struct judge *j)
-{
-    (void)j;
-}
-
-void judge_policy(struct judge *j, const struct policy *policy)
-{
-    (void)j;
-    policies++;
-    policy_now = policy;
-}
-
-void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)
-{
-    (void)j;
-    (void)own;
-    (void)count;
-}
-
-static void tell(uint64_t ticket)
-{
-    struct event e = {.ticket = ticket, .action = ACTION_DATAGRAM, .verdict = VERDICT_DENY, .scope_id = BED_SCOPE};
-    sink.event(sink.ctx, &e);
-}
-
-static void accept_copy(const struct packet *p, uint32_t id, enum mark_verdict mark, struct bytes payload)
-{
-    size_t len = packet_rebuild(p, payload, false, copy, sizeof copy, NULL);
-    sink.accept(sink.ctx, id, mark, (struct bytes){copy, len});
-}
-
-void judge_packet(struct judge *j, const struct judge_packet *packet, uint64_t now_usec)
-{
-    struct packet p;
-    (void)j;
-
-    seen++;
-    gso_seen += packet->gso;
-    wrong_scope += packet->scope != BED_SCOPE || packet->path != MARK_TO_SERVER || !packet->at_output;
-    if (packet_parse(packet->ip, !packet->sum_unfinished, &p) != REASON_NONE) {
-        malformed++;
-        sink.drop(sink.ctx, packet->id, MARK_PASS);
-        return;
-    }
-    switch ((enum port)p.destination_port) {
-    case REPLACE:
-        accept_copy(&p, packet->id, MARK_APPROVE, (struct bytes){(const uint8_t *)"judged", 6});
-        return;
-    case RESET:
-        sink.drop(sink.ctx, packet->id, MARK_RESET);
-        return;
-    case ATTRIBUTE:
-        attributing[attributings++ & 63].id = packet->id;
-        tell(packet->id);
-        held++;
-        return;
-    case TICK:
-        ticking[tickings].id = packet->id;
-        ticking[tickings++ & 63].since_usec = now_usec;
-        held++;
-        return;
-    case COPY:
-        accept_copy(&p, packet->id, MARK_PASS, p.payload);
-        return;
-    case AS_IT_LIES:
-        sink.accept(sink.ctx, packet->id, MARK_APPROVE, (struct bytes){0});
-        return;
-    case INJECT:
-        sink.inject(sink.ctx,
-                    (struct bytes){copy, packet_build_udp_answer(&p, (struct bytes){(const uint8_t *)"injected", 8},
-                                                                 copy, sizeof copy)});
-        break;
-    case STALL:
-        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
-        break;
-    case HOLD:
-        held++;
-        return;
-    case TELL:
-        tell(0);
-        break;
-    case DROP:
-        break;
-    }
-    sink.drop(sink.ctx, packet->id, MARK_PASS);
-}
-
-void judge_attributed(struct judge *j, uint64_t ticket, uint64_t now_usec)
-{
-    (void)j;
-    (void)now_usec;
-    for (unsigned i = 0; i < attributings; i++)
-        if (attributing[i].id == ticket)
-            sink.accept(sink.ctx, attributing[i].id, MARK_APPROVE, (struct bytes){0});
-}
-
-void judge_tick(struct judge *j, uint64_t now_usec)
-{
-    (void)j;
-    while (tickings && now_usec - ticking[0].since_usec >= 200000) {
-        sink.accept(sink.ctx, ticking[0].id, MARK_APPROVE, (struct bytes){0});
-        memmove(ticking, ticking + 1, --tickings * sizeof *ticking);
-    }
-}
-
-bool judge_waiting(const struct judge *j)
-{
-    (void)j;
-    return tickings > 0;
-}
-
-void judge_counts(const struct judge *j, struct judge_counts *out)
-{
-    (void)j;
-    *out = (struct judge_counts){.packets = seen};
-}
-
-/* ---- the bed ---- */
 
 static struct worker_config config;
 static struct worker_policy *policy;

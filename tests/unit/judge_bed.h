@@ -19,7 +19,7 @@
 #include "nfq/judge.h"
 #include "nfq/packet.h"
 
-#define BED_IDS 65536
+#define BED_IDS  65536
 #define BED_WIRE (1u << 18)
 
 enum bed_fate { BED_NONE, BED_IN, BED_ACCEPTED, BED_DROPPED, BED_RESET };
@@ -110,7 +110,7 @@ static struct address bed_address(const char *text)
     return a;
 }
 
-#define BED_CLIENT "198.18.0.2"
+#define BED_CLIENT   "198.18.0.2"
 #define BED_RESOLVER "198.18.0.53"
 
 static struct bed *bed_new(const char *policy_text)
@@ -197,8 +197,9 @@ static size_t bed_ip(uint8_t *out, struct bed_end from, struct bed_end to, uint8
     return writer_len(&w);
 }
 
-static inline uint32_t bed_tcp(struct bed *b, enum mark_queued path, struct bed_end from, struct bed_end to, uint8_t flags,
-                        uint32_t sequence, uint32_t acknowledgment, struct bytes options, struct bytes payload)
+static inline uint32_t bed_tcp(struct bed *b, enum mark_queued path, struct bed_end from, struct bed_end to,
+                               uint8_t flags, uint32_t sequence, uint32_t acknowledgment, struct bytes options,
+                               struct bytes payload)
 {
     static uint8_t segment[PACKET_MAX], ip[PACKET_MAX];
     struct writer w = writer_init(segment, sizeof segment);
@@ -217,7 +218,7 @@ static inline uint32_t bed_tcp(struct bed *b, enum mark_queued path, struct bed_
 }
 
 static inline uint32_t bed_udp(struct bed *b, enum mark_queued path, struct bed_end from, struct bed_end to,
-                        struct bytes payload)
+                               struct bytes payload)
 {
     static uint8_t datagram[PACKET_MAX], ip[PACKET_MAX];
     struct writer w = writer_init(datagram, sizeof datagram);

@@ -69,19 +69,27 @@ static void test_life(void **state)
     assert_int_equal(b.level, 3);
     assert_true(a.id && b.id && a.id != b.id);
 
+    int go[2];
+    assert_int_equal(pipe(go), 0);
     pid_t child = fork();
     if (child == 0) {
-        fork(); /* a grandchild is in it too */
+        if (read(go[0], at, 1) == 1)
+            fork(); /* a grandchild is in it too */
         for (;;)
             pause();
     }
     assert_true(cgroup_enter(deep, child, &e));
+    assert_int_equal(write(go[1], "", 1), 1);
+    usleep(50000);
+    close(go[0]);
+    close(go[1]);
     assert_true(cgroup_of(child, at, &e));
     snprintf(deep, sizeof deep, "%s/b/c", top);
     assert_string_equal(at, deep);
     struct pids pids = {.wanted = child};
     assert_true(cgroup_each_pid(top, on_pid, &pids, &e));
     assert_int_equal(pids.seen, 1);
+    assert_int_equal(pids.all, 2);
     assert_false(cgroup_remove(top, &e)); /* it is in use */
     assert_int_equal(e.sys_errno, EBUSY);
 

@@ -5,16 +5,17 @@
 
 #include "dns/message.h"
 
-static const char *const policy = "version: 1\n"
-                                  "profiles:\n"
-                                  "  p:\n"
-                                  "    allow: [good.example, other.example, 'http://web.example', 'tcp://any.example:22']\n"
-                                  "scopes:\n"
-                                  "  - name: s\n"
-                                  "    match: { source: 198.18.0.0/15 }\n"
-                                  "    profile: p\n";
+static const char *const policy =
+    "version: 1\n"
+    "profiles:\n"
+    "  p:\n"
+    "    allow: [good.example, other.example, 'http://web.example', 'tcp://any.example:22']\n"
+    "scopes:\n"
+    "  - name: s\n"
+    "    match: { source: 198.18.0.0/15 }\n"
+    "    profile: p\n";
 
-#define SITE "198.19.0.1"
+#define SITE       "198.19.0.1"
 #define SERVER_ISN 900000u
 
 static const struct bed_end client = {BED_CLIENT, 40000}, site = {SITE, 443}, web = {SITE, 80};
@@ -60,14 +61,14 @@ static size_t hello_for(const char *name, uint8_t *out, size_t size, size_t extr
     return hello_make(&o, out, size);
 }
 
-static const uint8_t server_hello[] = {22, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-                                       14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 0,
-                                       0x13, 1, 0, 0, 0};
+static const uint8_t server_hello[] = {22, 3,  3,  0,  80, 2,  0,  0,  76, 3,  3,    1,  2,  3,  4,  5,  6,
+                                       7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,   18, 19, 20, 21, 22, 23,
+                                       24, 25, 26, 27, 28, 29, 30, 31, 32, 0,  0x13, 1,  0,  0,  0};
 /* RFC 8446 s4.1.3 */
-static const uint8_t retry[] = {22,   3,    3,    0,    80,   2,    0,    0,    76,   3,    3,    0xcf, 0x21,
-                                0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8,
-                                0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2,
-                                0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 1,    0};
+static const uint8_t retry[] = {22,   3,    3,    0,    80,   2,    0,    0,    76,   3,    3,    0xcf,
+                                0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e,
+                                0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07,
+                                0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 1,    0};
 
 static void an_address_that_nobody_resolved_gets_no_syn(void **state)
 {
@@ -414,7 +415,8 @@ static void pipelined_requests_go_as_far_as_they_are_allowed(void **state)
     struct bed *b = bed_new(policy);
     bind_name(b, "web.example", SITE);
     open_connection(b, web);
-    static const char both[] = "GET /1 HTTP/1.1\r\nHost: web.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    static const char both[] =
+        "GET /1 HTTP/1.1\r\nHost: web.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: evil.example\r\n\r\n";
     size_t one = (size_t)(strstr(both, "GET /2") - both);
     client_says(b, web, 0, both, sizeof both - 1);
     assert_int_equal(b->denials, 1);

@@ -158,7 +158,8 @@ static void a_forged_or_unasked_answer_binds_nothing(void **state)
     uint8_t wire[512];
     size_t len = query(wire, 1, "good.example", 1);
     wire[2] |= 0x80;
-    uint32_t id = bed_udp(b, MARK_FROM_SERVER, resolver, (struct bed_end){BED_CLIENT, 40001}, (struct bytes){wire, len});
+    uint32_t id =
+        bed_udp(b, MARK_FROM_SERVER, resolver, (struct bed_end){BED_CLIENT, 40001}, (struct bytes){wire, len});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
     assert_int_equal(b->denial.reason, REASON_DNS_ANSWER_UNASKED);
     memcpy(b->last, asked_ip, asked);
@@ -186,8 +187,7 @@ static void private_addresses_need_a_range(void **state)
         struct bytes a = last_payload(b);
         assert_int_equal(u16(a, 6), 0); /* no answer record is left */
         assert_int_equal(bound(b, special[i]), 0);
-        assert_int_equal(b->denial.reason,
-                         i == 2 ? REASON_METADATA_ADDRESS : REASON_PRIVATE_ADDRESS);
+        assert_int_equal(b->denial.reason, i == 2 ? REASON_METADATA_ADDRESS : REASON_PRIVATE_ADDRESS);
         bed_free(b);
     }
     struct bed *b = bed_new(policy);

