@@ -98,11 +98,14 @@ static int run(int argc, char **argv)
         return EXIT_FINDING;
     }
     json_t *root = json_loads(answer, 0, NULL);
-    int status = json_object_get(root, "processes") ? 0 : EXIT_FINDING;
+    bool holds = json_is_true(json_object_get(root, "holds"));
+    int status = holds ? 0 : EXIT_FINDING;
     if (json)
         printf("%s\n", answer);
     else if (status == 0)
         print_status(root);
+    else if (json_object_get(root, "processes"))
+        fputs("the gate is starting: its rules are not in force yet\n", stdout);
     else
         fprintf(stderr, "sluice: the gate's answer makes no sense\n");
     json_decref(root);
@@ -114,7 +117,8 @@ const struct command command_status = {
     .name = "status",
     .usage = "[--json]",
     .summary = "show the running gate: processes, scopes, counts",
-    .text = "Asks the gate of this network namespace what it is doing. Exit status 0: it runs; 1: it does not.",
+    .text = "Asks the gate of this network namespace what it is doing. Exit status 0: it runs and its rules are in "
+            "force; 1: not.",
     .option = options,
     .run = run,
 };

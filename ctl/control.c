@@ -117,7 +117,8 @@ static char *describe(const struct keeper *k)
                                (json_int_t)binding_count(k->bindings, clock_boot_usec()), "overruns",
                                (json_int_t)c->overruns, "events_lost", (json_int_t)c->events_lost);
     json_t *root =
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:i, s:s}", "version", SLUICE_VERSION, "table",
+        json_pack("{s:b, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:i, s:s}", "holds",
+                  (int)(k->applied || atomic_load(&k->shared->ready)), "version", SLUICE_VERSION, "table",
                   k->gate->table, "policy", k->gate->policy_path ? k->gate->policy_path : "", "processes", pids,
                   "scopes", describe_scopes(k), "counts", counts, "generation", (int)k->generation, "reloads",
                   (int)k->reloads, "cgroups_awaited", (int)k->rules.missing, "reload_error", k->reload_error);

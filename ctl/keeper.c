@@ -41,8 +41,7 @@ static bool open_signals(struct keeper *k, struct error *e)
     return k->signal_fd >= 0 || error_set(e, ERROR_SYSTEM, errno, "cannot read signals");
 }
 
-/* Conntrack counts bytes only when told to; flows that exist already go uncounted. */
-static void count_bytes(bool first)
+void keeper_count_bytes(bool first)
 {
     int fd = open("/proc/sys/net/netfilter/nf_conntrack_acct", O_WRONLY | O_CLOEXEC);
     bool ok = fd >= 0 && write(fd, "1", 1) == 1;
@@ -108,7 +107,6 @@ static bool open_all(struct keeper *k, struct error *e)
     k->finder = open_finder(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
     if (g->run.job_diag_fd >= 0)
         k->job_finder = open_finder(fcntl(g->run.job_diag_fd, F_DUPFD_CLOEXEC, 3));
-    count_bytes(!atomic_load(&k->shared->ready));
     k->conntrack_fd = conntrack_events_open(e);
     return k->conntrack_fd >= 0;
 }

@@ -75,6 +75,10 @@ struct keeper {
 };
 
 /* attend.c: what the inspector tells. */
+/* ctl/keeper.c: conntrack counts bytes only when told to; flows that exist already go uncounted.  `first`: say why not.
+ */
+void keeper_count_bytes(bool first);
+
 void attend_events(struct keeper *k, unsigned most);  /* reads at most `most` messages */
 void attend_quiet(struct keeper *k);                  /* reads until nothing came for a moment */
 void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, counts */
