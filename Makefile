@@ -46,7 +46,7 @@ FUZZ_SECONDS ?= 30
 BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnftnl-dev libldns-dev libssl-dev libyaml-dev \
 	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
-CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
+CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
 	qemu-system-x86 qemu-system-common busybox-static cpio
 
 .PHONY: all deps check-deps demo-deps install demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
@@ -109,7 +109,7 @@ check-fresh:
 
 #: make tidy       clang-tidy;  make format, format-check: clang-format
 tidy:
-	@.ci/install clang-tidy && clang-tidy --quiet $(SOURCES) -- $(CPPFLAGS) -std=gnu17
+	@.ci/install clang-tidy && printf '%s\n' $(SOURCES) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(CPPFLAGS) -std=gnu17 2> /dev/null
 format format-check:
 	@clang-format $(if $(filter format,$@),-i,--dry-run --Werror) $(wildcard $(addsuffix /*.[ch],$(FOLDERS)) tests/unit/*.[ch] tests/fuzz/*.[ch])
 

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-bool error_set(struct error *e, enum error_code code, int sys_errno, const char *format, ...)
+void error_fill(struct error *e, enum error_code code, int sys_errno, const char *format, ...)
 {
     if (!e)
-        return false;
+        return;
     va_list args;
     va_start(args, format);
     int n = vsnprintf(e->text, sizeof e->text, format, args);
@@ -17,5 +17,4 @@ bool error_set(struct error *e, enum error_code code, int sys_errno, const char 
     e->sys_errno = sys_errno;
     if (sys_errno && n >= 0 && (size_t)n < sizeof e->text)
         snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", strerror(sys_errno));
-    return false;
 }

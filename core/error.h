@@ -21,9 +21,16 @@ struct error {
     char text[1000];
 };
 
-/* Fills *e and returns false, so that a failure reads `return error_set(...)`.  With a non-zero sys_errno the text
- * gets ": " and strerror appended.  `e` may be NULL. */
-bool error_set(struct error *e, enum error_code code, int sys_errno, const char *format, ...)
+/* Fills *e.  With a non-zero sys_errno the text gets ": " and strerror appended.  `e` may be NULL. */
+void error_fill(struct error *e, enum error_code code, int sys_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+static inline bool error_false(void)
+{
+    return false;
+}
+
+/* Fills *e and is false, so that a failure reads `return error_set(...)`; a macro, so that analysers see that it is. */
+#define error_set(...) (error_fill(__VA_ARGS__), error_false())
 
 #endif

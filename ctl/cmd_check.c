@@ -155,11 +155,11 @@ static void print_json(const char *path, const struct policy *policy)
         json_array_append_new(scopes, json_scope(&policy->scope[i]));
     for (unsigned i = 0; i < policy->profiles; i++) {
         const struct policy_profile *p = policy->profile[i];
-        json_array_append_new(profiles,
-                              json_pack("{s:s, s:s?, s:I, s:I, s:I}", "name", p->name, "extends",
-                                        p->parent ? p->parent->name : NULL, "allow",
-                                        (json_int_t)matcher_count(p->allow), "deny", (json_int_t)matcher_count(p->deny),
-                                        "bytes", (json_int_t)(matcher_memory(p->allow) + matcher_memory(p->deny))));
+        json_array_append_new(
+            profiles,
+            json_pack("{s:s, s:s?, s:I, s:I, s:I}", "name", p->name, "extends", p->parent ? p->parent->name : NULL,
+                      "allow", (json_int_t)matcher_count(p->allow), "deny", (json_int_t)matcher_count(p->deny), "bytes",
+                      (json_int_t)matcher_memory(p->allow) + (json_int_t)matcher_memory(p->deny)));
         each_wide(p, json_wide, wide);
     }
     json_t *all = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:s}", "file", path, "result", "good", "entries",

@@ -75,7 +75,7 @@ static void note_relay_ports(struct inspector *inspector)
             struct sockaddr any;
             struct sockaddr_in v4;
             struct sockaddr_in6 v6;
-        } at;
+        } at = {.any.sa_family = AF_UNSPEC};
         socklen_t len = sizeof at;
         if (fd >= 0 && getsockname(fd, &at.any, &len) == 0)
             inspector->relay_port[inspector->relay_ports++] =

@@ -293,8 +293,10 @@ int keeper_main(struct gate *gate)
 {
     struct keeper *k = calloc(1, sizeof *k);
     struct error e = {0};
-    if (!k || !role_take(gate->lock_fd, ROLE_KEEPER, &e))
+    if (!k || !role_take(gate->lock_fd, ROLE_KEEPER, &e)) {
+        free(k);
         return 1;
+    }
     k->gate = gate;
     if (!open_all(k, &e) || !reload_start(k, &e)) {
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
@@ -302,7 +304,7 @@ int keeper_main(struct gate *gate)
             gate_send(gate->main_fd[0], GATE_FAILED, e.text);
             atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
         }
-        return 1;
+        return 1; /* NOLINT(clang-analyzer-unix.Malloc): the process ends */
     }
     for (uint64_t ticked = 0, watched = 0;;) {
         serve(k);

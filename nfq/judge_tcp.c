@@ -328,15 +328,17 @@ void judge_tcp_client(struct judge *j, struct visit *v)
     } else {
         int64_t offset = judge_flow_offset(f, p->sequence);
         uint64_t end = (uint64_t)offset + p->payload.len;
-        if (offset < 0) /* a keep-alive probe before the first byte: nothing of it is a byte of the stream */
+        /* A keep-alive probe before the first byte: nothing of it is a byte of the stream. */
+        bool bare = offset < 0 || (p->payload.len == 0 && !(p->flags & TCP_FIN));
+        if (bare && (offset < 0 || !judge_promise_deliver(j, v, f)))
             judge_pass(j, v, MARK_PASS, (struct bytes){0});
+        else if (bare)
+            return;
         else if (p->payload.len && end > judge_flow_released(f))
             client_data(j, v, f, (uint64_t)offset);
         else if (p->payload.len)
             client_again(j, v, f, (uint64_t)offset, p->payload.len);
-        else if (p->flags & TCP_FIN)
+        else
             client_fin(j, v, f, (uint64_t)offset);
-        else if (!judge_promise_deliver(j, v, f))
-            judge_pass(j, v, MARK_PASS, (struct bytes){0});
     }
 }

@@ -17,7 +17,7 @@
 #define MESSAGE_BYTES  64u /* headers, verdict and mark of one message: 44, rounded up */
 #define PAYLOAD_HEADER 8u  /* an attribute's header and its padding */
 
-_Static_assert(VERDICT_CAPACITY == 1u << SLOT_BITS, "an id's low bits name its slot");
+_Static_assert(VERDICT_CAPACITY >> SLOT_BITS == 1, "an id's low bits name its slot");
 _Static_assert(VERDICT_BATCH_BYTES >= MESSAGE_BYTES + PAYLOAD_HEADER + VERDICT_PAYLOAD_MAX, "the largest one fits");
 
 /* The id of a slot changes each time it is used: generation above, slot number below. */

@@ -28,8 +28,8 @@ void expression_rule_free(struct expression_rule *r);
 struct nftnl_expr *expression_add(struct expression_rule *r, const char *name);
 
 /* Matches.  `op` is NFT_CMP_EQ or NFT_CMP_NEQ. */
-void match_mark(struct expression_rule *r, uint32_t mask, uint32_t op, uint32_t value);    /* meta mark & mask */
-void match_ct_mark(struct expression_rule *r, uint32_t mask, uint32_t op, uint32_t value); /* not met if untracked */
+void match_mark(struct expression_rule *r, uint32_t and, uint32_t op, uint32_t value);    /* meta mark & mask */
+void match_ct_mark(struct expression_rule *r, uint32_t and, uint32_t op, uint32_t value); /* not met if untracked */
 void match_ct_state(struct expression_rule *r, uint32_t bits);     /* any of NF_CT_STATE_BIT… */
 void match_ct_state_not(struct expression_rule *r, uint32_t bits); /* none of them */
 void match_ct_direction(struct expression_rule *r, uint8_t direction);

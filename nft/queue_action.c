@@ -16,7 +16,11 @@ union info {
 static void xt_queue(struct expression_rule *r, uint16_t queue)
 {
     struct nftnl_expr *x = expression_add(r, "target");
-    union info *info = x ? calloc(1, sizeof *info) : NULL;
+    if (!x || nftnl_expr_set_str(x, NFTNL_EXPR_TG_NAME, "NFQUEUE") < 0) {
+        r->failed = true;
+        return;
+    }
+    union info *info = calloc(1, sizeof *info);
     if (!info) {
         r->failed = true;
         return;
@@ -26,10 +30,11 @@ static void xt_queue(struct expression_rule *r, uint16_t queue)
     info->v3.flags = 0; /* never NFQ_FLAG_BYPASS */
     nftnl_expr_set_u32(x, NFTNL_EXPR_TG_REV, XT_REVISION);
     /* The expression takes `info` and frees it. */
-    if (nftnl_expr_set_str(x, NFTNL_EXPR_TG_NAME, "NFQUEUE") < 0 ||
-        nftnl_expr_set(x, NFTNL_EXPR_TG_INFO, info, sizeof *info) < 0)
+    if (nftnl_expr_set(x, NFTNL_EXPR_TG_INFO, info, sizeof *info) < 0) {
+        free(info);
         r->failed = true;
-}
+    }
+} /* NOLINT(clang-analyzer-unix.Malloc): the expression owns `info` */
 
 void queue_action(struct expression_rule *r, bool native, uint16_t queue)
 {

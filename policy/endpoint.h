@@ -54,6 +54,6 @@ typedef bool endpoint_sink(void *ctx, const struct endpoint *endpoint);
 bool endpoint_parse(struct bytes text, endpoint_sink *sink, void *ctx, size_t *column, struct error *e);
 
 /* The canonical written form; returns its length (cut to size). */
-size_t endpoint_format(const struct endpoint *endpoint, char *out, size_t size_bytes);
+size_t endpoint_format(const struct endpoint *ep, char *out, size_t size_bytes);
 
 #endif

@@ -106,6 +106,8 @@ static bool add_entry(void *ctx, const struct document *d, uint32_t node, struct
     return document_wrong(d, node, entries->sink_refused ? 0 : column - 1, e, "%s", why.text);
 }
 
+/* NOLINTBEGIN(clang-analyzer-core.NullDereference): it does not see that a profile and its place are set together */
+
 /* Compiles one list; an absent one (0) is empty. */
 static struct matcher *build_matcher(struct policy_build *b, const struct document *d, uint32_t list, uint32_t suffixes,
                                      bool deny)
@@ -301,3 +303,5 @@ bool policy_build_profiles(struct policy_build *b)
     }
     return link_parents(b) && inherit(b);
 }
+
+/* NOLINTEND(clang-analyzer-core.NullDereference) */

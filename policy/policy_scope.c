@@ -201,12 +201,14 @@ static bool scope_name(struct policy_build *b, const struct document *d, uint32_
         return policy_no_memory(b->e);
     if (strcmp(out->name, UNMATCHED) == 0)
         return document_wrong(d, node, 0, b->e, "the name \"unmatched\" is taken by what no scope claims");
+    /* NOLINTBEGIN(clang-analyzer-core.NullDereference): a scope and its place are set together */
     for (unsigned i = 0; i < policy->scopes; i++) {
         const struct policy_place *at = &b->scope_place[i];
         if (strcmp(policy->scope[i].name, out->name) == 0)
             return document_wrong(d, node, 0, b->e, "scope \"%s\" is defined twice; the first is at %.100s:%u",
                                   out->name, at->document->file, at->document->node[at->value].line);
     }
+    /* NOLINTEND(clang-analyzer-core.NullDereference) */
     return true;
 }
 
