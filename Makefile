@@ -49,6 +49,9 @@ BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl cu
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
 	qemu-system-x86 qemu-system-common busybox-static cpio
 
+# A line a file; V=1 shows the commands.
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
+
 .PHONY: all deps check-deps demo-deps install demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
 all: $(BUILD)/sluice
 
@@ -57,20 +60,19 @@ help:
 
 #: make            build/sluice
 $(BUILD)/sluice: $(BUILD)/o/ctl/main.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $(BUILD)/o/ctl/main.o $(LIBRARY) $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(BUILD)/o/ctl/main.o $(LIBRARY) $(LDLIBS)
 
 $(LIBRARY): $(filter-out $(BUILD)/o/ctl/main.o,$(OBJECTS))
-	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/o/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 #: make unit       the unit tests alone (UNIT=tests/unit/test_x.c: one of them)
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
 
 units: $(UNITS)
 unit: $(UNITS)
@@ -79,7 +81,7 @@ unit: $(UNITS)
 #: make fuzz       every fuzz target for FUZZ_SECONDS (30)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
 fuzzers: $(FUZZERS)
 fuzz:

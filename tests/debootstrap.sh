@@ -13,7 +13,9 @@ command -v debootstrap > /dev/null || { echo "debootstrap.sh: install debootstra
 if [ ! -e "$root/.made" ]; then
     rm -rf "$root"
     mkdir -p "$root"
-    debootstrap bookworm "$root" "$MIRROR" > "$root.log" 2>&1 || { tail -n 20 "$root.log" >&2 && exit 1; }
+    # The mirror that this machine itself uses.
+    mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)}
+    debootstrap bookworm "$root" "$mirror" > "$root.log" 2>&1 || { tail -n 20 "$root.log" >&2 && exit 1; }
     # What this machine needs to reach the outside (its own authorities); a new user's machine has what it needs.
     for file in /usr/local/share/ca-certificates/*.crt; do
         [ ! -e "$file" ] || install -D "$file" "$root$file"
