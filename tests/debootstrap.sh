@@ -14,6 +14,7 @@ if [ ! -e "$root/.made" ]; then
     rm -rf "$root"
     mkdir -p "$root"
     # The mirror that this machine itself uses.
+    # shellcheck disable=SC2016
     mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)}
     debootstrap bookworm "$root" "$mirror" > "$root.log" 2>&1 || { tail -n 20 "$root.log" >&2 && exit 1; }
     # What this machine needs to reach the outside (its own authorities); a new user's machine has what it needs.
