@@ -145,18 +145,24 @@ static bool trailer_byte(struct http_stream *s, uint8_t c)
     return true;
 }
 
-/* Takes body bytes until the body ends, `r` is empty, or a byte that may not be there: that one is not taken. */
+bool http_stream_in_data(const struct http_stream *s)
+{
+    return s->at == HTTP_BODY || s->at == HTTP_CHUNK_DATA;
+}
+
+/* Takes one piece, data or framing, until it ends, `r` is empty, or a byte that may not be there: that one is not
+ * taken. */
 static void take_body(struct http_stream *s, struct reader *r)
 {
+    if (http_stream_in_data(s)) {
+        size_t left = reader_left(r);
+        s->left -= reader_bytes(r, s->left < left ? (size_t)s->left : left).len;
+        if (s->left == 0)
+            enter(s, s->at == HTTP_BODY ? HTTP_HEAD : HTTP_CHUNK_END);
+        return;
+    }
     bool ok = true;
-    while (ok && s->at != HTTP_HEAD && reader_left(r) > 0) {
-        if (s->at == HTTP_BODY || s->at == HTTP_CHUNK_DATA) {
-            size_t left = reader_left(r);
-            s->left -= reader_bytes(r, s->left < left ? (size_t)s->left : left).len;
-            if (s->left == 0)
-                enter(s, s->at == HTTP_BODY ? HTTP_HEAD : HTTP_CHUNK_END);
-            continue;
-        }
+    while (ok && s->at != HTTP_HEAD && !http_stream_in_data(s) && reader_left(r) > 0) {
         struct reader ahead = *r;
         uint8_t c = reader_u8(&ahead);
         ok = s->at == HTTP_CHUNK_SIZE  ? chunk_size_byte(s, c)

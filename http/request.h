@@ -55,7 +55,7 @@ bool http_is_http(uint8_t first_byte);
 enum http_step {
     HTTP_NEED_MORE, /* hold: in a head that is not whole */
     HTTP_REQUEST,   /* *request is whole; the caller decides; then calls again with the bytes behind `consumed` */
-    HTTP_RELEASE,   /* `consumed` bytes (of body) may go; call again with the rest */
+    HTTP_RELEASE,   /* `consumed` bytes of a body, all data or all framing, may go; call again with the rest */
     HTTP_REFUSE,    /* s->reason says why; nothing more of this connection may go */
 };
 
@@ -73,6 +73,10 @@ enum http_step {
  * followed by a REFUSE. */
 enum http_step http_stream_feed(struct http_stream *s, struct bytes stream, struct http_request *request,
                                 size_t *consumed);
+
+/* The next piece is data of a body, which nobody reads as anything else; false: framing (chunk sizes, trailers) or a
+ * head, whose bytes decide what those behind them are. */
+bool http_stream_in_data(const struct http_stream *s);
 
 /* An offer of h2c (Java's HttpClient makes one on every plain request) is made harmless in place before the head is
  * judged: Upgrade becomes X-Slc-U, HTTP2-Settings becomes X-Slc-Settings, and so do the `Connection` options that name

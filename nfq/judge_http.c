@@ -32,8 +32,9 @@ static void carry_out(struct judge *j, struct flow *f, const struct plan *plan)
         stream_release(f->stream, plan->step[i].len, plan->step[i].judged);
 }
 
-/* Room to keep one more head until the server has it.  Pieces planned already take theirs first. */
-static bool room_for_head(const struct flow *f, const struct plan *plan)
+/* Room to keep one more head, or the framing of a body, until the server has it.  Pieces planned already take theirs
+ * first. */
+static bool room_to_keep(const struct flow *f, const struct plan *plan)
 {
     size_t bytes = f->stream->sent_used + HTTP_HEAD_MAX;
     unsigned heads = f->stream->sents + 1;
@@ -112,12 +113,11 @@ static bool look(struct judge *j, struct visit *v, struct flow *f)
     enum http_step step = HTTP_RELEASE;
     bool denied = false;
     while (!denied && plan.steps < STEPS_MAX && plan.done < ready.len) {
-        if (f->http.at == HTTP_HEAD) {
-            if (!room_for_head(f, &plan))
-                break;
-            if (!v->audit)
-                mask_h2c(f, plan.done);
-        }
+        bool judged = !http_stream_in_data(&f->http);
+        if (judged && !room_to_keep(f, &plan))
+            break;
+        if (f->http.at == HTTP_HEAD && !v->audit)
+            mask_h2c(f, plan.done);
         size_t consumed = 0;
         step = http_stream_feed(&f->http, (struct bytes){ready.at + plan.done, ready.len - plan.done}, &request,
                                 &consumed);
@@ -132,7 +132,7 @@ static bool look(struct judge *j, struct visit *v, struct flow *f)
             denied = false;
             f->state = FLOW_HTTP;
         }
-        plan_add(&plan, consumed, step == HTTP_REQUEST);
+        plan_add(&plan, consumed, judged);
     }
     carry_out(j, f, &plan);
     if (denied)

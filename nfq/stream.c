@@ -143,9 +143,14 @@ uint8_t *stream_ready_writable(struct stream *s)
 bool stream_release(struct stream *s, size_t len, bool judged)
 {
     if (judged) {
-        if (s->sents == STREAM_SENT_MAX || len > STREAM_SENT_BYTES - s->sent_used)
+        struct stream_sent *last = s->sents ? &s->sent_range[s->sents - 1] : NULL;
+        bool follows = last && last->offset + last->len == s->start;
+        if ((s->sents == STREAM_SENT_MAX && !follows) || len > STREAM_SENT_BYTES - s->sent_used)
             return false;
-        s->sent_range[s->sents++] = (struct stream_sent){s->start, (uint32_t)len, s->sent_used};
+        if (follows)
+            last->len += (uint32_t)len;
+        else
+            s->sent_range[s->sents++] = (struct stream_sent){s->start, (uint32_t)len, s->sent_used};
         memcpy(s->sent + s->sent_used, s->window, len);
         s->sent_used += (uint32_t)len;
     }

@@ -18,7 +18,7 @@
 #define STREAM_WINDOW_BYTES (96u * 1024) /* waiting: a GSO packet behind the longest incomplete hello */
 #define STREAM_SENT_BYTES   (40u * 1024) /* sent, judged, not yet acknowledged: hellos and request heads */
 #define STREAM_RANGES_MAX   16
-#define STREAM_SENT_MAX     16
+#define STREAM_SENT_MAX     64
 
 struct stream {
     uint64_t start; /* offset of window[0]: everything before it was released */

@@ -409,6 +409,30 @@ static void a_head_cannot_be_replaced_by_a_retransmission(void **state)
     bed_free(b);
 }
 
+/* The size of a chunk decides which bytes behind it are a request: it is kept like a head. */
+static void a_chunk_size_cannot_be_replaced_by_a_retransmission(void **state)
+{
+    (void)state;
+    static const char good[] =
+        "POST / HTTP/1.1\r\nHost: web.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3d\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: evil.example\r\nX-Padding: 12345\r\n\r\n\r\n0\r\n\r\n";
+    const char *size = strstr(good, "3d\r\n");
+    uint32_t at = (uint32_t)(size - good);
+    for (int pieces = 0; pieces < 2; pieces++) {
+        struct bed *b = bed_new(policy);
+        bind_name(b, "web.example", SITE);
+        open_connection(b, web);
+        client_says(b, web, 0, good, pieces ? at + 1 : sizeof good - 1);
+        if (pieces)
+            client_says(b, web, at + 1, good + at + 1, sizeof good - 2 - at);
+        assert_int_equal(b->denials, 0);
+        assert_memory_equal(b->wire, good, sizeof good - 1);
+        client_says(b, web, at, "0\r\n\r", 4); /* bed_accept compares with what went before */
+        client_says(b, web, at + 1, "\r\n\r", 3);
+        bed_free(b);
+    }
+}
+
 static void pipelined_requests_go_as_far_as_they_are_allowed(void **state)
 {
     (void)state;
@@ -533,6 +557,7 @@ int main(void)
         cmocka_unit_test(after_a_retry_the_name_stays),
         cmocka_unit_test(every_request_of_a_connection_is_judged),
         cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),
+        cmocka_unit_test(a_chunk_size_cannot_be_replaced_by_a_retransmission),
         cmocka_unit_test(pipelined_requests_go_as_far_as_they_are_allowed),
         cmocka_unit_test(tcp_entries_are_released_at_the_syn),
         cmocka_unit_test(a_refusal_waits_for_its_process_but_not_long),
