@@ -210,7 +210,7 @@ static const struct command_option check_options[] = {{"--json", NULL, "print on
 const struct command command_check = {
     .name = "check",
     .usage = "[--json] POLICY",
-    .summary = "Reads a policy and says what it holds, or what is wrong with it",
+    .summary = "read a policy: what it holds, or what is wrong with it",
     .text = "Reads POLICY and the files of policy.d beside it, as the gate would.  Prints its scopes, profiles and the "
             "number of their entries, and for each wildcard over a public suffix what it lets in.  A mistake is shown "
             "with file, line and column, on standard error.  Exit status 0: good; 2: not.",

@@ -236,7 +236,7 @@ static const struct command_option explain_options[] = {
 const struct command command_explain = {
     .name = "explain",
     .usage = "[--json] [--scope S] POLICY ENDPOINT...",
-    .summary = "Says whether a scope may reach an endpoint, why, and by which entry",
+    .summary = "may a scope reach an endpoint?  Why, and by which entry",
     .text =
         "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "
         "a name, http://NAME, tcp://NAME:PORT, ADDRESS:PORT, dns://NAME?types=TXT; NAME@ADDRESS asks what happens when "
