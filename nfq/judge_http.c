@@ -18,6 +18,11 @@ struct plan {
 
 static void plan_add(struct plan *plan, size_t len, bool judged)
 {
+    if (plan->steps && plan->step[plan->steps - 1].judged == judged) { /* pipelined requests go in one piece */
+        plan->step[plan->steps - 1].len += len;
+        plan->done += len;
+        return;
+    }
     plan->step[plan->steps].len = len;
     plan->step[plan->steps++].judged = judged;
     plan->done += len;

@@ -409,6 +409,24 @@ static void a_head_cannot_be_replaced_by_a_retransmission(void **state)
     bed_free(b);
 }
 
+/* apt sends ten at a time: one packet in, one packet out. */
+static void a_packet_of_many_requests_is_not_cut(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "web.example", SITE);
+    open_connection(b, web);
+    static char many[16384];
+    size_t len = 0;
+    for (int i = 0; i < 200; i++)
+        len += (size_t)snprintf(many + len, sizeof many - len, "GET /%d HTTP/1.1\r\nHost: web.example\r\n\r\n", i);
+    uint32_t id = client_says(b, web, 0, many, len);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_memory_equal(b->wire, many, len);
+    assert_int_equal(b->events, 200);
+    bed_free(b);
+}
+
 /* The size of a chunk decides which bytes behind it are a request: it is kept like a head. */
 static void a_chunk_size_cannot_be_replaced_by_a_retransmission(void **state)
 {
@@ -557,6 +575,7 @@ int main(void)
         cmocka_unit_test(after_a_retry_the_name_stays),
         cmocka_unit_test(every_request_of_a_connection_is_judged),
         cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),
+        cmocka_unit_test(a_packet_of_many_requests_is_not_cut),
         cmocka_unit_test(a_chunk_size_cannot_be_replaced_by_a_retransmission),
         cmocka_unit_test(pipelined_requests_go_as_far_as_they_are_allowed),
         cmocka_unit_test(tcp_entries_are_released_at_the_syn),
