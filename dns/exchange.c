@@ -7,6 +7,7 @@
 #include "core/hash.h"
 
 #define EXCHANGE_BUCKETS         8192 /* a power of two */
+#define EXCHANGE_SAME_BUCKETS    65536
 #define EXCHANGE_NONE            UINT16_MAX
 #define EXCHANGE_UNANSWERED_USEC (30ull * 1000000)
 #define EXCHANGE_DUPLICATES_USEC (2ull * 1000000)
@@ -16,7 +17,7 @@
 struct exchange_links {
     uint16_t next_question, next_answer; /* in the bucket of its question, of its flow and our id */
     uint16_t older, newer;               /* among the answered ones, by time; a free one: `newer` is the next free */
-    uint32_t question_hash, answer_hash, flow_hash;
+    uint32_t question_hash, answer_hash, flow_hash, same_hash;
 };
 
 struct exchange {
@@ -27,6 +28,9 @@ struct exchange {
     uint16_t by_question[EXCHANGE_BUCKETS], by_answer[EXCHANGE_BUCKETS];
     uint16_t flow_unanswered[EXCHANGE_BUCKETS]; /* by flow hash: two flows in a bucket share one allowance */
     uint16_t scope_unanswered[UINT16_MAX + 1];
+    uint16_t same_unanswered[EXCHANGE_SAME_BUCKETS]; /* by flow, name and type; so many that strangers hardly meet */
+    uint16_t scope_wrong[UINT16_MAX + 1];            /* answers that nobody asked for, of late */
+    uint64_t scope_wrong_usec[UINT16_MAX + 1];       /* the last of them */
     struct exchange_links links[EXCHANGE_CAPACITY];
     struct exchange_entry entry[EXCHANGE_CAPACITY];
 };
@@ -63,6 +67,12 @@ static uint32_t exchange_question_hash(const struct question *q, uint32_t flow_h
     return hash_bytes((struct bytes){(const uint8_t *)q->name.text, q->name.len}, h);
 }
 
+/* As exchange_question_hash, but whatever the id. */
+static uint32_t exchange_same_hash(const struct question *q, uint32_t flow_hash)
+{
+    return hash_bytes((struct bytes){(const uint8_t *)q->name.text, q->name.len}, ~flow_hash ^ q->type);
+}
+
 static uint32_t exchange_answer_hash(uint16_t our_id, uint32_t flow_hash)
 {
     uint8_t id[2] = {(uint8_t)(our_id >> 8), (uint8_t)our_id};
@@ -93,6 +103,8 @@ static void exchange_count(struct exchange *x, uint16_t i, int change)
     uint16_t *scope = &x->scope_unanswered[x->entry[i].scope];
     *flow = (uint16_t)(*flow + change);
     *scope = (uint16_t)(*scope + change);
+    uint16_t *same = &x->same_unanswered[x->links[i].same_hash % EXCHANGE_SAME_BUCKETS];
+    *same = (uint16_t)(*same + change);
 }
 
 static void exchange_list(struct exchange *x, uint16_t i)
@@ -208,6 +220,8 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
         e->asked_usec = now_usec;
         return e;
     }
+    uint32_t same_hash = exchange_same_hash(q, flow_hash);
+    more = more && x->same_unanswered[same_hash % EXCHANGE_SAME_BUCKETS] < EXCHANGE_SAME_MAX;
     uint16_t our_id = as ? *as : 0, i;
     if (!more || (!as && !exchange_draw_id(x, flow, flow_hash, &our_id)) || (i = exchange_take(x)) == EXCHANGE_NONE)
         return NULL;
@@ -215,6 +229,7 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
         .flow = *flow, .question = *q, .our_id = our_id, .scope = scope, .asked_usec = now_usec, .in_use = true};
     struct exchange_links *l = &x->links[i];
     l->flow_hash = flow_hash;
+    l->same_hash = same_hash;
     l->question_hash = hash;
     l->answer_hash = exchange_answer_hash(our_id, flow_hash);
     l->next_question = x->by_question[hash % EXCHANGE_BUCKETS];
@@ -237,6 +252,23 @@ struct exchange_entry *exchange_ask_as(struct exchange *x, const struct exchange
     return exchange_enter(x, flow, scope, q, &id, now_usec);
 }
 
+static bool exchange_distrusts(const struct exchange *x, uint16_t scope, uint64_t now_usec)
+{
+    return x->scope_wrong[scope] >= EXCHANGE_WRONG_MAX &&
+           now_usec - x->scope_wrong_usec[scope] < EXCHANGE_DISTRUST_USEC;
+}
+
+void exchange_wrong(struct exchange *x, const struct exchange_flow *flow, uint16_t scope, uint64_t now_usec)
+{
+    if (x->flow_unanswered[exchange_flow_hash(x, flow) % EXCHANGE_BUCKETS] == 0)
+        return; /* late: harmless */
+    if (now_usec - x->scope_wrong_usec[scope] >= EXCHANGE_DISTRUST_USEC)
+        x->scope_wrong[scope] = 0;
+    if (x->scope_wrong[scope] < EXCHANGE_WRONG_MAX)
+        x->scope_wrong[scope]++;
+    x->scope_wrong_usec[scope] = now_usec;
+}
+
 struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_flow *flow,
                                       const struct answer_head *head, uint64_t now_usec)
 {
@@ -245,7 +277,7 @@ struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_
         struct exchange_entry *e = &x->entry[i]; /* of ids that clients chose (exchange_ask_as) there may be several */
         if (x->links[i].answer_hash == hash && e->our_id == head->id && e->question.type == head->type &&
             name_equal(&e->question.name, &head->name) && exchange_flow_equal(&e->flow, flow) &&
-            !exchange_dead(e, now_usec))
+            !exchange_dead(e, now_usec) && !exchange_distrusts(x, e->scope, now_usec))
             return e;
     }
     return NULL;

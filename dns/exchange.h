@@ -15,9 +15,12 @@
 #include "core/address.h"
 #include "dns/message.h"
 
-#define EXCHANGE_CAPACITY  8192 /* outstanding questions */
-#define EXCHANGE_FLOW_MAX  256  /* unanswered ones a flow, so that one client cannot fill the table */
-#define EXCHANGE_SCOPE_MAX (EXCHANGE_CAPACITY / 2) /* unanswered ones a scope, so that one scope cannot */
+#define EXCHANGE_CAPACITY      8192 /* outstanding questions */
+#define EXCHANGE_FLOW_MAX      256  /* unanswered ones a flow, so that one client cannot fill the table */
+#define EXCHANGE_SAME_MAX      4    /* of them for the same name and type: each is one more id that a forger may hit */
+#define EXCHANGE_WRONG_MAX     32
+#define EXCHANGE_DISTRUST_USEC (60ull * 1000000)
+#define EXCHANGE_SCOPE_MAX     (EXCHANGE_CAPACITY / 2) /* unanswered ones a scope, so that one scope cannot */
 
 struct exchange_flow {
     struct address client, resolver;
@@ -46,6 +49,10 @@ struct exchange_entry *exchange_ask(struct exchange *x, const struct exchange_fl
 /* The same where the question goes on as it is (audit, replay): the answer will carry the client's own id. */
 struct exchange_entry *exchange_ask_as(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
                                        const struct question *q, uint16_t id, uint64_t now_usec);
+
+/* An answer came on this flow that nobody asked for.  Where questions are outstanding on the flow, somebody may be
+ * trying ids: after EXCHANGE_WRONG_MAX of them nothing of the scope is believed for EXCHANGE_DISTRUST_USEC. */
+void exchange_wrong(struct exchange *x, const struct exchange_flow *flow, uint16_t scope, uint64_t now_usec);
 
 /* The entry that an answer belongs to (not yet answered or answered less than 2 s ago); NULL: nobody asked. */
 struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_flow *flow,

@@ -116,6 +116,15 @@ void judge_stray(struct judge *j, struct visit *v)
     e.verdict = tcp && (unknown || p->payload.len == 0) ? VERDICT_IGNORED : VERDICT_DENY;
     bool from_loopback =
         v->in->local && (address_is_loopback(&p->source) || (tcp && (p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN));
+    bool dns_input = !v->in->at_output && p->protocol == IPPROTO_UDP && p->source_port == 53;
+    if (v->in->path == MARK_STRAY &&
+        (v->in->forwarded || dns_input)) { /* nobody is to be answered: its source is a lie */
+        e.reason = REASON_ANSWER_FORGED;
+        e.verdict = VERDICT_DENY;
+        e.incoming = true;
+        refusal_make(j, v, &e, REFUSAL_DROP, (struct bytes){0}, MARK_PASS);
+        return;
+    }
     if (v->in->path == MARK_STRAY && (!v->in->at_output || from_loopback)) {
         e.reason = REASON_LOOPBACK_LEFT;
         e.verdict = VERDICT_DENY;

@@ -225,6 +225,7 @@ void judge_dns_answer(struct judge *j, struct visit *v)
     if (message_read_answer_head(v->packet.payload, &head))
         entry = exchange_match(j->exchange, &flow, &head, j->now_usec);
     if (!entry) {
+        exchange_wrong(j->exchange, &flow, v->in->scope, j->now_usec);
         refuse_answer(j, v, REASON_DNS_ANSWER_UNASKED, NULL);
         return;
     }

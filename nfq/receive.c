@@ -72,6 +72,7 @@ bool receive_parse(const struct nlmsghdr *message, unsigned queue, struct receiv
         .verdict = {.queue = queue, .number = ntohs(general->res_id), .id = ntohl(header->packet_id)},
         .at_output = header->hook == NF_INET_LOCAL_OUT || header->hook == NF_INET_PRE_ROUTING,
         .local = header->hook == NF_INET_LOCAL_OUT,
+        .forwarded = header->hook == NF_INET_FORWARD,
         .sum_unfinished = info & NFQA_SKB_CSUMNOTREADY,
         .gso = info & NFQA_SKB_GSO,
         .cut = attribute[NFQA_CAP_LEN] || !attribute[NFQA_PAYLOAD],

@@ -20,6 +20,7 @@ struct receive_packet {
     struct verdict_packet verdict;
     bool at_output; /* queued at output or prerouting */
     bool local;     /* at output */
+    bool forwarded; /* at forward */
     bool sum_unfinished, gso;
     bool cut;        /* the kernel gave less than the packet: it cannot be judged */
     struct bytes ip; /* valid during the call */

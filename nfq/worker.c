@@ -76,6 +76,7 @@ static void packet_arrived(void *ctx, const struct receive_packet *packet)
         .path = (enum mark_queued)mark_state(marks, packet->verdict.mark),
         .at_output = packet->at_output,
         .local = packet->local,
+        .forwarded = packet->forwarded,
         .sum_unfinished = packet->sum_unfinished,
         .gso = packet->gso,
         .ip = packet->ip,

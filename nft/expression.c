@@ -187,6 +187,13 @@ void match_port(struct expression_rule *r, uint8_t protocol, uint16_t destinatio
     match_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, &port, sizeof port);
 }
 
+void match_source_port(struct expression_rule *r, uint8_t protocol, uint16_t source_port)
+{
+    uint16_t port = htons(source_port);
+    match_protocol(r, NFT_CMP_EQ, protocol);
+    match_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &port, sizeof port);
+}
+
 static void match_tcp_flags(struct expression_rule *r, uint8_t and, uint32_t op, uint8_t value)
 {
     match_protocol(r, NFT_CMP_EQ, IPPROTO_TCP);
@@ -240,16 +247,16 @@ void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn
     compare(r, op, &rtn_type, sizeof rtn_type);
 }
 
-void match_no_way_back(struct expression_rule *r)
+void match_way(struct expression_rule *r, uint32_t address, uint32_t op)
 {
     static const uint32_t none;
     struct nftnl_expr *x = expression_add(r, "fib");
     if (!x)
         return;
     nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, address | NFTA_FIB_F_IIF);
     nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
-    compare(r, NFT_CMP_EQ, &none, sizeof none);
+    compare(r, op, &none, sizeof none);
 }
 
 void match_cgroup(struct expression_rule *r, const struct ruleset_cgroup *cgroup)

@@ -46,9 +46,10 @@ void match_tcp_reset(struct expression_rule *r);
 void match_source(struct expression_rule *r, uint32_t op, const struct address_range *range);
 void match_destination(struct expression_rule *r, uint32_t op, const struct address_range *range);
 void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type); /* fib daddr type */
-/* The source is not to be reached by the interface that the packet came in by: it is forged, or came a way that answers
- * do not go. */
-void match_no_way_back(struct expression_rule *r);
+/* Is the packet's source (NFTA_FIB_F_SADDR) or destination (NFTA_FIB_F_DADDR) to be reached by the interface that it
+ * came in by?  NFT_CMP_NEQ: it is; NFT_CMP_EQ: it is not. */
+void match_way(struct expression_rule *r, uint32_t address, uint32_t op);
+void match_source_port(struct expression_rule *r, uint8_t protocol, uint16_t source_port);
 void match_cgroup(struct expression_rule *r, const struct ruleset_cgroup *cgroup);
 void match_socket(struct expression_rule *r);      /* there is a TCP or UDP socket, of any state */
 void match_socket_file(struct expression_rule *r); /* the sending socket is a program's, not the kernel's own */

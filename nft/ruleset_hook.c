@@ -4,6 +4,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 
 #include "nft/ruleset_build.h"
@@ -21,6 +22,7 @@ const struct ruleset_base ruleset_base[BASE_COUNT] = {
     [BASE_NAT_OUTPUT] = {"nat_output", {"nat", NF_INET_LOCAL_OUT, -101}},
     [BASE_OUTPUT_GUARD] = {"output_guard", {"filter", NF_INET_LOCAL_OUT, -90}},
     [BASE_OUTPUT_GUARD_CONCLUDE] = {"output_guard_conclude", {"filter", NF_INET_LOCAL_OUT, -89}},
+    [BASE_FORWARD] = {"forward", {"filter", NF_INET_FORWARD, -160}},
     [BASE_NAT_PREROUTING] = {"nat_prerouting", {"nat", NF_INET_PRE_ROUTING, -101}},
     [BASE_INPUT] = {"input", {"filter", NF_INET_LOCAL_IN, 110}},
     [BASE_INPUT_CONCLUDE] = {"input_conclude", {"filter", NF_INET_LOCAL_IN, 111}},
@@ -108,12 +110,6 @@ static void prerouting_rules(const struct build *b)
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         const struct ruleset_scope *s = &b->rules->scope[i];
         for (unsigned k = 0; k < s->interfaces; k++) {
-            /* A member that writes a server's answers itself (raw sockets) would have its own hello believed. */
-            r = base_rule(b, BASE_PREROUTING);
-            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
-            match_ct_direction(&r, IP_CT_DIR_REPLY);
-            match_no_way_back(&r);
-            build_refer(b, &r, s->id, MARK_STRAY);
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -234,6 +230,14 @@ static void input_scope_rules(const struct build *b, const struct ruleset_scope 
         verdict(&r, NF_ACCEPT);
         build_end(b, &r);
     }
+    /* The relay's and local clients' answers: in the resolver's name, but not from where it lives. */
+    r = base_rule(b, BASE_INPUT);
+    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_UNDECIDED));
+    match_source_port(&r, IPPROTO_UDP, 53);
+    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+    build_refer(b, &r, s->id, MARK_STRAY);
     for (unsigned i = 0; i < sizeof judged / sizeof *judged; i++) {
         r = base_rule(b, BASE_INPUT);
         match_ct_direction(&r, IP_CT_DIR_REPLY);
@@ -287,6 +291,21 @@ static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
             verdict(&r, step == 1 && s->incoming ? NF_ACCEPT : NFT_RETURN);
             build_end(b, &r);
         }
+    }
+}
+
+/* A member of a scope that writes its server's or resolver's answers itself (raw sockets) would have them believed:
+ * they come in where their destination lives, and their source does not.  Where both live behind one interface, it is
+ * let go: there nothing tells them apart. */
+static void forward_rules(const struct build *b)
+{
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        struct expression_rule r = base_rule(b, BASE_FORWARD);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_UNDECIDED));
+        match_ct_direction(&r, IP_CT_DIR_REPLY);
+        match_way(&r, NFTA_FIB_F_DADDR, NFT_CMP_NEQ);
+        match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+        build_refer(b, &r, b->rules->scope[i].id, MARK_STRAY);
     }
 }
 
@@ -365,6 +384,7 @@ void build_hook_rules(const struct build *b)
     conclude_rules(b, BASE_OUTPUT_GUARD_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_INPUT_CONCLUDE, CHAIN_CONCLUDE);
     output_guard_rules(b);
+    forward_rules(b);
     conclude_rules(b, BASE_POSTROUTING_CONCLUDE, CHAIN_CONCLUDE_NO_RESET);
     relay_rules(b, BASE_NAT_OUTPUT);
     relay_rules(b, BASE_NAT_PREROUTING);

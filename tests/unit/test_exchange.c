@@ -29,6 +29,14 @@ static struct question asked(uint16_t id, const char *name, uint16_t type)
     return q;
 }
 
+/* A name of its own for each number. */
+static struct question numbered(unsigned i)
+{
+    char name[32];
+    snprintf(name, sizeof name, "n%u.example", i);
+    return asked((uint16_t)i, name, 1);
+}
+
 static struct answer_head answer_to(const struct exchange_entry *e)
 {
     return (struct answer_head){e->our_id, e->question.type, e->question.name};
@@ -178,14 +186,14 @@ static void test_flow_cap(void **state)
     struct exchange_entry *first = NULL;
     bool seen[65536] = {false};
     for (unsigned i = 0; i < EXCHANGE_FLOW_MAX; i++) {
-        struct question q = asked((uint16_t)i, "a.example", 1);
+        struct question q = numbered(i);
         struct exchange_entry *e = exchange_ask(x, &flow, 1, &q, START);
         assert_non_null(e);
         assert_false(seen[e->our_id]); /* never two equal ones on a flow */
         seen[e->our_id] = true;
         first = first ? first : e;
     }
-    struct question q = asked(5000, "a.example", 1), again = asked(0, "a.example", 1);
+    struct question q = numbered(5000), again = numbered(0);
     assert_null(exchange_ask(x, &flow, 1, &q, START));
     assert_ptr_equal(exchange_ask(x, &flow, 1, &again, START), first); /* a retry still passes */
     assert_non_null(exchange_ask(x, &next, 1, &q, START));             /* another flow is not held up */
@@ -239,7 +247,7 @@ static void test_random_use(void **state)
         r ^= r << 17;
         unsigned k = (unsigned)(r >> 32) % 600;
         struct exchange_flow flow = flow_of(k % 5, 4000);
-        struct question q = asked((uint16_t)k, k % 2 ? "a.example" : "b.example", 1);
+        struct question q = numbered(k);
         now += r % 1000;
         if (r >> 16 & 1) {
             struct exchange_entry *e = exchange_ask(x, &flow, 1, &q, now);
@@ -260,6 +268,49 @@ static void test_random_use(void **state)
     assert_int_equal(fill(x, 1, EXCHANGE_SCOPE_MAX, false, now + 60 * SECOND), EXCHANGE_SCOPE_MAX); /* all came back */
 }
 
+/* The same question with other ids: each would be one more for a forger to hit. */
+static void test_same_cap(void **state)
+{
+    struct exchange *x = *state;
+    struct exchange_flow flow = flow_of(1, 40000), next = flow_of(1, 40001);
+    struct exchange_entry *e = NULL;
+    for (uint16_t i = 0; i < EXCHANGE_SAME_MAX; i++) {
+        struct question q = asked(i, "a.example", 1);
+        e = exchange_ask(x, &flow, 1, &q, START);
+        assert_non_null(e);
+    }
+    struct question more = asked(77, "a.example", 1), other = asked(77, "a.example", 28);
+    assert_null(exchange_ask(x, &flow, 1, &more, START));
+    assert_non_null(exchange_ask(x, &flow, 1, &other, START));
+    assert_non_null(exchange_ask(x, &next, 1, &more, START));
+    exchange_answered(x, e, START);
+    assert_non_null(exchange_ask(x, &flow, 1, &more, START));
+}
+
+/* After so many answers that nobody asked for, none of the scope is believed for a while; late ones do not count. */
+static void test_distrust(void **state)
+{
+    struct exchange *x = *state;
+    struct exchange_flow flow = flow_of(1, 40000), idle = flow_of(9, 40000);
+    struct question q = asked(1, "a.example", 1);
+    struct exchange_entry *e = exchange_ask(x, &flow, 1, &q, START);
+    struct answer_head head = answer_to(e);
+    for (int i = 0; i < 100; i++)
+        exchange_wrong(x, &idle, 1, START);
+    for (int i = 0; i < EXCHANGE_WRONG_MAX - 1; i++)
+        exchange_wrong(x, &flow, 1, START);
+    assert_ptr_equal(exchange_match(x, &flow, &head, START), e);
+    exchange_wrong(x, &flow, 1, START);
+    assert_null(exchange_match(x, &flow, &head, START + SECOND));
+    struct exchange_flow neighbour = flow_of(2, 40000);
+    struct exchange_entry *his = exchange_ask(x, &neighbour, 2, &q, START); /* another scope is not held up */
+    struct answer_head his_head = answer_to(his);
+    assert_ptr_equal(exchange_match(x, &neighbour, &his_head, START), his);
+    e = exchange_ask(x, &flow, 1, &q, START + 59 * SECOND);
+    head = answer_to(e);
+    assert_ptr_equal(exchange_match(x, &flow, &head, START + 61 * SECOND), e);
+}
+
 static void test_seed(void **state)
 {
     /* Ids depend on the seed and look drawn: of 200 hardly any two are neighbours. */
@@ -268,7 +319,7 @@ static void test_seed(void **state)
     uint16_t before = 0;
     for (unsigned i = 0; i < 200; i++) {
         struct exchange_flow flow = flow_of(1, 40000);
-        struct question q = asked((uint16_t)i, "a.example", 1);
+        struct question q = numbered(i);
         uint16_t a = exchange_ask(x, &flow, 1, &q, START)->our_id, b = exchange_ask(y, &flow, 1, &q, START)->our_id;
         same += a == b;
         neighbours += (uint16_t)(a - before) <= 16;
@@ -284,8 +335,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_retry),     TEST(test_together),   TEST(test_unasked), TEST(test_times),  TEST(test_flow_cap),
-        TEST(test_whole_cap), TEST(test_random_use), TEST(test_seed),    TEST(test_own_id),
+        TEST(test_retry),    TEST(test_together),  TEST(test_unasked),    TEST(test_times),
+        TEST(test_flow_cap), TEST(test_whole_cap), TEST(test_random_use), TEST(test_seed),
+        TEST(test_own_id),   TEST(test_same_cap),  TEST(test_distrust),
     };
     return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
 }

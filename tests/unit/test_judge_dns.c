@@ -176,6 +176,41 @@ static void a_forged_or_unasked_answer_binds_nothing(void **state)
     bed_free(b);
 }
 
+/* Who knows the port has 16 bits to guess.  He gets so many tries, and no more questions to hit at once. */
+static void guessing_ids_is_not_worth_it(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    unsigned let_out = 0;
+    for (uint16_t i = 0; i < 200; i++)
+        let_out += bed_fate(b, ask(b, i, "good.example", 1)) == BED_ACCEPTED;
+    assert_int_equal(let_out, 4);
+    uint8_t asked[512];
+    size_t asked_len = b->last_len;
+    struct packet p;
+    uint32_t id = ask(b, 300, "text.example", 1);
+    asked_len = b->last_len;
+    memcpy(asked, b->last, asked_len);
+    for (unsigned i = 0; i < 40; i++) {
+        uint8_t wire[512];
+        size_t len = query(wire, (uint16_t)(i * 7), "other.example", 1);
+        wire[2] |= 0x80;
+        bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, len});
+    }
+    memcpy(b->last, asked, asked_len); /* and then the right one */
+    b->last_len = asked_len;
+    id = answer(b, "93.184.216.34");
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(bound(b, "93.184.216.34"), 0);
+    b->now += 61000000; /* the next minute is another */
+    judge_tick(b->judge, b->now);
+    ask(b, 301, "text.example", 1);
+    id = answer(b, "93.184.216.34");
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(packet_parse((struct bytes){b->last, b->last_len}, true, &p), REASON_NONE);
+    bed_free(b);
+}
+
 static void private_addresses_need_a_range(void **state)
 {
     (void)state;
@@ -270,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_denied_question_is_answered_at_once),
         cmocka_unit_test(a_type_that_is_not_allowed_is_nodata),
         cmocka_unit_test(a_forged_or_unasked_answer_binds_nothing),
+        cmocka_unit_test(guessing_ids_is_not_worth_it),
         cmocka_unit_test(private_addresses_need_a_range),
         cmocka_unit_test(names_below_a_wildcard_have_a_budget),
         cmocka_unit_test(datagrams),
