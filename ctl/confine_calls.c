@@ -4,6 +4,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <linux/net.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,22 @@ static int add_rules(scmp_filter_ctx ctx)
                               SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_VSOCK));
     if (rc == 0)
         rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socketcall), 1, SCMP_A0(SCMP_CMP_EQ, SYS_SOCKET, 0));
+    /* The kernel answers a request for a key by starting /sbin/request-key outside of the job, as root, with the job's
+     * words: Debian's resolves names so. */
+    static const int keys[] = {SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl)};
+    for (size_t i = 0; rc == 0 && i < sizeof keys / sizeof keys[0]; i++)
+        rc = seccomp_rule_add(ctx, DENY(ENOSYS), keys[i], 0);
+    /* The kernel's own group reports name the sources that a program asks for: up to 1,400 bytes of its choice a packet
+     * (IGMPv3, MLDv2).  The numbers are IP_UNBLOCK_SOURCE to IP_MSFILTER and MCAST_BLOCK_SOURCE to MCAST_MSFILTER. */
+    static const struct {
+        scmp_datum_t level, option;
+    } groups[] = {{IPPROTO_IP, 37},   {IPPROTO_IP, 38},   {IPPROTO_IP, 39},   {IPPROTO_IP, 40},   {IPPROTO_IP, 41},
+                  {IPPROTO_IP, 43},   {IPPROTO_IP, 44},   {IPPROTO_IP, 46},   {IPPROTO_IP, 47},   {IPPROTO_IP, 48},
+                  {IPPROTO_IPV6, 43}, {IPPROTO_IPV6, 44}, {IPPROTO_IPV6, 46}, {IPPROTO_IPV6, 47}, {IPPROTO_IPV6, 48}};
+    for (size_t i = 0; rc == 0 && i < sizeof groups / sizeof groups[0]; i++)
+        rc = seccomp_rule_add(ctx, DENY(ENOPROTOOPT), SCMP_SYS(setsockopt), 2,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, groups[i].level),
+                              SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, groups[i].option));
     /* Typing into the terminal that the caller's shell reads when we are done. */
     if (rc == 0)
         rc = seccomp_rule_add(ctx, DENY(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));

@@ -2,6 +2,8 @@
 /* The keeper: policy, rules, attribution, events, status.  Reads no byte that came from the wire, but names in events.
  */
 #include "ctl/keeper.h"
+#include "nft/cgroup.h"
+#include "ctl/rejudge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,8 +202,12 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
         attend_quiet(k);
         eventlog_flush(k->log, clock_boot_usec());
     }
-    if (why == GATE_STOPS)
+    if (k->gate->run.on) { /* the job first, then what its sockets still hold, then (the launcher) the rules */
+        (void)cgroup_kill(k->gate->run.cgroup, NULL);
+        rejudge_forget_all(k);
+    } else if (why == GATE_STOPS) {
         leave_closed(k);
+    }
     atomic_store(&k->shared->stopping, why);
     gate_send(k->gate->main_fd[0], GATE_STOPPED, NULL);
     _exit(0);

@@ -11,6 +11,8 @@
 
 #define CUT_AT_ONCE_MAX 65536
 
+#define FORGET_ROUNDS 64 /* of CUT_AT_ONCE_MAX flows */
+
 struct rejudge {
     struct keeper *k;
     struct conntrack_flow *cut;
@@ -54,6 +56,20 @@ bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *fl
     return !named || d.path == DECIDE_RELEASE;
 }
 
+static void note_cut(struct rejudge *r, const struct conntrack_flow *flow)
+{
+    if (r->cuts == r->size && r->size < CUT_AT_ONCE_MAX) {
+        unsigned size = r->size ? 2 * r->size : 64;
+        struct conntrack_flow *grown = realloc(r->cut, size * sizeof *grown);
+        if (!grown)
+            return;
+        r->cut = grown;
+        r->size = size;
+    }
+    if (r->cuts < r->size)
+        r->cut[r->cuts++] = *flow;
+}
+
 static void judge_flow(void *ctx, const struct conntrack_flow *flow)
 {
     static struct event row;
@@ -70,16 +86,7 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
     bool known = flows_find(k->flows, flow, &row);
     if (rejudge_allows(k->policy, flow, scope_id, known ? &row : NULL, names, count))
         return;
-    if (r->cuts == r->size && r->size < CUT_AT_ONCE_MAX) {
-        unsigned size = r->size ? 2 * r->size : 64;
-        struct conntrack_flow *grown = realloc(r->cut, size * sizeof *grown);
-        if (!grown)
-            return;
-        r->cut = grown;
-        r->size = size;
-    }
-    if (r->cuts < r->size)
-        r->cut[r->cuts++] = *flow;
+    note_cut(r, flow);
 }
 
 static void cut(struct keeper *k, const struct conntrack_flow *flow)
@@ -118,5 +125,29 @@ unsigned rejudge_all(struct keeper *k)
         total += r.cuts;
         if (r.cuts < CUT_AT_ONCE_MAX)
             return total;
+    }
+}
+
+static void note_own(void *ctx, const struct conntrack_flow *flow)
+{
+    struct rejudge *r = ctx;
+    uint16_t scope = mark_scope(&r->k->gate->marks, flow->mark);
+    if (scope >= r->k->gate->scope_first && scope <= r->k->gate->scope_last)
+        note_cut(r, flow);
+}
+
+void rejudge_forget_all(struct keeper *k)
+{
+    for (int round = 0; round < FORGET_ROUNDS; round++) {
+        struct rejudge r = {.k = k};
+        (void)conntrack_dump(k->gate->marks.mask, note_own, &r, NULL);
+        for (unsigned i = 0; i < r.cuts; i++) {
+            if (r.cut[i].protocol == IPPROTO_TCP)
+                (void)conntrack_destroy_socket(&r.cut[i], NULL);
+            (void)conntrack_cut(&r.cut[i], NULL);
+        }
+        free(r.cut);
+        if (r.cuts < CUT_AT_ONCE_MAX)
+            return;
     }
 }

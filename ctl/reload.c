@@ -147,6 +147,8 @@ static void finish_start(struct keeper *k)
         atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
         _exit(0);
     }
+    if (k->gate->run.on && !atomic_load(&k->shared->ready))
+        rejudge_forget_all(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
     gate_send(k->gate->main_fd[0], GATE_READY, text);

@@ -37,6 +37,11 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
         f->server_isn = p->sequence;
         f->server_known = true;
         server_manner(f, p);
+    } else if (f->state == FLOW_SYN && (p->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK) {
+        /* The server still has an earlier connection of these ports (RFC 9293 s3.5.2): the client will reset that one.
+         */
+        judge_pass(j, v, MARK_PASS, (struct bytes){0});
+        return;
     } else if (!answers || f->server_isn != p->sequence) { /* simultaneous open, or another connection's */
         judge_discard(j, v);
         return;

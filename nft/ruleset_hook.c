@@ -112,6 +112,18 @@ static void prerouting_rules(const struct build *b)
         for (unsigned k = 0; k < s->interfaces; k++) {
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
+            match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+            verdict_jump(&r, CHAIN_NEIGHBOUR);
+            build_end(b, &r);
+            /* A source that does not live there would get our refusal, and with it the words that it quotes.  Silence.
+             */
+            r = base_rule(b, BASE_PREROUTING);
+            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
+            match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+            verdict(&r, NF_DROP);
+            build_end(b, &r);
+            r = base_rule(b, BASE_PREROUTING);
+            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
         }
         for (unsigned k = 0; k < s->sources; k++) {

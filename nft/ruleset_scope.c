@@ -49,7 +49,15 @@ static void refuse_unproven(const struct build *b, const char *chain, const stru
 /* Packets of a connection that has a mark. */
 static void judge_marked(const struct build *b, const char *chain, const struct ruleset_scope *s, enum build_side side)
 {
-    struct expression_rule r;
+    /* A SYN begins another connection, though conntrack may know the one before it between the same ports (it keeps one
+     * that the server reset): what that one was approved for says nothing of this one. */
+    struct expression_rule r = build_rule(b, chain);
+    match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_tcp_syn(&r, NFT_CMP_EQ);
+    build_ct_state(b, &r, MARK_UNDECIDED);
+    build_end(b, &r);
+
     /* fast_path off: loopback inside the scope stays free, all else goes by the queue. */
     if (b->rules->fast_path || side == SIDE_OUTPUT) {
         r = build_rule(b, chain);

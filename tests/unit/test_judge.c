@@ -166,6 +166,14 @@ static void nothing_goes_before_the_server_answered_this_syn(void **state)
                           (struct bytes){0});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
     assert_int_equal(bed_fate(b, client_says(b, site, 0, hello, len)), BED_DROPPED);
+    /* The server still has the connection before this one: its acknowledgment makes the client reset that one. */
+    id = bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_ACK, SERVER_ISN + 9, 4000, (struct bytes){0},
+                 (struct bytes){(const uint8_t *)"x", 1});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_RST, 4000, 0, (struct bytes){0}, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, client_says(b, site, 0, hello, len)), BED_RESET);
+    syn(b, site, 700000, (struct bytes){0});
     /* The server opens: split handshake (RESEARCH s2, 17). */
     id = bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN, 1, 0, (struct bytes){0}, (struct bytes){0});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
