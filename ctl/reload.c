@@ -147,7 +147,7 @@ static void finish_start(struct keeper *k)
         atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
         _exit(0);
     }
-    if (k->gate->run.on && !atomic_load(&k->shared->ready))
+    if (!atomic_load(&k->shared->ready)) /* scope ids of another gate may have meant other scopes */
         rejudge_forget_all(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);

@@ -195,7 +195,7 @@ killed() {
     n=$(nonce)
     nsenter -t "${HOST[c]}" -n -m -- "${SUDO[@]}" "$SLUICE" run -- sh -c "while :; do curl -s --max-time 1 http://198.18.3.66/$n; sleep 0.1; done" > /dev/null 2>&1 &
     pid=$!
-    eventually 4 pgrep -f "^curl .*$n" > /dev/null # the job runs
+    eventually 10 pgrep -f "^sh -c while :; do curl.*$n" > /dev/null # the job runs
     kill -KILL $pid
     wait $pid || true
     eventually 5 no_such "while :; do curl.*$n"

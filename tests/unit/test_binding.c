@@ -332,7 +332,7 @@ static void test_killed_writer(void **state)
         struct binding_table *reader = binding_map(table_fd, false, NULL);
         assert_non_null(reader);
         for (unsigned wait = 0; wait < 10000 && binding_count(reader, START) < 100; wait++)
-            usleep(1000); /* a busy machine: the writer has not begun */
+            usleep(1000);                                    /* a busy machine: the writer has not begun */
         for (unsigned pass = 0; pass < 40 + round; pass++) { /* while it writes, and then no more */
             if (pass == 30 + round) {
                 kill(pid, SIGKILL);
