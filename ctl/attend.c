@@ -81,6 +81,23 @@ void attend_write(struct keeper *k, struct event *e)
     atomic_store(&k->shared->alerts, k->alerts_before + summary_alerts(k->summary));
 }
 
+/* A refused connection that was open: both ends are told by the inspector, conntrack by us, or it would keep the entry
+ * until its time-out.  Only one that has this scope's mark: who asks is the process that hostile bytes reach. */
+static void forget_connection(const struct keeper *k, const struct event *e)
+{
+    const struct mark_layout *marks = &k->gate->marks;
+    struct conntrack_flow flow = {.source = e->source.address,
+                                  .destination = e->destination.address,
+                                  .source_port = e->source.port,
+                                  .destination_port = e->destination.port,
+                                  .protocol = IPPROTO_TCP};
+    if (!e->cut || e->verdict != VERDICT_DENY || e->ip_protocol != IPPROTO_TCP ||
+        !policy_scope_find(k->policy, e->scope_id))
+        return;
+    uint32_t scope_bits = mark_value(marks, UINT16_MAX, 0);
+    (void)conntrack_cut_marked(&flow, scope_bits, mark_value(marks, e->scope_id, 0), NULL);
+}
+
 static void attend_event(struct keeper *k, struct event *e)
 {
     event_sanitize(e);
@@ -96,6 +113,7 @@ static void attend_event(struct keeper *k, struct event *e)
         /* A full channel: the inspector goes on by itself after JUDGE_ATTRIBUTION_USEC. */
         (void)send(k->gate->events_fd[0], &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
+    forget_connection(k, e);
     flows_open(k->flows, e); /* where there is no room, this flow's end is not told */
     attend_write(k, e);
 }

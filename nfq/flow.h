@@ -39,7 +39,7 @@ struct flow_held {
     uint32_t id;
     uint32_t len; /* of its payload */
     uint64_t offset;
-    bool at_output;
+    bool at_output, gso;
     struct packet packet; /* whole and options point into head; payload is empty */
     uint8_t head[100];    /* IP (40) and TCP (60) header at most */
     uint32_t next;        /* + 1; 0: last */

@@ -17,6 +17,7 @@
 #define JUDGE_OWN_ADDRESSES_MAX 256
 #define JUDGE_STREAMS           2048
 #define JUDGE_INJECT_MAX        1500
+#define JUDGE_RESET_MAX         60 /* an IPv6 header and a bare TCP header */
 
 enum refusal_how {
     REFUSAL_DROP,   /* silence */
@@ -31,9 +32,13 @@ struct refusal {
     uint64_t ticket, deadline_usec; /* ticket 0: free */
     uint32_t id;
     bool has_id;
-    uint8_t how;  /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
-    uint8_t mark; /* PASS: enum mark_verdict */
+    uint8_t how;      /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
+    uint8_t mark;     /* PASS: enum mark_verdict */
+    bool has_vehicle; /* leaves as the server's reset */
+    uint32_t vehicle;
     uint16_t inject_len;
+    uint8_t server_reset_len;
+    uint8_t server_reset[JUDGE_RESET_MAX];
     uint8_t inject[JUDGE_INJECT_MAX];
 };
 
@@ -67,6 +72,10 @@ struct visit {
     bool audit;                       /* audit mode, or a recording: bytes go on as they lie */
     bool relayed;
     bool in_hand; /* no verdict yet, and not held by a flow */
+    bool cuts;    /* the server has this connection: a refusal resets it too, at `server_next` */
+    bool has_vehicle;
+    uint32_t vehicle; /* a packet of the client's without a verdict, to leave as that reset */
+    uint32_t server_next;
 };
 
 /* judge.c */
@@ -99,6 +108,8 @@ struct flow_key judge_flow_key(const struct packet *p, bool from_server);
 uint64_t judge_flow_released(const struct flow *f);
 /* The stream offset of a sequence number of the client's, by the nearest to what was released. */
 int64_t judge_flow_offset(const struct flow *f, uint32_t sequence);
+/* The sequence number that the server expects, if everything released has arrived. */
+uint32_t judge_flow_server_next(const struct flow *f);
 void judge_flow_give_stream(struct judge *j, struct flow *f);
 void judge_flow_forget(struct judge *j, struct flow *f);
 void judge_tcp_sweep(struct judge *j);

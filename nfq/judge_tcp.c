@@ -192,6 +192,7 @@ static bool hold(struct judge *j, struct visit *v, struct flow *f, uint64_t offs
     h->len = (uint32_t)p->payload.len;
     h->offset = offset;
     h->at_output = v->in->at_output;
+    h->gso = v->in->gso;
     h->packet = *p;
     memcpy(h->head, p->whole.at, head);
     h->packet.whole = (struct bytes){h->head, head};
@@ -300,6 +301,20 @@ static void client_fin(struct judge *j, struct visit *v, struct flow *f, uint64_
     judge_discard(j, v); /* something before it is missing: it comes again */
 }
 
+/* The client was told.  Its kernel answers what the server still sends with resets, and the server is to hear of one:
+ * of ours, for the client's is its own words. */
+static void client_refused(struct judge *j, struct visit *v, const struct flow *f)
+{
+    uint8_t reset[JUDGE_RESET_MAX];
+    size_t len = 0;
+    if (v->packet.flags & TCP_RST && f->server_known)
+        len = packet_build_reset_bare(&v->packet, false, judge_flow_server_next(f), reset, sizeof reset);
+    if (len)
+        judge_accept(j, v->in->id, MARK_PASS, (struct bytes){reset, len});
+    else
+        judge_drop(j, v->in->id, v->in->at_output && !v->scope->drop ? MARK_RESET : MARK_PASS);
+}
+
 void judge_tcp_client(struct judge *j, struct visit *v)
 {
     struct packet *p = &v->packet;
@@ -315,7 +330,7 @@ void judge_tcp_client(struct judge *j, struct visit *v)
     }
     f->last_usec = j->now_usec;
     if (f->state == FLOW_REFUSED) {
-        judge_drop(j, v->in->id, v->in->at_output && !v->scope->drop ? MARK_RESET : MARK_PASS);
+        client_refused(j, v, f);
     } else if (f->state == FLOW_APPROVED) {
         judge_pass(j, v, MARK_APPROVE, p->payload);
     } else if (p->flags & TCP_RST) {

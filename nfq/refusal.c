@@ -7,6 +7,10 @@
 static void carry_out(struct judge *j, const struct refusal *r)
 {
     judge_inject(j, r->inject, r->inject_len);
+    if (r->has_vehicle)
+        judge_accept(j, r->vehicle, MARK_PASS, (struct bytes){r->server_reset, r->server_reset_len});
+    else
+        judge_inject(j, r->server_reset, r->server_reset_len);
     if (!r->has_id)
         return;
     if (r->how == REFUSAL_PASS)
@@ -59,7 +63,9 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
     r->id = v->in->id;
     r->has_id = v->in_hand;
     v->in_hand = false;
-    r->inject_len = 0;
+    r->inject_len = r->server_reset_len = 0;
+    r->has_vehicle = v->has_vehicle;
+    r->vehicle = v->vehicle;
     r->mark = (uint8_t)audit_mark;
     if (e->verdict == VERDICT_DENY)
         j->counts.refused++;
@@ -68,6 +74,9 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
             e->verdict = judge_denial(v);
         r->how = REFUSAL_PASS;
     } else {
+        if (v->cuts)
+            r->server_reset_len = (uint8_t)packet_build_reset_bare(
+                &v->packet, v->in->path == MARK_FROM_SERVER, v->server_next, r->server_reset, sizeof r->server_reset);
         prepare(v, v->scope->drop && how != REFUSAL_ANSWER ? REFUSAL_DROP : how, answer, r);
     }
     e->ticket = waits ? ++j->tickets : 0;

@@ -34,6 +34,7 @@ struct bed {
     uint8_t fate[BED_IDS];
     uint8_t mark[BED_IDS];
     bool local;     /* the client is on this host */
+    bool gso;       /* its packets are several on the wire */
     bool attribute; /* event() says that somebody will */
     unsigned events;
     struct event event; /* the last */
@@ -151,6 +152,7 @@ static uint32_t bed_judge(struct bed *b, struct bytes ip, enum mark_queued path)
 {
     struct judge_packet in = {.id = ++b->id, .scope = 1, .path = path, .ip = ip};
     in.local = b->local && path == MARK_TO_SERVER;
+    in.gso = b->gso && path == MARK_TO_SERVER;
     in.at_output = path == MARK_TO_SERVER || path == MARK_STRAY;
     assert_int_not_equal(b->fate[in.id % BED_IDS], BED_IN);
     b->fate[in.id % BED_IDS] = BED_IN;
