@@ -5,7 +5,7 @@
 #include "nfq/judge_state.h"
 
 /* How long a flow may stay as it is. */
-#define SYN_USEC       (130ull * 1000000)  /* Linux gives up connecting after 127 s */
+#define SYN_USEC       (20ull * 1000000)   /* the next SYN, which comes later, begins anew */
 #define UNDECIDED_USEC (10ull * 1000000)   /* from the first byte to a whole hello or head */
 #define SILENT_USEC    (1800ull * 1000000) /* opened ahead of need, nothing said yet */
 #define SHOWN_USEC     (120ull * 1000000)

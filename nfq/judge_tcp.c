@@ -5,10 +5,25 @@
 
 #include "nfq/judge_state.h"
 
+/* Those that nobody answered are the first to go.  One whose answer comes after all is begun anew by its client. */
+static bool forget_half_open(struct judge *j, struct visit *v)
+{
+    struct flow *f = flow_half_open_oldest(j->flows, v->in->scope);
+    if (!f)
+        return false;
+    judge_flow_forget(j, f);
+    judge_limit(j, v, REASON_HALF_OPEN);
+    return true;
+}
+
 static void open_flow(struct judge *j, struct visit *v, const struct decision *d, bool released)
 {
     struct flow_key key = judge_flow_key(&v->packet, false);
+    if (!released && flow_half_open_full(j->flows, v->in->scope))
+        forget_half_open(j, v);
     struct flow *f = flow_take(j->flows, &key, v->in->scope);
+    if (!f && forget_half_open(j, v))
+        f = flow_take(j->flows, &key, v->in->scope);
     if (!f) {
         struct event e;
         judge_event_init(j, v, ACTION_TCP_CONNECT, &e);
@@ -21,6 +36,8 @@ static void open_flow(struct judge *j, struct visit *v, const struct decision *d
     f->path = (uint8_t)d->path;
     f->state = released ? FLOW_APPROVED : FLOW_SYN;
     f->last_usec = j->now_usec;
+    if (!released)
+        flow_half_open(j->flows, f);
     http_stream_init(&f->http);
     if (v->in_hand)
         judge_pass(j, v, released ? MARK_APPROVE : MARK_PASS, (struct bytes){0});
@@ -183,10 +200,13 @@ static bool hold(struct judge *j, struct visit *v, struct flow *f, uint64_t offs
 {
     if (join(j, v, f, offset))
         return true;
-    struct flow_held *h = flow_hold(j->flows, f);
-    if (!h)
-        return false;
     const struct packet *p = &v->packet;
+    struct flow_held *h = flow_hold(j->flows, f, p->whole.len);
+    if (!h) {
+        if (f->held < FLOW_HELD_MAX) /* not its own doing */
+            judge_limit(j, v, REASON_HELD_FULL);
+        return false;
+    }
     size_t head = p->transport_at + 20 + p->options.len;
     h->id = v->in->id;
     h->len = (uint32_t)p->payload.len;
@@ -250,8 +270,9 @@ static void client_data(struct judge *j, struct visit *v, struct flow *f, uint64
     if (!f->first_data_usec)
         f->first_data_usec = j->now_usec;
     if (!f->stream) {
-        f->stream = stream_take(j->streams);
+        f->stream = stream_take(j->streams, v->in->scope);
         if (!f->stream) { /* comes again */
+            judge_limit(j, v, REASON_STREAMS_FULL);
             judge_discard(j, v);
             return;
         }

@@ -39,9 +39,9 @@ static void prepare(const struct visit *v, enum refusal_how how, struct bytes an
     }
 }
 
-static struct refusal *refusal_take(struct judge *j)
+static struct refusal *refusal_take(struct judge *j, uint16_t scope)
 {
-    if (j->refusals == JUDGE_REFUSALS_MAX)
+    if (!share_has_room(&j->refusals, scope, 1))
         return NULL;
     for (unsigned i = 0; i < JUDGE_REFUSALS_MAX; i++) {
         struct refusal *r = &j->refusal[(j->tickets + i) % JUDGE_REFUSALS_MAX];
@@ -55,7 +55,11 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
                   enum mark_verdict audit_mark)
 {
     struct refusal now;
-    struct refusal *r = e->verdict == VERDICT_IGNORED ? NULL : refusal_take(j);
+    bool noise = e->verdict == VERDICT_IGNORED;
+    if (reason_is_limit(e->reason))
+        e->action = ACTION_GATE; /* one kind of event, whatever met the limit */
+    bool told = j->config.recorded || limit_tell(j->limits, e->scope_id, e->reason, !noise, j->now_usec);
+    struct refusal *r = noise || !told ? NULL : refusal_take(j, v->in->scope);
     bool waits = r != NULL;
     if (!r)
         r = &now;
@@ -80,26 +84,27 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
         prepare(v, v->scope->drop && how != REFUSAL_ANSWER ? REFUSAL_DROP : how, answer, r);
     }
     e->ticket = waits ? ++j->tickets : 0;
-    bool attributed_later = j->sink.event(j->sink.ctx, e) && waits;
+    bool attributed_later = told && j->sink.event(j->sink.ctx, e) && waits;
     if (!attributed_later) {
         carry_out(j, r);
         return;
     }
     r->ticket = e->ticket;
+    r->scope = v->in->scope;
     r->deadline_usec = j->now_usec + JUDGE_ATTRIBUTION_USEC;
-    j->refusals++;
+    share_take(&j->refusals, r->scope, 1);
 }
 
 static void finish(struct judge *j, struct refusal *r)
 {
     r->ticket = 0;
-    j->refusals--;
+    share_give(&j->refusals, r->scope, 1);
     carry_out(j, r);
 }
 
 void refusal_attributed(struct judge *j, uint64_t ticket)
 {
-    for (unsigned i = 0; ticket && j->refusals && i < JUDGE_REFUSALS_MAX; i++) {
+    for (unsigned i = 0; ticket && j->refusals.used && i < JUDGE_REFUSALS_MAX; i++) {
         if (j->refusal[i].ticket != ticket)
             continue;
         finish(j, &j->refusal[i]);
@@ -109,7 +114,7 @@ void refusal_attributed(struct judge *j, uint64_t ticket)
 
 void refusal_expire(struct judge *j)
 {
-    for (unsigned i = 0; j->refusals && i < JUDGE_REFUSALS_MAX; i++)
+    for (unsigned i = 0; j->refusals.used && i < JUDGE_REFUSALS_MAX; i++)
         if (j->refusal[i].ticket && j->refusal[i].deadline_usec <= j->now_usec)
             finish(j, &j->refusal[i]);
 }
