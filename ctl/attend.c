@@ -105,8 +105,10 @@ static void attend_event(struct keeper *k, struct event *e)
            sizeof e->process); /* ours to fill: the inspector, which hostile bytes reach, knows nobody */
     if (!e->time_usec)
         e->time_usec = clock_real_usec();
+    if (e->action == ACTION_GATE && e->reason == REASON_OVERRUN && k->pressure.queues_known)
+        return; /* how often it was late; the kernel says how many packets that cost (ctl/pressure.c) */
     e->relayed = is_relay_port(k, e);
-    if (refusal(e))
+    if (refusal(e) && e->ip_protocol)
         attribute(k, e);
     if (e->ticket) {
         struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e->ticket};
@@ -147,27 +149,17 @@ void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow)
         attend_write(k, &end);
 }
 
-void attend_gate_event(struct keeper *k, enum reason reason, uint64_t count)
+void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdict, uint64_t count)
 {
-    struct event e = {.time_usec = clock_real_usec(),
-                      .action = ACTION_GATE,
-                      .reason = reason,
-                      .verdict = VERDICT_IGNORED,
-                      .count = count};
-    eventlog_add(k->log, &e, clock_boot_usec());
-    fprintf(stderr, "sluice: gate: %s (%llu)\n", reason_text(reason), (unsigned long long)count);
+    struct event e = {
+        .time_usec = clock_real_usec(), .action = ACTION_GATE, .reason = reason, .verdict = verdict, .count = count};
+    attend_write(k, &e);
+    if (!refusal(&e)) /* else the line is written with the event */
+        fprintf(stderr, "sluice: gate: %s (%llu)\n", reason_text(reason), (unsigned long long)count);
 }
 
+/* What was lost is told by events of the inspector's own. */
 void attend_counts(struct keeper *k, const struct channel_counts *counts)
 {
-    /* A new inspector counts from zero. */
-    if (counts->overruns < k->counts.overruns)
-        k->counts.overruns = 0;
-    if (counts->events_lost < k->counts.events_lost)
-        k->counts.events_lost = 0;
-    if (counts->overruns > k->counts.overruns)
-        attend_gate_event(k, REASON_OVERRUN, counts->overruns - k->counts.overruns);
-    if (counts->events_lost > k->counts.events_lost)
-        eventlog_lost(k->log, counts->events_lost - k->counts.events_lost);
     k->counts = *counts;
 }

@@ -13,7 +13,7 @@
 
 #include "core/reason.h"
 
-#define LIMIT_REFUSALS    300 /* told a second and scope, one by one; some of them wait for the keeper's look at /proc */
+#define LIMIT_REFUSALS    500 /* told a second and scope, one by one; some of them wait for the keeper's look at /proc */
 #define LIMIT_FACTS       1000
 #define LIMIT_WINDOW_USEC 1000000
 

@@ -38,6 +38,9 @@ struct bed {
     bool attribute; /* event() says that somebody will */
     unsigned events;
     struct event event; /* the last */
+    uint16_t scope;     /* of the next packets; 0: 1 */
+    unsigned told[REASON_COUNT];
+    uint64_t counted[REASON_COUNT];
     unsigned denials;
     struct event denial; /* the last denial */
     uint8_t injected[2048], last[PACKET_MAX];
@@ -97,6 +100,8 @@ static bool bed_event(void *ctx, const struct event *e)
     struct bed *b = ctx;
     b->event = *e;
     b->events++;
+    b->told[e->reason]++;
+    b->counted[e->reason] += e->count ? e->count : 1;
     if (e->verdict == VERDICT_DENY || e->verdict == VERDICT_WOULD_DENY) {
         b->denial = *e;
         b->denials++;
@@ -150,7 +155,7 @@ static void bed_free(struct bed *b)
 
 static uint32_t bed_judge(struct bed *b, struct bytes ip, enum mark_queued path)
 {
-    struct judge_packet in = {.id = ++b->id, .scope = 1, .path = path, .ip = ip};
+    struct judge_packet in = {.id = ++b->id, .scope = b->scope ? b->scope : 1, .path = path, .ip = ip};
     in.local = b->local && path == MARK_TO_SERVER;
     in.gso = b->gso && path == MARK_TO_SERVER;
     in.at_output = path == MARK_TO_SERVER || path == MARK_STRAY;
