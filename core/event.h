@@ -53,6 +53,7 @@ struct event {
     struct event_endpoint source, destination; /* as the client sees them, before any NAT */
     uint8_t ip_protocol;                       /* 6, 17, … */
     bool incoming;                             /* toward the scope */
+    bool cut;                                  /* an open connection was ended: conntrack is to forget it */
     bool relayed;                    /* a DNS message that came over TCP through the relay; source is the relay's */
     char domain[NAME_MAX_BYTES + 1]; /* name asked or shown; may be unclean when it was refused for its form */
     uint16_t dns_type;

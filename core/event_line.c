@@ -112,6 +112,11 @@ static void line_subject(struct line *l, const struct event *e)
         line_dns(l, e);
         return;
     }
+    if (e->action == ACTION_GATE && e->scope[0]) {
+        line_text(l, "scope ");
+        line_hostile(l, e->scope, 4 * EVENT_SCOPE_SIZE);
+        return;
+    }
     if (e->http_method[0]) {
         line_hostile(l, e->http_method, sizeof e->http_method);
         line_text(l, " ");

@@ -74,7 +74,15 @@
     REASON(POLICY_CHANGED, "policy_changed", false, "the policy no longer allows this open connection")               \
     /* the gate itself */                                                                                             \
     REASON(TABLE_FULL, "table_full", false, "too many undecided connections")                                         \
+    REASON(HALF_OPEN, "half_open", false, "too many connections that nobody answered; the oldest are forgotten")      \
+    REASON(STREAMS_FULL, "streams_full", false, "too many connections with a message that is not whole")              \
+    REASON(HELD_FULL, "held_full", false, "too many packets or bytes wait for a verdict")                             \
+    REASON(QUESTIONS_FULL, "questions_full", false, "too many questions without an answer")                           \
+    REASON(BINDINGS_FULL, "bindings_full", false, "too many addresses of names; a new one was not bound")             \
+    REASON(REFUSALS_UNTOLD, "refusals_untold", false, "refusals beyond what is told of one scope in a second")        \
+    REASON(FACTS_UNTOLD, "facts_untold", false, "allowed or ignored beyond what is told of one scope in a second")    \
     REASON(OVERRUN, "overrun", false, "packets arrived faster than they were judged; the kernel dropped them")        \
+    REASON(CONNTRACK_FULL, "conntrack_full", false, "the kernel's table of connections is full; it drops new ones")   \
     REASON(EVENTS_LOST, "events_lost", false, "events arrived faster than they were written")                         \
     REASON(RULES_RESTORED, "rules_restored", false, "the gate's rules were changed from outside")
 
@@ -99,6 +107,15 @@ enum action { ACTION_LIST(ACTION_ENUM) ACTION_COUNT };
 #undef ACTION_ENUM
 
 enum verdict { VERDICT_ALLOW, VERDICT_DENY, VERDICT_WOULD_DENY, VERDICT_IGNORED, VERDICT_COUNT };
+
+/* Limits of one scope: told at most once a second, with a count (nfq/limit.h). */
+#define REASON_LIMIT_FIRST REASON_TABLE_FULL
+#define REASON_LIMITS      (REASON_FACTS_UNTOLD - REASON_TABLE_FULL + 1)
+
+static inline bool reason_is_limit(enum reason reason)
+{
+    return reason >= REASON_LIMIT_FIRST && reason <= REASON_FACTS_UNTOLD;
+}
 
 const char *reason_name(enum reason reason);
 const char *reason_text(enum reason reason);

@@ -16,10 +16,9 @@
 #include "dns/binding.h"
 #include "policy/policy.h"
 
-#define JUDGE_FLOWS_DEFAULT    16384        /* flows of one scope; four times as many in all */
-#define JUDGE_HELD_BYTES_FLOW  (64u * 1024) /* of client bytes held per flow */
-#define JUDGE_REFUSALS_MAX     1024         /* refusals that wait for attribution */
-#define JUDGE_ATTRIBUTION_USEC 250000       /* how long they wait */
+#define JUDGE_FLOWS_DEFAULT    16384  /* flows of one scope; four times as many in all */
+#define JUDGE_REFUSALS_MAX     1024   /* refusals that wait for attribution */
+#define JUDGE_ATTRIBUTION_USEC 250000 /* how long they wait */
 
 struct judge_packet {
     uint32_t id;
@@ -76,6 +75,7 @@ bool judge_waiting(const struct judge *j);
 struct judge_counts {
     uint64_t packets, accepted, dropped, injected, refused;
     unsigned flows, held_packets, questions, waiting_refusals;
+    uint64_t limits[REASON_LIMITS]; /* how often each was met */
 };
 void judge_counts(const struct judge *j, struct judge_counts *out);
 

@@ -5,7 +5,7 @@
 #include "nfq/judge_state.h"
 
 /* How long a flow may stay as it is. */
-#define SYN_USEC       (130ull * 1000000)  /* Linux gives up connecting after 127 s */
+#define SYN_USEC       (20ull * 1000000)   /* the next SYN, which comes later, begins anew */
 #define UNDECIDED_USEC (10ull * 1000000)   /* from the first byte to a whole hello or head */
 #define SILENT_USEC    (1800ull * 1000000) /* opened ahead of need, nothing said yet */
 #define SHOWN_USEC     (120ull * 1000000)
@@ -29,6 +29,11 @@ int64_t judge_flow_offset(const struct flow *f, uint32_t sequence)
 {
     uint64_t released = judge_flow_released(f);
     return (int64_t)released + packet_sequence_diff(sequence, f->isn + 1 + (uint32_t)released);
+}
+
+uint32_t judge_flow_server_next(const struct flow *f)
+{
+    return f->isn + 1 + (uint32_t)judge_flow_released(f) + (f->closing ? 1 : 0);
 }
 
 static void drop_held(struct judge *j, struct flow *f)
@@ -75,6 +80,27 @@ static void take_back(struct judge *j, struct visit *v, struct flow *f)
     }
 }
 
+/* The server of a connection that is cut would keep its half of it until a time-out of its own.  A packet of the
+ * client's becomes its reset: so it goes the way of the connection, NAT included.  One that is several on the wire
+ * cannot, for the kernel keeps their size.  Without any, one of ours goes, untracked. */
+static void choose_vehicle(struct judge *j, struct visit *v, struct flow *f)
+{
+    if (v->in_hand && v->in->path == MARK_TO_SERVER && !v->in->gso) {
+        v->has_vehicle = true;
+        v->vehicle = v->in->id;
+        v->in_hand = false;
+        return;
+    }
+    struct flow_held *h = flow_held_first(j->flows, f);
+    while (h && h->gso)
+        h = flow_held_next(j->flows, h);
+    if (!h)
+        return;
+    v->has_vehicle = true;
+    v->vehicle = h->id;
+    flow_unhold(j->flows, f, h);
+}
+
 void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct event *e)
 {
     if (v->audit) { /* told; the bytes go on, and the caller lets the packet go */
@@ -86,6 +112,10 @@ void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct e
         return;
     }
     take_back(j, v, f);
+    v->cuts = e->cut = f->server_known;
+    if (v->cuts)
+        choose_vehicle(j, v, f);
+    v->server_next = judge_flow_server_next(f);
     set_refused(j, f);
     refusal_make(j, v, e, REFUSAL_RESET, (struct bytes){0}, MARK_PASS);
 }
@@ -169,7 +199,7 @@ static void sweep(void *ctx, struct flow *f)
         struct flow_held *h = flow_held_first(j->flows, f);
         const struct policy_scope *scope = j->policy ? policy_scope_find(j->policy, f->scope) : NULL;
         if (h && scope && scope->mode == POLICY_ENFORCE) {
-            struct judge_packet in = {.id = h->id, .scope = f->scope, .at_output = h->at_output};
+            struct judge_packet in = {.id = h->id, .scope = f->scope, .at_output = h->at_output, .gso = h->gso};
             struct visit v = {.in = &in, .packet = h->packet, .scope = scope};
             judge_tcp_refuse_for(j, &v, f, f->is_http ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO, REASON_TCP_TOO_LONG);
             return;

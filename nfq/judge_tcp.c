@@ -5,10 +5,25 @@
 
 #include "nfq/judge_state.h"
 
+/* Those that nobody answered are the first to go.  One whose answer comes after all is begun anew by its client. */
+static bool forget_half_open(struct judge *j, struct visit *v)
+{
+    struct flow *f = flow_half_open_oldest(j->flows, v->in->scope);
+    if (!f)
+        return false;
+    judge_flow_forget(j, f);
+    judge_limit(j, v, REASON_HALF_OPEN);
+    return true;
+}
+
 static void open_flow(struct judge *j, struct visit *v, const struct decision *d, bool released)
 {
     struct flow_key key = judge_flow_key(&v->packet, false);
+    if (!released && flow_half_open_full(j->flows, v->in->scope))
+        forget_half_open(j, v);
     struct flow *f = flow_take(j->flows, &key, v->in->scope);
+    if (!f && forget_half_open(j, v))
+        f = flow_take(j->flows, &key, v->in->scope);
     if (!f) {
         struct event e;
         judge_event_init(j, v, ACTION_TCP_CONNECT, &e);
@@ -21,6 +36,8 @@ static void open_flow(struct judge *j, struct visit *v, const struct decision *d
     f->path = (uint8_t)d->path;
     f->state = released ? FLOW_APPROVED : FLOW_SYN;
     f->last_usec = j->now_usec;
+    if (!released)
+        flow_half_open(j->flows, f);
     http_stream_init(&f->http);
     if (v->in_hand)
         judge_pass(j, v, released ? MARK_APPROVE : MARK_PASS, (struct bytes){0});
@@ -183,15 +200,19 @@ static bool hold(struct judge *j, struct visit *v, struct flow *f, uint64_t offs
 {
     if (join(j, v, f, offset))
         return true;
-    struct flow_held *h = flow_hold(j->flows, f);
-    if (!h)
-        return false;
     const struct packet *p = &v->packet;
+    struct flow_held *h = flow_hold(j->flows, f, p->whole.len);
+    if (!h) {
+        if (f->held < FLOW_HELD_MAX) /* not its own doing */
+            judge_limit(j, v, REASON_HELD_FULL);
+        return false;
+    }
     size_t head = p->transport_at + 20 + p->options.len;
     h->id = v->in->id;
     h->len = (uint32_t)p->payload.len;
     h->offset = offset;
     h->at_output = v->in->at_output;
+    h->gso = v->in->gso;
     h->packet = *p;
     memcpy(h->head, p->whole.at, head);
     h->packet.whole = (struct bytes){h->head, head};
@@ -249,8 +270,9 @@ static void client_data(struct judge *j, struct visit *v, struct flow *f, uint64
     if (!f->first_data_usec)
         f->first_data_usec = j->now_usec;
     if (!f->stream) {
-        f->stream = stream_take(j->streams);
+        f->stream = stream_take(j->streams, v->in->scope);
         if (!f->stream) { /* comes again */
+            judge_limit(j, v, REASON_STREAMS_FULL);
             judge_discard(j, v);
             return;
         }
@@ -300,6 +322,20 @@ static void client_fin(struct judge *j, struct visit *v, struct flow *f, uint64_
     judge_discard(j, v); /* something before it is missing: it comes again */
 }
 
+/* The client was told.  Its kernel answers what the server still sends with resets, and the server is to hear of one:
+ * of ours, for the client's is its own words. */
+static void client_refused(struct judge *j, struct visit *v, const struct flow *f)
+{
+    uint8_t reset[JUDGE_RESET_MAX];
+    size_t len = 0;
+    if (v->packet.flags & TCP_RST && f->server_known)
+        len = packet_build_reset_bare(&v->packet, false, judge_flow_server_next(f), reset, sizeof reset);
+    if (len)
+        judge_accept(j, v->in->id, MARK_PASS, (struct bytes){reset, len});
+    else
+        judge_drop(j, v->in->id, v->in->at_output && !v->scope->drop ? MARK_RESET : MARK_PASS);
+}
+
 void judge_tcp_client(struct judge *j, struct visit *v)
 {
     struct packet *p = &v->packet;
@@ -315,7 +351,7 @@ void judge_tcp_client(struct judge *j, struct visit *v)
     }
     f->last_usec = j->now_usec;
     if (f->state == FLOW_REFUSED) {
-        judge_drop(j, v->in->id, v->in->at_output && !v->scope->drop ? MARK_RESET : MARK_PASS);
+        client_refused(j, v, f);
     } else if (f->state == FLOW_APPROVED) {
         judge_pass(j, v, MARK_APPROVE, p->payload);
     } else if (p->flags & TCP_RST) {

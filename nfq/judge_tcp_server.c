@@ -34,6 +34,7 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
     bool answers = (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && p->acknowledgment == f->isn + 1;
     if (answers && f->state == FLOW_SYN) {
         f->state = FLOW_OPEN;
+        flow_answered(j->flows, f);
         f->server_isn = p->sequence;
         f->server_known = true;
         server_manner(f, p);
@@ -83,6 +84,17 @@ static bool server_acknowledges(struct judge *j, struct visit *v, struct flow *f
     return true;
 }
 
+/* A server that goes on with a connection that was cut: the reset was lost, or did not fit what it had received.  Its
+ * own acknowledgment says what fits (RFC 5961 s3.2). */
+static void end_server(struct judge *j, const struct visit *v)
+{
+    uint8_t reset[JUDGE_RESET_MAX];
+    if (!(v->packet.flags & TCP_ACK) || v->packet.flags & TCP_RST)
+        return;
+    size_t len = packet_build_reset_bare(&v->packet, true, v->packet.acknowledgment, reset, sizeof reset);
+    judge_inject(j, reset, len);
+}
+
 static void server_unknown(struct judge *j, struct visit *v)
 {
     if (v->audit) {
@@ -94,6 +106,7 @@ static void server_unknown(struct judge *j, struct visit *v)
         uint8_t reset[100];
         size_t len = packet_build_reset_onward(&v->packet, v->packet.sequence, reset, sizeof reset);
         judge_inject(j, reset, len);
+        end_server(j, v);
     }
     judge_drop(j, v->in->id, MARK_PASS);
 }
@@ -109,6 +122,7 @@ void judge_tcp_server(struct judge *j, struct visit *v)
     }
     f->last_usec = j->now_usec;
     if (f->state == FLOW_REFUSED) {
+        end_server(j, v);
         judge_drop(j, v->in->id, MARK_PASS);
     } else if (f->state == FLOW_APPROVED) {
         judge_pass(j, v, MARK_APPROVE, p->payload);
