@@ -18,10 +18,11 @@ struct judge *judge_new(const struct judge_config *config, struct judge_sink sin
     unsigned share = config->flows_max ? config->flows_max : JUDGE_FLOWS_DEFAULT;
     j->flows = flow_table_new(share * 4, share, (uint32_t)config->seed);
     j->streams = stream_pool_new(JUDGE_STREAMS);
+    j->quic = quic_table_new((uint32_t)config->seed);
     j->exchange = exchange_new(config->seed);
     j->budget = budget_new();
     j->refusal = calloc(JUDGE_REFUSALS_MAX, sizeof *j->refusal);
-    if (!j->flows || !j->streams || !j->exchange || !j->budget || !j->refusal) {
+    if (!j->flows || !j->streams || !j->quic || !j->exchange || !j->budget || !j->refusal) {
         judge_free(j);
         return NULL;
     }
@@ -34,6 +35,7 @@ void judge_free(struct judge *j)
         return;
     flow_table_free(j->flows);
     stream_pool_free(j->streams);
+    quic_table_free(j->quic);
     exchange_free(j->exchange);
     budget_free(j->budget);
     free(j->refusal);
@@ -43,6 +45,7 @@ void judge_free(struct judge *j)
 void judge_policy(struct judge *j, const struct policy *policy)
 {
     j->policy = policy;
+    j->policies++;
 }
 
 void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)
@@ -213,6 +216,7 @@ void judge_tick(struct judge *j, uint64_t now_usec)
     j->now_usec = now_usec;
     refusal_expire(j);
     judge_tcp_sweep(j);
+    judge_quic_sweep(j);
     exchange_expire(j->exchange, now_usec);
 }
 
@@ -225,6 +229,7 @@ void judge_counts(const struct judge *j, struct judge_counts *out)
 {
     *out = j->counts;
     out->flows = flow_count(j->flows);
-    out->held_packets = flow_held_count(j->flows);
+    out->flows += quic_flow_count(j->quic);
+    out->held_packets = flow_held_count(j->flows) + quic_held_count(j->quic);
     out->waiting_refusals = j->refusals;
 }

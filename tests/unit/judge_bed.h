@@ -33,6 +33,7 @@ struct bed {
     uint32_t id;
     uint8_t fate[BED_IDS];
     uint8_t mark[BED_IDS];
+    bool approved;  /* packets come as those of an approved QUIC flow do */
     bool local;     /* the client is on this host */
     bool attribute; /* event() says that somebody will */
     unsigned events;
@@ -150,6 +151,7 @@ static void bed_free(struct bed *b)
 static uint32_t bed_judge(struct bed *b, struct bytes ip, enum mark_queued path)
 {
     struct judge_packet in = {.id = ++b->id, .scope = 1, .path = path, .ip = ip};
+    in.approved = b->approved;
     in.local = b->local && path == MARK_TO_SERVER;
     in.at_output = path == MARK_TO_SERVER || path == MARK_STRAY;
     assert_int_not_equal(b->fate[in.id % BED_IDS], BED_IN);
