@@ -2,6 +2,7 @@
 /* Events as a person reads them: verdict, kind, what, who, why, in columns (DESIGN s2). */
 #include "core/event.h"
 
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static const char *line_word(const struct event *e, char word[EVENT_WORD_SIZE])
     case ACTION_DNS_ANSWER:
         return "dns";
     case ACTION_TLS_HELLO:
-        return "tls";
+        return e->ip_protocol == IPPROTO_UDP ? "quic" : "tls";
     case ACTION_HTTP_REQUEST:
         return "http";
     case ACTION_GATE:

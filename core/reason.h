@@ -13,6 +13,8 @@
     REASON(NONE, "none", false, "no reason needed")                                                                   \
     /* allowed */                                                                                                     \
     REASON(NAME_ALLOWED, "name_allowed", false, "the name is in the allowlist")                                       \
+    REASON(OUTER_NAME_ALLOWED, "outer_name_allowed", false,                                                           \
+           "judged by the outer name of an encrypted client hello; GREASE looks the same")                            \
     REASON(ADDRESS_ALLOWED, "address_allowed", false, "the address is in the allowlist")                              \
     REASON(SAME_SCOPE, "same_scope", false, "loopback inside one scope")                                              \
     REASON(ANSWERED, "answered", false, "the resolver's answer to an allowed question")                               \
@@ -47,9 +49,14 @@
     REASON(TLS_MALFORMED, "tls_malformed", true, "a ClientHello that breaks RFC 8446 or RFC 6066")                    \
     REASON(TLS_NO_NAME, "tls_no_name", false, "no server name in the ClientHello; tcp:// would allow it unseen")      \
     REASON(TLS_NAME_FORM, "tls_name_form", true, "a server name that is no plain host name")                          \
-    REASON(TLS_ECH, "tls_ech", false, "encrypted client hello (GREASE looks the same)")                               \
+    REASON(TLS_ECH, "tls_ech", false, "encrypted client hello (GREASE looks the same); ech: outer judges it")         \
     REASON(TLS_NAME_CHANGED, "tls_name_changed", true, "the second ClientHello shows another name")                   \
     REASON(QUIC, "quic", false, "QUIC is refused, so that clients fall back to TLS over TCP")                         \
+    REASON(QUIC_EXPECTED, "quic_expected", false, "something else than QUIC, or no Initial packet before it")         \
+    REASON(QUIC_VERSION, "quic_version", false, "a QUIC version other than 1 and 2")                                  \
+    REASON(QUIC_MALFORMED, "quic_malformed", true, "a packet that breaks RFC 9000, or does not open")                 \
+    REASON(QUIC_CONFLICT, "quic_conflict", true, "QUIC CRYPTO bytes sent again with other values")                    \
+    REASON(QUIC_TOO_LONG, "quic_too_long", true, "no whole ClientHello in QUIC within the bound")                     \
     /* HTTP */                                                                                                        \
     REASON(HTTP_EXPECTED, "http_expected", false, "something else than HTTP where the policy allows only HTTP")       \
     REASON(HTTP_MALFORMED, "http_malformed", true, "a request that servers could read differently (RFC 9112)")        \

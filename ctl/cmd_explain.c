@@ -110,6 +110,8 @@ static const char *path_text(enum decide_path path)
         return "if the HTTP Host shown is allowed and stands for it";
     case DECIDE_INSPECT_EITHER:
         return "if the TLS server name or HTTP Host shown is allowed and stands for it";
+    case DECIDE_INSPECT_QUIC:
+        return "if it is QUIC and the server name shown is allowed and stands for it";
     default:
         return "";
     }

@@ -35,24 +35,26 @@ bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *fl
     if (row && row->domain[0] &&
         name_from_wire((struct bytes){(const uint8_t *)row->domain, strlen(row->domain)}, &shown))
         bound[used++] = (struct bound_name){shown.text, shown.len, false};
-    if (row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST)) {
+    bool named = row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST);
+    if (named) {
         enum endpoint_scheme scheme = row->action == ACTION_TLS_HELLO ? ENDPOINT_TLS : ENDPOINT_HTTP;
         struct decision d =
-            decide_shown(scope, scheme, &shown, &flow->destination, flow->destination_port, bound, used);
+            flow->protocol == IPPROTO_UDP
+                ? decide_shown_quic(scope, &shown, &flow->destination, flow->destination_port, bound, used)
+                : decide_shown(scope, scheme, &shown, &flow->destination, flow->destination_port, bound, used);
         if (d.path != DECIDE_REFUSE)
             return true;
         /* It may have been released by address or tcp://, whatever it showed. */
     }
     if (flow->destination_port == 53 && decide_is_resolver(scope, &flow->destination))
         return true; /* each message is judged by itself */
-    if (flow->protocol == IPPROTO_UDP)
-        return decide_udp(scope, &flow->destination, flow->destination_port, bound, used).path != DECIDE_REFUSE;
-    struct decision d = decide_tcp(scope, &flow->destination, flow->destination_port, bound, used);
+    struct decision d = flow->protocol == IPPROTO_UDP
+                            ? decide_udp(scope, &flow->destination, flow->destination_port, bound, used)
+                            : decide_tcp(scope, &flow->destination, flow->destination_port, bound, used);
     if (d.path == DECIDE_REFUSE)
         return false;
     /* With its name known and refused above, only a release by address or tcp:// is left; with none known, what a new
      * connection to that address would get. */
-    bool named = row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST);
     return !named || d.path == DECIDE_RELEASE;
 }
 

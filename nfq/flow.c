@@ -83,7 +83,7 @@ void flow_table_scopes(struct flow_table *t, unsigned scopes)
     share_scopes(&t->held_kib, scopes);
 }
 
-static uint32_t *bucket_of(struct flow_table *t, const struct flow_key *key)
+uint32_t flow_key_hash(const struct flow_key *key, uint32_t seed)
 {
     uint8_t in[36];
     struct writer w = writer_init(in, sizeof in);
@@ -91,10 +91,15 @@ static uint32_t *bucket_of(struct flow_table *t, const struct flow_key *key)
     writer_bytes(&w, (struct bytes){key->server.octets, 16});
     writer_u16(&w, key->client_port);
     writer_u16(&w, key->server_port);
-    return &t->bucket[hash_bytes((struct bytes){in, sizeof in}, t->seed) & (t->buckets - 1)];
+    return hash_bytes((struct bytes){in, sizeof in}, seed);
 }
 
-static bool key_equal(const struct flow_key *a, const struct flow_key *b)
+static uint32_t *bucket_of(struct flow_table *t, const struct flow_key *key)
+{
+    return &t->bucket[flow_key_hash(key, t->seed) & (t->buckets - 1)];
+}
+
+bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
     return a->client_port == b->client_port && a->server_port == b->server_port &&
            address_equal(&a->client, &b->client) && address_equal(&a->server, &b->server);
@@ -103,7 +108,7 @@ static bool key_equal(const struct flow_key *a, const struct flow_key *b)
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key)
 {
     for (uint32_t i = *bucket_of(t, key); i; i = t->flow[i - 1].hash_next)
-        if (key_equal(&t->flow[i - 1].key, key))
+        if (flow_key_equal(&t->flow[i - 1].key, key))
             return &t->flow[i - 1];
     return NULL;
 }

@@ -81,6 +81,9 @@ struct flow {
     struct name shown;
 };
 
+uint32_t flow_key_hash(const struct flow_key *key, uint32_t seed);
+bool flow_key_equal(const struct flow_key *a, const struct flow_key *b);
+
 struct flow_table;
 
 /* `capacity` flows in all, `share` of them for one scope. */

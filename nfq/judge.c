@@ -18,12 +18,13 @@ struct judge *judge_new(const struct judge_config *config, struct judge_sink sin
     unsigned share = config->flows_max ? config->flows_max : JUDGE_FLOWS_DEFAULT;
     j->flows = flow_table_new(share * 4, share, (uint32_t)config->seed);
     j->streams = stream_pool_new(JUDGE_STREAMS, JUDGE_STREAMS_SCOPE);
+    j->quic = quic_table_new((uint32_t)config->seed);
     j->exchange = exchange_new(config->seed);
     j->budget = budget_new();
     j->refusal = calloc(JUDGE_REFUSALS_MAX, sizeof *j->refusal);
     j->limits = limits_new();
     bool shared = share_init(&j->refusals, JUDGE_REFUSALS_MAX, JUDGE_REFUSALS_SCOPE);
-    if (!shared || !j->flows || !j->streams || !j->exchange || !j->budget || !j->refusal || !j->limits) {
+    if (!shared || !j->flows || !j->streams || !j->quic || !j->exchange || !j->budget || !j->refusal || !j->limits) {
         judge_free(j);
         return NULL;
     }
@@ -36,6 +37,7 @@ void judge_free(struct judge *j)
         return;
     flow_table_free(j->flows);
     stream_pool_free(j->streams);
+    quic_table_free(j->quic);
     exchange_free(j->exchange);
     budget_free(j->budget);
     limits_free(j->limits);
@@ -54,6 +56,7 @@ void judge_policy(struct judge *j, const struct policy *policy)
     share_scopes(&j->refusals, scopes);
     if (j->config.bindings)
         binding_scopes(j->config.bindings, scopes);
+    j->policies++;
 }
 
 void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)
@@ -250,6 +253,7 @@ void judge_tick(struct judge *j, uint64_t now_usec)
     j->now_usec = now_usec;
     refusal_expire(j);
     judge_tcp_sweep(j);
+    judge_quic_sweep(j);
     exchange_expire(j->exchange, now_usec);
     if (!j->config.recorded)
         limits_tick(j->limits, now_usec, tell_limit, j);
@@ -264,7 +268,8 @@ void judge_counts(const struct judge *j, struct judge_counts *out)
 {
     *out = j->counts;
     out->flows = flow_count(j->flows);
-    out->held_packets = flow_held_count(j->flows);
+    out->flows += quic_flow_count(j->quic);
+    out->held_packets = flow_held_count(j->flows) + quic_held_count(j->quic);
     out->waiting_refusals = j->refusals.used;
     for (unsigned i = 0; i < REASON_LIMITS; i++)
         out->limits[i] = limit_total(j->limits, (enum reason)(REASON_LIMIT_FIRST + i));

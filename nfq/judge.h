@@ -27,6 +27,7 @@ struct judge_packet {
     bool at_output; /* queued at output or prerouting, where a reset may be asked for by mark; else input/postrouting */
     bool local;     /* queued at output: its sender is on this host */
     bool forwarded; /* queued at forward: an answer that came in on its client's side */
+    bool approved;  /* of a QUIC flow that was approved before; path is MARK_TO_SERVER */
     bool sum_unfinished;
     bool gso; /* one packet here, several on the wire */
     struct bytes ip;

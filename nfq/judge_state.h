@@ -12,6 +12,7 @@
 #include "nfq/judge.h"
 #include "nfq/limit.h"
 #include "nfq/packet.h"
+#include "nfq/quic_flow.h"
 #include "nfq/stream.h"
 #include "policy/decide.h"
 #include "tls/handshake.h"
@@ -27,6 +28,7 @@ enum refusal_how {
     REFUSAL_DROP,   /* silence */
     REFUSAL_RESET,  /* TCP */
     REFUSAL_ICMP,   /* all else */
+    REFUSAL_CUT,    /* as ICMP, and the kernel forgets that the flow was approved */
     REFUSAL_ANSWER, /* a packet that the caller built (DNS) */
     REFUSAL_PASS,   /* audit: the packet goes on as it lies */
 };
@@ -54,9 +56,11 @@ struct judge {
     unsigned own_addresses;
     struct address own_address[JUDGE_OWN_ADDRESSES_MAX];
     uint64_t now_usec;
+    unsigned policies; /* how many there were */
     struct judge_counts counts;
     struct flow_table *flows;
     struct stream_pool *streams;
+    struct quic_table *quic;
     struct exchange *exchange;
     struct budget *budget;
     struct refusal *refusal; /* JUDGE_REFUSALS_MAX */
@@ -146,6 +150,10 @@ void judge_http_client(struct judge *j, struct visit *v, struct flow *f);
 /* judge_dns.c */
 void judge_dns_query(struct judge *j, struct visit *v);
 void judge_dns_answer(struct judge *j, struct visit *v);
+
+/* judge_quic.c.  `f`: the flow that is known, or NULL: a new one. */
+void judge_quic(struct judge *j, struct visit *v, struct quic_flow *f);
+void judge_quic_sweep(struct judge *j);
 
 /* judge_datagram.c */
 void judge_datagram(struct judge *j, struct visit *v);

@@ -26,13 +26,15 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
     if (v->scope) {
         struct bound_name bound[BINDING_NAMES_MAX];
         unsigned bounds = judge_bound(j, v, &f->key.server, bound);
-        if (hello->ech)
+        if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
         else if (!hello->has_name)
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
         else
             d = decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
                              bounds);
+        if (hello->ech && d.path != DECIDE_REFUSE)
+            d.reason = REASON_OUTER_NAME_ALLOWED;
     }
     judge_event_decision(&d, &e);
     f->shown = hello->server_name;
@@ -98,7 +100,8 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f)
         return;
     }
     if (second) {
-        if (!h->hello.has_name || h->hello.ech || !name_equal(&f->shown, &h->hello.server_name)) {
+        bool ech = h->hello.ech_draft || (h->hello.ech && v->scope && !decide_outer_name(v->scope));
+        if (!h->hello.has_name || ech || !name_equal(&f->shown, &h->hello.server_name)) {
             judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TLS_NAME_CHANGED);
             return;
         }

@@ -23,7 +23,7 @@ static void carry_out(struct judge *j, const struct refusal *r)
  */
 static void prepare(const struct visit *v, enum refusal_how how, struct bytes answer, struct refusal *r)
 {
-    r->how = REFUSAL_DROP;
+    r->how = how == REFUSAL_CUT ? REFUSAL_RESET : REFUSAL_DROP;
     if (how == REFUSAL_RESET && r->has_id && v->in->at_output)
         r->how = REFUSAL_RESET;
     else if (how == REFUSAL_RESET && v->in->path == MARK_FROM_SERVER) /* it is the client that is to be told */
@@ -31,7 +31,7 @@ static void prepare(const struct visit *v, enum refusal_how how, struct bytes an
             (uint16_t)packet_build_reset_onward(&v->packet, v->packet.sequence, r->inject, sizeof r->inject);
     else if (how == REFUSAL_RESET)
         r->inject_len = (uint16_t)packet_build_reset(&v->packet, r->inject, sizeof r->inject);
-    else if (how == REFUSAL_ICMP)
+    else if (how == REFUSAL_ICMP || (how == REFUSAL_CUT && !v->scope->drop))
         r->inject_len = (uint16_t)packet_build_icmp_error(&v->packet, r->inject, sizeof r->inject);
     else if (how == REFUSAL_ANSWER && answer.len <= sizeof r->inject) {
         memcpy(r->inject, answer.at, answer.len);
@@ -81,7 +81,7 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
         if (v->cuts)
             r->server_reset_len = (uint8_t)packet_build_reset_bare(
                 &v->packet, v->in->path == MARK_FROM_SERVER, v->server_next, r->server_reset, sizeof r->server_reset);
-        prepare(v, v->scope->drop && how != REFUSAL_ANSWER ? REFUSAL_DROP : how, answer, r);
+        prepare(v, v->scope->drop && how != REFUSAL_ANSWER && how != REFUSAL_CUT ? REFUSAL_DROP : how, answer, r);
     }
     e->ticket = waits ? ++j->tickets : 0;
     bool attributed_later = told && j->sink.event(j->sink.ctx, e) && waits;

@@ -75,6 +75,22 @@ static void judge_marked(const struct build *b, const char *chain, const struct 
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
 
+    /* An approved QUIC flow: what can begin another connection (a long header) is judged. */
+    for (unsigned step = b->rules->fast_path ? 0 : 1; s->quic && step < 2; step++) {
+        r = build_rule(b, chain);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
+        if (step == 0)
+            match_quic_short(&r);
+        else
+            match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+        if (step == 0) {
+            verdict(&r, NF_ACCEPT);
+            build_end(b, &r);
+        } else {
+            build_refer(b, &r, s->id, MARK_FROM_SERVER);
+        }
+    }
+
     /* Another scope's connection: this one can only be its server, where it may be one. */
     if (s->incoming) {
         r = build_rule(b, chain);

@@ -74,12 +74,14 @@ static void connect_inspect(struct connect *c, const struct matcher_hit *rule)
         c->http = true;
 }
 
-/* Does this kind of entry concern the connection at all?  UDP is released or refused, never inspected. */
+/* Does this kind of entry concern the connection at all?  UDP is inspected only for QUIC. */
 static bool connect_concerns(const struct connect *c, const struct matcher_shape *s)
 {
     if (s->scheme == (uint8_t)c->any_bytes)
         return true;
-    return c->any_bytes == ENDPOINT_TCP && (s->scheme == ENDPOINT_TLS || s->scheme == ENDPOINT_HTTP);
+    if (c->any_bytes == ENDPOINT_UDP)
+        return s->scheme == ENDPOINT_TLS && c->scope->profile->quic == POLICY_QUIC_JUDGE;
+    return s->scheme == ENDPOINT_TLS || s->scheme == ENDPOINT_HTTP;
 }
 
 /* One name that was resolved to the address. */
@@ -97,7 +99,8 @@ static void connect_name(struct connect *c, const struct bound_name *bound)
                 continue;
             bool on_port = s->port_low <= c->port && c->port <= s->port_high;
             uint16_t port = on_port ? c->port : s->port_low;
-            if (rule_denies_name(c->scope, &name, s->scheme, port, port, &deny)) {
+            if (rule_denies_name(c->scope, &name, s->scheme, port, port, &deny) ||
+                (c->any_bytes == ENDPOINT_UDP && rule_denies_name(c->scope, &name, ENDPOINT_UDP, port, port, &deny))) {
                 if (on_port)
                     connect_deny(c, &deny);
                 continue;
@@ -183,6 +186,8 @@ static struct decision connect_decide(struct connect *c, const struct bound_name
         connect_name(c, &bound[i]);
     if (c->release)
         return ruled(DECIDE_RELEASE, c->by_address ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED, &c->release_rule);
+    if (c->tls && c->any_bytes == ENDPOINT_UDP)
+        return ruled(DECIDE_INSPECT_QUIC, REASON_NAME_ALLOWED, &c->inspect_rule);
     if (c->tls || c->http) {
         enum decide_path path = !c->http ? DECIDE_INSPECT_TLS : !c->tls ? DECIDE_INSPECT_HTTP : DECIDE_INSPECT_EITHER;
         return ruled(path, REASON_NAME_ALLOWED, &c->inspect_rule);
@@ -222,9 +227,11 @@ static struct decision shown_refused(bool other_port, bool other_scheme, enum en
     return refuse(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, bound);
 }
 
-struct decision decide_shown(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct name *shown,
-                             const struct address *address, uint16_t port, const struct bound_name *bound,
-                             unsigned bound_count)
+/* `any_bytes`: ENDPOINT_TCP, or ENDPOINT_UDP for QUIC. */
+static struct decision shown_decide(const struct policy_scope *scope, enum endpoint_scheme scheme,
+                                    enum endpoint_scheme any_bytes, const struct name *shown,
+                                    const struct address *address, uint16_t port, const struct bound_name *bound,
+                                    unsigned bound_count)
 {
     struct matcher_name name;
     struct matcher_hit hit, deny;
@@ -232,7 +239,8 @@ struct decision decide_shown(const struct policy_scope *scope, enum endpoint_sch
     bool unbound = false, other_port = false, other_scheme = false;
     matcher_name_init(&name, (struct bytes){(const uint8_t *)shown->text, shown->len});
     if (rule_denies_name(scope, &name, scheme, port, port, &deny) ||
-        rule_denies_address(scope, address, ENDPOINT_TCP, port, &deny))
+        (any_bytes == ENDPOINT_UDP && rule_denies_name(scope, &name, ENDPOINT_UDP, port, port, &deny)) ||
+        rule_denies_address(scope, address, any_bytes, port, &deny))
         return ruled(DECIDE_REFUSE, REASON_DENIED, &deny);
     for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &name);
@@ -252,7 +260,8 @@ struct decision decide_shown(const struct policy_scope *scope, enum endpoint_sch
         }
     }
     /* Any bytes are allowed to this address, so these are; as decide_tcp says. */
-    struct decision d = decide_tcp(scope, address, port, binding, binding ? 1 : 0);
+    struct connect c = {.scope = scope, .address = address, .port = port, .any_bytes = any_bytes};
+    struct decision d = connect_decide(&c, binding, binding ? 1 : 0);
     if (d.path == DECIDE_RELEASE)
         return d;
     if (is_metadata(address))
@@ -260,6 +269,27 @@ struct decision decide_shown(const struct policy_scope *scope, enum endpoint_sch
     if (unbound)
         return refuse(REASON_NAME_NOT_BOUND, false);
     return shown_refused(other_port, other_scheme, scheme, binding != NULL);
+}
+
+struct decision decide_shown(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct name *shown,
+                             const struct address *address, uint16_t port, const struct bound_name *bound,
+                             unsigned bound_count)
+{
+    return shown_decide(scope, scheme, ENDPOINT_TCP, shown, address, port, bound, bound_count);
+}
+
+struct decision decide_shown_quic(const struct policy_scope *scope, const struct name *shown,
+                                  const struct address *address, uint16_t port, const struct bound_name *bound,
+                                  unsigned bound_count)
+{
+    if (scope->profile->quic != POLICY_QUIC_JUDGE)
+        return refuse(REASON_QUIC, false);
+    return shown_decide(scope, ENDPOINT_TLS, ENDPOINT_UDP, shown, address, port, bound, bound_count);
+}
+
+bool decide_outer_name(const struct policy_scope *scope)
+{
+    return scope->profile->ech == POLICY_ECH_OUTER;
 }
 
 bool decide_answer_address(const struct policy_scope *scope, const struct name *name, const struct address *address,

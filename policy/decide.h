@@ -25,10 +25,11 @@ struct bound_name {
 /* How a connection that may start goes on. */
 enum decide_path {
     DECIDE_REFUSE,
-    DECIDE_RELEASE,       /* tcp://, udp:// or an address entry: any bytes */
-    DECIDE_INSPECT_TLS,   /* only TLS is allowed here */
-    DECIDE_INSPECT_HTTP,  /* only plain HTTP is */
-    DECIDE_INSPECT_EITHER /* either; the first byte tells */
+    DECIDE_RELEASE,        /* tcp://, udp:// or an address entry: any bytes */
+    DECIDE_INSPECT_TLS,    /* only TLS is allowed here */
+    DECIDE_INSPECT_HTTP,   /* only plain HTTP is */
+    DECIDE_INSPECT_EITHER, /* either; the first byte tells */
+    DECIDE_INSPECT_QUIC    /* UDP: only QUIC is, of a profile that judges it */
 };
 
 struct decision {
@@ -44,7 +45,7 @@ struct decision {
 struct decision decide_tcp(const struct policy_scope *scope, const struct address *address, uint16_t port,
                            const struct bound_name *bound, unsigned bound_count);
 
-/* UDP other than DNS, likewise.  Path RELEASE or REFUSE. */
+/* UDP other than DNS, likewise.  Path RELEASE, INSPECT_QUIC or REFUSE. */
 struct decision decide_udp(const struct policy_scope *scope, const struct address *address, uint16_t port,
                            const struct bound_name *bound, unsigned bound_count);
 
@@ -54,6 +55,14 @@ struct decision decide_udp(const struct policy_scope *scope, const struct addres
 struct decision decide_shown(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct name *shown,
                              const struct address *address, uint16_t port, const struct bound_name *bound,
                              unsigned bound_count);
+
+/* The same for the server name that QUIC shows: an entry for TLS allows it where the profile judges QUIC. */
+struct decision decide_shown_quic(const struct policy_scope *scope, const struct name *shown,
+                                  const struct address *address, uint16_t port, const struct bound_name *bound,
+                                  unsigned bound_count);
+
+/* A ClientHello with an encrypted one in it: may it be judged by its outer name? */
+bool decide_outer_name(const struct policy_scope *scope);
 
 /* A question of type `type` for `name`.  A name that any allow entry covers (of any scheme) may be resolved for A and
  * AAAA; other types only by dns:// entries.  reason TYPE_NOT_ALLOWED: answer NODATA; any other refusal: NXDOMAIN.

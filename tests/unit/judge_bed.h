@@ -33,6 +33,7 @@ struct bed {
     uint32_t id;
     uint8_t fate[BED_IDS];
     uint8_t mark[BED_IDS];
+    bool approved;  /* packets come as those of an approved QUIC flow do */
     bool local;     /* the client is on this host */
     bool gso;       /* its packets are several on the wire */
     bool attribute; /* event() says that somebody will */
@@ -156,6 +157,7 @@ static void bed_free(struct bed *b)
 static uint32_t bed_judge(struct bed *b, struct bytes ip, enum mark_queued path)
 {
     struct judge_packet in = {.id = ++b->id, .scope = b->scope ? b->scope : 1, .path = path, .ip = ip};
+    in.approved = b->approved;
     in.local = b->local && path == MARK_TO_SERVER;
     in.gso = b->gso && path == MARK_TO_SERVER;
     in.at_output = path == MARK_TO_SERVER || path == MARK_STRAY;
