@@ -64,6 +64,8 @@ struct event {
     char tls_next_protocol[32]; /* the first that the client offers */
     char http_method[24];
     char http_path[EVENT_PATH_SIZE];                       /* without the query */
+    uint16_t asked_port;                                   /* of what a proxy was asked for; 0: no proxy was asked */
+    bool websocket;                                        /* an upgrade to WebSocket was asked for */
     char rule[EVENT_RULE_SIZE];                            /* the policy's entry that decided */
     char hint[EVENT_RULE_SIZE];                            /* the entry that would allow it; empty: none is offered */
     uint64_t count;                                        /* how many this stands for; 0 or 1: one */

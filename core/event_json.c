@@ -236,6 +236,8 @@ static void event_put_application(struct event_object *o, const struct event *e)
     if (e->action == ACTION_HTTP_REQUEST || e->http_method[0]) {
         event_put_text(o, "url.domain", e->domain);
         event_put_text(o, "url.path", e->http_path);
+        if (e->asked_port)
+            event_put_number(o, "url.port", e->asked_port);
     }
 }
 

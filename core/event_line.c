@@ -123,6 +123,8 @@ static void line_subject(struct line *l, const struct event *e)
         line_text(l, " ");
     }
     line_hostile(l, name, 4 * NAME_MAX_BYTES);
+    if (e->asked_port)
+        line_format(l, ":%u", e->asked_port);
     if (e->http_method[0])
         line_hostile(l, e->http_path, LINE_PATH_BYTES);
     if (*name)

@@ -60,9 +60,27 @@
     /* HTTP */                                                                                                        \
     REASON(HTTP_EXPECTED, "http_expected", false, "something else than HTTP where the policy allows only HTTP")       \
     REASON(HTTP_MALFORMED, "http_malformed", true, "a request that servers could read differently (RFC 9112)")        \
+    REASON(HTTP_FOLD, "http_fold", true, "a field that goes on in a second line (RFC 9112 s5.2)")                     \
+    REASON(HTTP_BARE_LF, "http_bare_lf", true,                                                                        \
+           "a line that does not end in CR LF, or a CR or LF inside one (RFC 9112 s2.2)")                             \
     REASON(HTTP_HOST, "http_host", true, "no Host, several, or one that is no plain host name")                       \
-    REASON(HTTP_LENGTH, "http_length", true, "conflicting or malformed body length")                                  \
-    REASON(HTTP_UPGRADE, "http_upgrade", false, "CONNECT, Upgrade or HTTP/2 without TLS")                             \
+    REASON(HTTP_HOST_DIFFERS, "http_host_differs", true,                                                              \
+           "Host differs from the target that is asked for, or from the port")                                        \
+    REASON(HTTP_ADDRESS, "http_address", true, "a literal address in place of a host name")                           \
+    REASON(HTTP_LENGTH, "http_length", true, "conflicting, repeated or malformed body length")                        \
+    REASON(HTTP_CHUNK, "http_chunk", true, "a chunk or trailer that servers could read differently (RFC 9112 s7.1)")  \
+    REASON(HTTP_BODY, "http_body", true, "a body with a method that has none (RFC 9110 s9.3)")                        \
+    REASON(HTTP_CONNECT, "http_connect", false,                                                                       \
+           "CONNECT to what the policy does not call a proxy; proxy:// would allow it")                               \
+    REASON(HTTP_WEBSOCKET, "http_websocket", false, "an upgrade to WebSocket; ws:// would allow it")                  \
+    REASON(HTTP_UPGRADE, "http_upgrade", false,                                                                       \
+           "an upgrade to something else than WebSocket, or one that breaks RFC 6455")                                \
+    REASON(HTTP_H2C, "http_h2c", false, "an offer of HTTP/2 that could not be masked")                                \
+    REASON(HTTP_2, "http_2", false, "HTTP/2 without TLS")                                                             \
+    REASON(HTTP_ORDER, "http_order", true, "CONNECT or an upgrade behind requests whose answers it did not wait for") \
+    REASON(HTTP_ANSWER, "http_answer", true, "the answer to CONNECT or to an upgrade cannot be read")                 \
+    REASON(PROXY_FORM, "proxy_form", false, "asked of a proxy: neither CONNECT nor an absolute http:// URI")          \
+    REASON(PROXY_NAME, "proxy_name", true, "the server name inside the tunnel is not the one that CONNECT named")     \
     /* transport */                                                                                                   \
     REASON(TCP_OPTION, "tcp_option", true, "MD5, AO or malformed TCP options")                                        \
     REASON(TCP_URGENT, "tcp_urgent", true, "urgent data before the verdict")                                          \

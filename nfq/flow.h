@@ -29,6 +29,7 @@ enum flow_state {
     FLOW_RETRY,    /* TLS: after a HelloRetryRequest; the second hello is awaited */
     FLOW_RESHOWN,  /* TLS: the second hello was allowed and sent */
     FLOW_HTTP,     /* at least one request was allowed */
+    FLOW_AWAIT,    /* CONNECT or an upgrade was allowed and sent: what comes behind it is held until it is answered */
     FLOW_APPROVED, /* the kernel has it; packets that were queued before still arrive */
     FLOW_REFUSED,  /* told once; what comes now is reset without another word */
 };
@@ -56,9 +57,15 @@ struct flow {
     uint8_t state; /* enum flow_state */
     uint8_t path;  /* enum decide_path */
     bool in_use, server_known, closing;
-    bool half_open;  /* in its scope's list of those */
-    bool early_data; /* the first hello announced it */
-    bool is_http;    /* the first byte was */
+    bool half_open;      /* in its scope's list of those */
+    bool early_data;     /* the first hello announced it */
+    bool is_http;        /* the first byte was */
+    bool follows;        /* every request so far was CONNECT or an upgrade, and each was answered before the next */
+    bool tunnel;         /* CONNECT was agreed to: the hello must show the name that it named, `shown` */
+    bool connects;       /* FLOW_AWAIT: by CONNECT */
+    bool any_bytes;      /* FLOW_AWAIT: what follows an agreement is not looked at */
+    bool h2c;            /* audit: an offer of HTTP/2 went on */
+    uint16_t asked_port; /* of CONNECT or an absolute URI; 0: nothing was asked of a proxy */
     uint8_t held;
     uint8_t server_head_len;
     uint32_t hash_next;              /* + 1; 0: last */
@@ -74,10 +81,13 @@ struct flow {
     bool has_timestamp;
     uint16_t server_window; /* as on the wire */
     uint32_t server_timestamp;
-    struct stream *stream; /* NULL: nothing waits, nothing is kept; then everything below next is released */
-    uint64_t next;         /* offset after the last released byte, while there is no stream */
-    struct http_stream http;
-    uint8_t server_head[48];
+    struct stream *stream;          /* NULL: nothing waits, nothing is kept; then everything below next is released */
+    uint64_t next;                  /* offset after the last released byte, while there is no stream */
+    struct http_stream http, reply; /* reply: the body of the answer that is awaited */
+    uint64_t answered;              /* server's stream offset up to which its answers were read */
+    struct stream *answer;          /* what came behind it; NULL: nothing */
+    uint8_t server_head[48];        /* the server's first bytes, or the first inside a tunnel */
+    uint64_t server_base;           /* the offset of the first of them */
     struct name shown;
 };
 

@@ -9,6 +9,7 @@
 #define UNDECIDED_USEC (10ull * 1000000)   /* from the first byte to a whole hello or head */
 #define SILENT_USEC    (1800ull * 1000000) /* opened ahead of need, nothing said yet */
 #define SHOWN_USEC     (120ull * 1000000)
+#define AWAIT_USEC     (600ull * 1000000) /* a proxy connects before it answers */
 #define HTTP_USEC      (7200ull * 1000000)
 #define DECIDED_USEC   (3ull * 1000000) /* what was queued before the verdict has arrived by then */
 
@@ -53,9 +54,19 @@ void judge_flow_give_stream(struct judge *j, struct flow *f)
     f->stream = NULL;
 }
 
+void judge_flow_give_answer(struct judge *j, struct flow *f)
+{
+    if (!f->answer)
+        return;
+    f->answered = f->answer->start;
+    stream_give(j->streams, f->answer);
+    f->answer = NULL;
+}
+
 void judge_flow_forget(struct judge *j, struct flow *f)
 {
     drop_held(j, f);
+    judge_flow_give_answer(j, f);
     judge_flow_give_stream(j, f);
     flow_give(j->flows, f);
 }
@@ -63,6 +74,7 @@ void judge_flow_forget(struct judge *j, struct flow *f)
 static void set_refused(struct judge *j, struct flow *f)
 {
     drop_held(j, f);
+    judge_flow_give_answer(j, f);
     judge_flow_give_stream(j, f);
     f->state = FLOW_REFUSED;
     f->last_usec = j->now_usec;
@@ -165,6 +177,7 @@ void judge_tcp_approve(struct judge *j, struct flow *f)
             stream_release(f->stream, ready.len, false);
     }
     drop_held(j, f);
+    judge_flow_give_answer(j, f);
     judge_flow_give_stream(j, f);
     f->state = FLOW_APPROVED;
     f->last_usec = j->now_usec;
@@ -181,6 +194,8 @@ static uint64_t allowance(const struct judge *j, const struct flow *f)
     case FLOW_RETRY:
     case FLOW_RESHOWN:
         return SHOWN_USEC;
+    case FLOW_AWAIT:
+        return AWAIT_USEC;
     case FLOW_HTTP:
         return HTTP_USEC;
     case FLOW_APPROVED:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c and judge_http.c,
- * judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included by nobody else.
+/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c, judge_http.c and
+ * judge_answer.c, judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included
+ * by nobody else.
  */
 #ifndef SLUICE_NFQ_JUDGE_STATE_H
 #define SLUICE_NFQ_JUDGE_STATE_H
@@ -123,6 +124,7 @@ int64_t judge_flow_offset(const struct flow *f, uint32_t sequence);
 /* The sequence number that the server expects, if everything released has arrived. */
 uint32_t judge_flow_server_next(const struct flow *f);
 void judge_flow_give_stream(struct judge *j, struct flow *f);
+void judge_flow_give_answer(struct judge *j, struct flow *f);
 void judge_flow_forget(struct judge *j, struct flow *f);
 void judge_tcp_sweep(struct judge *j);
 /* Sends the held packets of f that lie before `upto`; one that reaches beyond it is cut there. */
@@ -133,6 +135,7 @@ void judge_tcp_approve(struct judge *j, struct flow *f);
 
 /* judge_tcp.c, judge_tcp_server.c */
 void judge_tcp_client(struct judge *j, struct visit *v);
+void judge_tcp_ready(struct judge *j, struct visit *v, struct flow *f); /* looks at what has come */
 void judge_tcp_server(struct judge *j, struct visit *v);
 
 /* judge_promise.c: after each segment of a message that is not whole; a client's packet that carries what the server
@@ -146,6 +149,10 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f);
 /* False: the server's packet was dealt with (the flow was refused). */
 bool judge_tls_server(struct judge *j, struct visit *v, struct flow *f, bool *approve);
 void judge_http_client(struct judge *j, struct visit *v, struct flow *f);
+
+/* judge_answer.c: what the server sends while CONNECT or an upgrade waits for its answer.  False: the server's packet
+ * was dealt with. */
+bool judge_answer_server(struct judge *j, struct visit *v, struct flow *f, bool *approve);
 
 /* judge_dns.c */
 void judge_dns_query(struct judge *j, struct visit *v);

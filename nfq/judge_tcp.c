@@ -39,6 +39,8 @@ static void open_flow(struct judge *j, struct visit *v, const struct decision *d
     if (!released)
         flow_half_open(j->flows, f);
     http_stream_init(&f->http);
+    f->http.proxy = d->path == DECIDE_INSPECT_PROXY;
+    f->follows = true;
     if (v->in_hand)
         judge_pass(j, v, released ? MARK_APPROVE : MARK_PASS, (struct bytes){0});
 }
@@ -223,11 +225,14 @@ static bool hold(struct judge *j, struct visit *v, struct flow *f, uint64_t offs
 }
 
 /* Looks at what has come; may release, approve or refuse. */
-static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
+void judge_tcp_ready(struct judge *j, struct visit *v, struct flow *f)
 {
     struct bytes ready = stream_ready(f->stream);
+    if (f->state == FLOW_AWAIT)
+        return;
     if (f->state == FLOW_OPEN && !f->is_http && ready.len) {
-        bool tls = handshake_is_tls(ready.at[0]) && f->path != DECIDE_INSPECT_HTTP;
+        bool http_only = f->path == DECIDE_INSPECT_HTTP || f->path == DECIDE_INSPECT_PROXY;
+        bool tls = handshake_is_tls(ready.at[0]) && !http_only;
         f->is_http = !tls && f->path != DECIDE_INSPECT_TLS && http_is_http(ready.at[0]);
         if (!tls && !f->is_http) {
             if (!v->scope) {
@@ -238,8 +243,8 @@ static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
                 refuse_late(j, v, f);
                 return;
             }
-            judge_tcp_refuse_for(j, v, f, f->path == DECIDE_INSPECT_HTTP ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,
-                                 f->path == DECIDE_INSPECT_HTTP ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED);
+            judge_tcp_refuse_for(j, v, f, http_only ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,
+                                 http_only ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED);
             return;
         }
     }
@@ -247,7 +252,8 @@ static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
         judge_http_client(j, v, f);
     else
         judge_tls_client(j, v, f);
-    if ((f->state == FLOW_HTTP || f->state == FLOW_SHOWN) && f->stream && stream_idle(f->stream))
+    if ((f->state == FLOW_HTTP || f->state == FLOW_AWAIT || f->state == FLOW_SHOWN) && f->stream &&
+        stream_idle(f->stream))
         judge_flow_give_stream(j, f);
 }
 
@@ -257,7 +263,7 @@ static void client_data_audit(struct judge *j, struct visit *v, struct flow *f, 
     if (stream_add(f->stream, offset, v->packet.payload) == STREAM_CONFLICT)
         judge_tcp_refuse_for(j, v, f, ACTION_TCP_CONNECT, REASON_TCP_CONFLICT);
     else
-        judge_ready(j, v, f);
+        judge_tcp_ready(j, v, f);
     bool done = f->state == FLOW_SHOWN || f->state == FLOW_APPROVED;
     if (done && f->state != FLOW_APPROVED)
         judge_tcp_approve(j, f);
@@ -301,7 +307,7 @@ static void client_data(struct judge *j, struct visit *v, struct flow *f, uint64
     } else if (!hold(j, v, f, offset)) {
         judge_discard(j, v); /* its bytes are known, and leave when it comes again */
     }
-    judge_ready(j, v, f);
+    judge_tcp_ready(j, v, f);
     judge_promise(j, v, f);
 }
 
@@ -314,7 +320,8 @@ static void client_fin(struct judge *j, struct visit *v, struct flow *f, uint64_
         return;
     }
     struct bytes ready = stream_ready(f->stream ? f->stream : &(struct stream){0});
-    if (f->stream && released + ready.len == offset && f->state != FLOW_SHOWN && f->state != FLOW_RESHOWN) {
+    if (f->stream && released + ready.len == offset && f->state != FLOW_SHOWN && f->state != FLOW_RESHOWN &&
+        f->state != FLOW_AWAIT) {
         judge_tcp_refuse_for(j, v, f, f->is_http ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,
                              f->is_http ? REASON_HTTP_MALFORMED : REASON_TLS_MALFORMED);
         return;

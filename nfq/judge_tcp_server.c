@@ -53,7 +53,7 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
 /* Keeps the server's first bytes, as far as they come in order. */
 static void server_head(struct flow *f, const struct packet *p)
 {
-    int32_t at = packet_sequence_diff(p->sequence, f->server_isn + 1);
+    int32_t at = packet_sequence_diff(p->sequence, f->server_isn + 1 + (uint32_t)f->server_base);
     int32_t end = at + (int32_t)p->payload.len;
     if (at < 0 || at > f->server_head_len || end <= f->server_head_len)
         return;
@@ -79,7 +79,7 @@ static bool server_acknowledges(struct judge *j, struct visit *v, struct flow *f
     stream_acknowledged(f->stream, f->acknowledged);
     if (f->state == FLOW_HTTP && stream_ready(f->stream).len)
         judge_http_client(j, v, f); /* a head may have waited for room */
-    if (f->state == FLOW_HTTP && f->stream && stream_idle(f->stream))
+    if ((f->state == FLOW_HTTP || f->state == FLOW_AWAIT) && f->stream && stream_idle(f->stream))
         judge_flow_give_stream(j, f);
     return true;
 }
@@ -133,11 +133,11 @@ void judge_tcp_server(struct judge *j, struct visit *v)
         server_syn(j, v, f);
     } else if (!(p->flags & TCP_ACK) || !server_acknowledges(j, v, f)) {
         judge_discard(j, v);
-    } else {
+    } else if (v->in_hand) { /* else a request that had waited for room was refused just now */
         bool approve = false;
         server_manner(f, p);
         server_head(f, p);
-        if (!judge_tls_server(j, v, f, &approve))
+        if (!judge_answer_server(j, v, f, &approve) || (!approve && !judge_tls_server(j, v, f, &approve)))
             return;
         judge_pass(j, v, approve ? MARK_APPROVE : MARK_PASS, p->payload);
         if (approve)

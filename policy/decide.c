@@ -41,11 +41,11 @@ struct connect {
     const struct address *address;
     uint16_t port;
     enum endpoint_scheme any_bytes; /* ENDPOINT_TCP or ENDPOINT_UDP */
-    bool release, tls, http;
+    bool release, tls, http, proxy;
     bool by_address;    /* the release is by an address entry */
     bool address_known; /* some entry names this address or a range around it */
     bool other_port, expired, denied;
-    struct matcher_hit release_rule, inspect_rule, denied_rule;
+    struct matcher_hit release_rule, inspect_rule, proxy_rule, denied_rule;
 };
 
 static void connect_deny(struct connect *c, const struct matcher_hit *rule)
@@ -62,6 +62,13 @@ static void connect_release(struct connect *c, const struct matcher_hit *rule, b
         c->by_address = by_address;
     }
     c->release = true;
+}
+
+static void connect_proxy(struct connect *c, const struct matcher_hit *rule)
+{
+    if (!c->proxy)
+        c->proxy_rule = *rule;
+    c->proxy = true;
 }
 
 static void connect_inspect(struct connect *c, const struct matcher_hit *rule)
@@ -81,7 +88,8 @@ static bool connect_concerns(const struct connect *c, const struct matcher_shape
         return true;
     if (c->any_bytes == ENDPOINT_UDP)
         return s->scheme == ENDPOINT_TLS && c->scope->profile->quic == POLICY_QUIC_JUDGE;
-    return s->scheme == ENDPOINT_TLS || s->scheme == ENDPOINT_HTTP;
+    return s->scheme == ENDPOINT_TLS || s->scheme == ENDPOINT_HTTP || s->scheme == ENDPOINT_WS ||
+           s->scheme == ENDPOINT_PROXY;
 }
 
 /* One name that was resolved to the address. */
@@ -108,10 +116,12 @@ static void connect_name(struct connect *c, const struct bound_name *bound)
             good = true;
             if (!on_port)
                 c->other_port = true;
-            else if (s->scheme != (uint8_t)c->any_bytes)
+            else if (s->scheme != (uint8_t)c->any_bytes && s->scheme != ENDPOINT_PROXY)
                 connect_inspect(c, &hit); /* grace is enough: the name shown decides */
             else if (bound->grace)
                 c->expired = true;
+            else if (s->scheme == ENDPOINT_PROXY)
+                connect_proxy(c, &hit);
             else
                 connect_release(c, &hit, false);
         }
@@ -140,17 +150,20 @@ static void connect_address(struct connect *c)
         struct matcher_cursor cursor = matcher_find_address(p->allow, c->address);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
-            bool by_address = s->host == ENDPOINT_ADDRESS, on_port = s->port_low <= c->port && c->port <= s->port_high;
+            bool by_address = s->host == ENDPOINT_ADDRESS, proxy = s->scheme == ENDPOINT_PROXY;
+            bool on_port = s->port_low <= c->port && c->port <= s->port_high;
             c->address_known = c->address_known || by_address;
             if (!connect_concerns(c, s))
                 continue;
             if (!on_port) {
                 c->other_port = c->other_port || by_address;
-            } else if (s->scheme != (uint8_t)c->any_bytes) {
+            } else if (s->scheme != (uint8_t)c->any_bytes && !proxy) {
                 connect_inspect(c, &hit);
             } else if (!by_address && at_is_denied(c, &hit, &deny)) {
                 c->address_known = true;
                 connect_deny(c, &deny);
+            } else if (proxy) {
+                connect_proxy(c, &hit);
             } else {
                 connect_release(c, &hit, by_address);
             }
@@ -184,6 +197,11 @@ static struct decision connect_decide(struct connect *c, const struct bound_name
     connect_address(c);
     for (unsigned i = 0; i < bound_count; i++)
         connect_name(c, &bound[i]);
+    /* What the policy calls a proxy is judged as one, whatever else is allowed at that address and port. */
+    if (c->proxy)
+        return ruled(DECIDE_INSPECT_PROXY,
+                     c->proxy_rule.shape->host == ENDPOINT_ADDRESS ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED,
+                     &c->proxy_rule);
     if (c->release)
         return ruled(DECIDE_RELEASE, c->by_address ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED, &c->release_rule);
     if (c->tls && c->any_bytes == ENDPOINT_UDP)
@@ -218,9 +236,17 @@ static const struct bound_name *find_bound(const struct name *name, const struct
     return NULL;
 }
 
+/* An entry of scheme `entry` allows what was shown or asked for. */
+static bool serves(uint8_t entry, enum endpoint_scheme scheme)
+{
+    return entry == (uint8_t)scheme || (entry == ENDPOINT_WS && scheme == ENDPOINT_HTTP);
+}
+
 /* The name is allowed by no entry for what was shown here: the nearest reason. */
 static struct decision shown_refused(bool other_port, bool other_scheme, enum endpoint_scheme scheme, bool bound)
 {
+    if (other_scheme && scheme == ENDPOINT_WS)
+        return refuse(REASON_HTTP_WEBSOCKET, bound);
     if (other_scheme)
         return refuse(scheme == ENDPOINT_TLS ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED, false);
     /* A client that asked for this name first would hold a binding; one that did not is not offered a way in. */
@@ -247,11 +273,11 @@ static struct decision shown_decide(const struct policy_scope *scope, enum endpo
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
             bool on_port = s->port_low <= port && port <= s->port_high;
-            if (s->scheme != ENDPOINT_TLS && s->scheme != ENDPOINT_HTTP)
+            if (s->scheme != ENDPOINT_TLS && s->scheme != ENDPOINT_HTTP && s->scheme != ENDPOINT_WS)
                 continue;
-            if (s->scheme != (uint8_t)scheme || !on_port) {
+            if (!serves(s->scheme, scheme) || !on_port) {
                 other_scheme = other_scheme || on_port;
-                other_port = other_port || s->scheme == (uint8_t)scheme;
+                other_port = other_port || serves(s->scheme, scheme);
                 continue;
             }
             if (binding || (s->has_at && address_in_range(address, &s->at)))
