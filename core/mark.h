@@ -18,7 +18,8 @@ enum mark_connection {
     MARK_UNDECIDED = 0, /* every packet of both directions is queued */
     MARK_APPROVED = 1,  /* the kernel lets it go */
     MARK_LOOPBACK = 2,  /* must end at a local listener; judged at input */
-    MARK_HTTP = 3,      /* client to server is queued, server to client goes */
+    MARK_HTTP =
+        3, /* client to server is queued (a datagram on loopback: its listener is asked), server to client goes */
 };
 
 /* State in the packet mark, from the rules to the handler. */
