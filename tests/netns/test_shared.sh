@@ -94,6 +94,13 @@ own_resolver() {
     kill -KILL "$LISTENER"
     [ "$(grep -c '^back' "$T/answers")" = 2 ]
 }
+# What was said inside the scope is no business of a policy's.
+reloaded() {
+    policy "$T/policy.yaml" mirror.test
+    kill -HUP "$GATE"
+    eventually 5 has 'policy reloaded' "$T/gate.log" > /dev/null
+    fails grep policy_changed "$T/events"
+}
 reached() { "$@" && grep -qx reached "$T/result"; }
 withheld() {
     local from
@@ -114,5 +121,6 @@ for address in 127.0.0.1 ::1; do check "a listener outside does not inherit a po
 check "a broadcast on loopback reaches no listener outside" withheld both 127.255.255.255
 check "a group on loopback reaches no listener outside" withheld both 224.0.0.251 224.0.0.251
 check "a resolver inside the scope is free" own_resolver
+check "a reload cuts nothing of it" reloaded
 gate_down
 finish
