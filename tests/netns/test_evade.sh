@@ -85,12 +85,23 @@ try:
     s.setsockopt(socket.IPPROTO_IP, 39, socket.inet_aton("232.1.1.1") + socket.inet_aton("198.18.1.2") + b"NONC")
     sys.exit("the kernel took a source")
 except OSError as e: assert e.errno == 92, e
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for sock, level, option, value in (
+    (s, socket.IPPROTO_IP, 35, socket.inet_aton("239.1.2.3") + bytes(4)),
+    (s, socket.IPPROTO_IP, 42, struct.pack("=IxxxxHxx4s", 0, socket.AF_INET, socket.inet_aton("239.1.2.3")).ljust(136, b"\0")),
+    (six, socket.IPPROTO_IPV6, 20, b"\xff\x15WORDOFTHEJOB!!" + bytes(4)),
+    (six, socket.IPPROTO_IPV6, 27, b"\x20\x01WORDOFTHEJOB!!" + bytes(4)),
+    (s, socket.SOL_SOCKET, 51, struct.pack("HP", 0, 0))):
+    try:
+        sock.setsockopt(level, option, value)
+        sys.exit("the kernel joined %d" % option)
+    except OSError as e: assert e.errno == 92, (option, e)
 print("held")'
 kernel() { "$1" -- "$PYTHON" -c "$KERNEL" | grep held; }
 
 for who in as_user as_root; do
     check "the ports of a connection that was approved and reset ($who)" reuse $who
-    [ "$(uname -m)" != x86_64 ] || check "keys and group sources, for which the kernel itself acts ($who)" kernel $who
+    [ "$(uname -m)" != x86_64 ] || check "keys, groups and group sources, for which the kernel itself acts ($who)" kernel $who
 done
 check "the ports of a run before" after_a_run
 check "a forged source gets no refusal" forged_source
