@@ -210,10 +210,7 @@ static void at_listener(const struct build *b, const struct ruleset_scope *s)
     char chain[CHAIN_NAME_SIZE];
     build_scope_name(chain, SCOPE_LISTENER, s->id);
 
-    /* A broadcast or a group reaches every socket that has the port, and the look-up finds but one of them. */
-    struct expression_rule r = build_rule(b, chain);
-    match_destination_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
-    judge_listener(b, &r, s);
+    struct expression_rule r;
 
     for (unsigned i = 0; i < s->cgroups; i++) {
         for (unsigned tcp = 0; tcp < 2; tcp++) {
@@ -237,12 +234,13 @@ static void at_listener(const struct build *b, const struct ruleset_scope *s)
     match_socket(&r);
     judge_listener(b, &r, s);
 
-    /* Nobody: a reset, an ICMP error or an echo reply comes from the kernel itself.  Other protocols have sockets that
-     * the look-up cannot find.  The reset is a reply: MARK_HTTP lets it go and nothing more, for whatever the client
-     * sends on this connection is queued. */
+    /* Nobody: a reset, an ICMP error or an echo reply comes from the kernel itself.  Multicast has listeners that a
+     * socket look-up does not find, and other protocols have sockets that it cannot.  The reset is a reply: MARK_HTTP
+     * lets it go and nothing more, for whatever the client sends on this connection is queued. */
     for (unsigned i = 0; i < sizeof answered_by_kernel; i++) {
         r = build_rule(b, chain);
         match_protocol(&r, NFT_CMP_EQ, answered_by_kernel[i]);
+        match_destination_type(&r, NFT_CMP_EQ, RTN_LOCAL);
         if (answered_by_kernel[i] == IPPROTO_TCP)
             build_ct_state(b, &r, MARK_HTTP);
         verdict(&r, NF_ACCEPT);
