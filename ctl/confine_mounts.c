@@ -29,7 +29,8 @@ const struct confine_mask confine_masks[] = {
     {"/run/buildkit", false},
     {"/run/k3s", false},
     {"/run/cri-dockerd.sock", false},
-    {"/dev/net/tun", false}, /* a tunnel that the host left to this user */
+    {"/dev/net/tun", false},     /* a tunnel that the host left to this user */
+    {"/dev/vhost-vsock", false}, /* a guest of one's own reaches the host's vsock listeners */
     {"/run/libvirt", false},
     {"/run/snapd.socket", false},
     {"/run/snapd-snap.socket", false},
@@ -119,7 +120,7 @@ static bool mount_is_read_only(const char *path, struct error *e)
 static bool fresh_proc(const struct confine *c, const char *path, struct error *e)
 {
     static const char *const read_only[] = {"sys", "irq", "bus", "fs"};
-    static const char *const masked[] = {"sysrq-trigger", "kcore", "kmsg", "keys", "timer_list"};
+    static const char *const masked[] = {"sysrq-trigger", "kcore", "kmsg", "keys", "timer_list", "acpi", "scsi"};
     char at[PATH_MAX];
     if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot mount a new %s", path);
@@ -140,8 +141,18 @@ static bool fresh_proc(const struct confine *c, const char *path, struct error *
     return true;
 }
 
-/* One line of mountinfo: cgroupfs (and for root all below /sys, whose v1 release_agent runs as the host's root) becomes
- * read-only; each view of /proc is replaced by one of this pid namespace. */
+static bool is_kernel_own(const char *type)
+{
+    static const char *const types[] = {"sysfs",    "debugfs",  "tracefs", "securityfs",
+                                        "configfs", "efivarfs", "bpf",     "binfmt_misc"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+/* One line of mountinfo: cgroupfs (and for root all below /sys, whose v1 release_agent runs as the host's root, and
+ * views of the same elsewhere) becomes read-only; each view of /proc is replaced by one of this pid namespace. */
 static bool treat_mount(const struct confine *c, char *line, struct error *e)
 {
     char *save = NULL, *field = strtok_r(line, " ", &save), *path = NULL;
@@ -160,7 +171,7 @@ static bool treat_mount(const struct confine *c, char *line, struct error *e)
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             return strncmp(path, "/proc/", 6) == 0 ? true : fresh_proc(c, path, e);
     }
-    if (c->root && (strcmp(path, "/sys") == 0 || strncmp(path, "/sys/", 5) == 0))
+    if (c->root && (strcmp(path, "/sys") == 0 || strncmp(path, "/sys/", 5) == 0 || is_kernel_own(type)))
         return mount_is_read_only(path, e);
     return true;
 }
