@@ -106,7 +106,8 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
     uint16_t scope_id = mark_scope(&k->gate->marks, flow->mark);
     if (scope_id < k->gate->scope_first || scope_id > k->gate->scope_last)
         return;
-    if (mark_state(&k->gate->marks, flow->mark) == MARK_LOOPBACK)
+    unsigned state = mark_state(&k->gate->marks, flow->mark);
+    if (state == MARK_LOOPBACK || (state == MARK_HTTP && flow->protocol == IPPROTO_UDP))
         return;
     unsigned count =
         binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);
