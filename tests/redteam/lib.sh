@@ -1,0 +1,155 @@
+# shellcheck shell=bash disable=SC2034,SC2329
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What run and the rows share; sourced after tests/netns/lib.sh.
+#
+# A row is a file rows/NNN-slug.sh (NNN: the row of the catalogue in RESEARCH §2; b…, c…: what passed bullfrog and cijail; x…: what
+# the catalogue lacks).  It is sourced in a subshell, and sets
+#     title=     the attack in a few words           origin=   paper, CVE, issue, or the catalogue's row
+#     who=       user (uid 65534, no capability), cap (the same with CAP_NET_RAW) or root (of c: a machine or container of its own)
+#     sink=      a (the attacker), s (the inside servers, for forbidden names at shared addresses) or g (the link's neighbour)
+#     reason=    the event's reason, an ERE; or "silent: why" where no event is due
+#     verdict=   for the table, where it is not what the event says ("trimmed", "masked")
+#     forms=     where the gate stands: "output forward" by default; "run" is `sluice run`
+#     extra=()   policy entries that only this row needs (the gate is told to read its policy again: about a second)
+#     cannot=    why it cannot exist on a build host: then nothing else is needed but title and origin
+# and defines attack NONCE (by client …), perhaps prepare (servers, files; before each attack), arrived NONCE (is it at the sink?).
+ROWS=$ROOT/tests/redteam/rows
+TOOL=$T/tools # the rows' tools, where every user can read them
+RESULTS=$T/results
+who=root
+declare -A CAPTURE=([a]=a0 [s]=s0 [g]=gc) TOWARD=([a]=198.18.3.1 [s]=198.18.2.1 [g]=198.18.1.2)
+
+# The bed of lib.sh with sinks in the place of its servers.
+redteam_bed() {
+    trap bed_down EXIT
+    trap 'exit 130' INT TERM HUP
+    [ "$(id -u)" = 0 ] || { echo "skip everything: needs root" && echo "0 passed, 0 failed, 1 skipped" && exit 0; }
+    [ -n "$CGROUPS" ] || { echo "no cgroup v2 is mounted" && exit 1; }
+    mkdir -p "$TOOL" "$RESULTS" && cp "$ROOT"/tests/redteam/tools/* "$ROOT/tests/netns/far.py" "$ROOT/tests/netns/near.py" "$TOOL"
+    chmod -R a+rX "$TOOL"
+    net_up
+    certificates
+    chmod 644 "$CA"
+    dns_up
+    far_up s inside
+    local host
+    for host in a s; do
+        start "$T/sink.$host" $host "$PYTHON" "$TOOL/sink.py" $host "$T/$([ $host = s ] && echo web || echo evil).pem" "$T/$([ $host = s ] && echo web || echo evil).key"
+        eventually 15 grep -q ready "$T/sink.$host" || { cat "$T/sink.$host" && exit 1; }
+    done
+    for host in a s g; do capture $host ${CAPTURE[$host]} 'ip or ip6'; done
+    : > "$T/sink.g"
+}
+
+# settle of lib.sh, for g too: the capture of HOST holds all that came before.
+settle() {
+    local mark
+    mark=settled-$(nonce)
+    h "$1" bash -c "printf %s $mark > /dev/udp/${TOWARD[$1]}/9" || return 1
+    eventually 5 grep -aq "$mark" "$T/$1.pcap" || die "the capture of $1 stands still"
+}
+
+# client COMMAND...: as `who`, in the scope of the form.  `sluice run` is one run a command.
+client() {
+    local user=()
+    case $who in
+    user) user=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs) ;;
+    cap) user=(setpriv --reuid 65534 --regid 65534 --clear-groups "--inh-caps=-all,+net_raw" "--bounding-set=-all,+net_raw" --ambient-caps=+net_raw) ;;
+    esac
+    case $FORM in
+    output) h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP" "${user[@]}" "$@" ;;
+    run)
+        local as=(--as-root) sudo=(-u SUDO_UID)
+        [ $who = root ] || as=() sudo=(SUDO_UID=65534 SUDO_GID=65534)
+        h c env "${sudo[@]}" "$SLUICE" run "${as[@]}" -p "$T/run.yaml" --profile test --events "$T/events" -- "$@"
+        ;;
+    *) h c "${user[@]}" "$@" ;;
+    esac
+}
+tool() { client "$PYTHON" "$TOOL/$1" "${@:2}"; }
+near() { tool near.py "$@"; }
+
+# In the client's host, but outside of the scope (a daemon of the machine; in the forward form there is no outside).
+beside() { h c "$@"; }
+
+# ---- rows ----
+
+# row FILE COMMAND...: runs COMMAND with the row's variables and functions.
+row() {
+    local file=$1
+    shift
+    (
+        # shellcheck disable=SC2034
+        title='' origin='' who=user sink=a reason='' verdict='' forms='output forward' extra=() cannot=''
+        NAME=$(basename "$file" .sh)
+        prepare() { :; }
+        arrived() { grep -aiq -- "$1" "$T/sink.$sink" || grep -aiq -- "$1" "$T/$sink.pcap"; }
+        # shellcheck disable=SC1090
+        . "$file"
+        "$@"
+    )
+}
+row_is_sound() {
+    [ -n "$title" ] && [ -n "$origin" ] || die "title and origin are needed"
+    [ -n "$cannot" ] || [ -n "$reason" ] || die "a reason is needed"
+    [ -n "$cannot" ] || declare -F attack > /dev/null || die "no attack"
+}
+row_line() { printf '%s\n' "${cannot:+cannot}|$forms|$who|$sink|${#extra[@]}|$NAME: $title"; }
+
+# Without a gate the nonce arrives: the attack is real.
+row_reaches() {
+    local n
+    n=$(nonce)
+    prepare "$n"
+    attack "$n" || true
+    if [[ $sink == g ]]; then settle g; fi
+    eventually 5 arrived "$n" || die "even without the gate it did not arrive"
+}
+
+# With it: an event says why, and an allowed fetch succeeds.  Whether the nonce arrived is asked when all attacks were made.
+row_refused() {
+    local n from
+    n=$(nonce)
+    from=$(wc -l < "$T/events")
+    prepare "$n"
+    echo "$n" > "$RESULTS/$NAME.$FORM.nonce"
+    attack "$n" || true
+    case $reason in
+    silent:*) echo "${verdict:-dropped}|${reason#silent: }" > "$RESULTS/$NAME.$FORM" ;;
+    *)
+        said "$from" "$reason" '' || return 1
+        tail -n +$((from + 1)) "$T/events" | grep -E "\"reason\" *: *\"($reason)\"" | head -n 1 |
+            jq -r --arg verdict "$verdict" '(if $verdict != "" then $verdict else .sluice.verdict end) + "|" + .event.reason' > "$RESULTS/$NAME.$FORM"
+        ;;
+    esac
+    who=root fetch -4 https://allowed.test/hello | grep -q 'hello from allowed.test' || die "the allowed fetch failed"
+}
+row_never_arrived() {
+    local n
+    [ -e "$RESULTS/$NAME.$FORM.nonce" ] || die "no attack was made"
+    n=$(cat "$RESULTS/$NAME.$FORM.nonce")
+    if arrived "$n"; then
+        rm -f "$RESULTS/$NAME.$FORM"
+        { grep -ai -- "$n" "$T/sink.$sink" || echo "in the capture of $sink"; } | cut -c 1-300
+        die "it passed the gate: $n"
+    fi
+}
+
+# The row's facts for the table, from what the run saw: a JSON object.
+row_json() {
+    local form seen='' lines=''
+    if [ -z "$cannot" ]; then
+        for form in $forms; do
+            [ -s "$RESULTS/$NAME.$form" ] || continue
+            seen="$seen $form"
+            lines+="$(cat "$RESULTS/$NAME.$form")"$'\n'
+        done
+        lines=$(sort -u <<< "${lines%$'\n'}")
+    fi
+    jq -n --arg row "$NAME" --arg attack "$title" --arg origin "$origin" --arg cannot "$cannot" --arg who "$who" --arg forms "$forms" \
+        --arg seen "${seen# }" --arg lines "$lines" \
+        '($lines | split("\n") | map(split("|"))) as $l |
+        {row: $row, attack: $attack, origin: $origin, who: $who, forms: ($forms | split(" ")), seen: ($seen | split(" ")),
+         verdict: (if $cannot != "" then "cannot be here" else [$l[][0]] | unique | join(", ") end),
+         reason: (if $cannot != "" then $cannot else [$l[][1]] | unique | join(", ") end)}'
+}
