@@ -18,8 +18,8 @@ enum mark_connection {
     MARK_UNDECIDED = 0, /* every packet of both directions is queued */
     MARK_APPROVED = 1,  /* the kernel lets it go */
     MARK_LOOPBACK = 2,  /* must end at a local listener; judged at input */
-    MARK_HTTP = 3,      /* server to client goes; client to server is queued, but a datagram on loopback is asked for its
-                           listener, and of an approved QUIC flow the kernel lets short headers go */
+    MARK_HTTP = 3, /* server to client goes; client to server is queued, but a datagram on loopback is asked for its
+                      listener, and of an approved QUIC flow the kernel lets short headers go */
 };
 
 /* State in the packet mark, from the rules to the handler. */
