@@ -46,7 +46,7 @@ FUZZ_SECONDS ?= 30
 BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnftnl-dev libldns-dev libssl-dev libyaml-dev \
 	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
-CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev nftables conntrack socat shellcheck \
+CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev nftables conntrack socat shellcheck \
 	qemu-system-x86 qemu-system-common busybox-static cpio
 
 # A line a file; V=1 shows the commands.
@@ -84,6 +84,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
 $(BUILD)/fuzz/fuzz_dns_oracle: LDLIBS += -lknot
+$(BUILD)/fuzz/fuzz_hello_oracle: LDLIBS += -lgnutls
 fuzzers: $(FUZZERS)
 fuzz:
 	$(MAKE) BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers

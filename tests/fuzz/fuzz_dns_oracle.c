@@ -153,10 +153,14 @@ static void expect_question(const struct seen *s, const struct question *q)
     require(s->name_len == len && memcmp(s->name, labels, len) == 0);
 }
 
-static void expect_only_question(const uint8_t *wire, size_t size, const struct question *q)
+/* `ours`: built by us, so nobody may refuse it.  Knot refuses an OPT with a payload of next to nothing, which RFC 6891
+ * s6.2.3 reads as 512. */
+static void expect_only_question(const uint8_t *wire, size_t size, const struct question *q, bool ours)
 {
     const struct seen both[] = {by_ldns(wire, size), by_knot(wire, size)};
     for (unsigned i = 0; i < 2; i++) {
+        if (!both[i].read && !ours)
+            continue;
         expect_question(&both[i], q);
         require(both[i].answers == 0 && both[i].authorities == 0 && both[i].additionals == 0);
     }
@@ -191,9 +195,9 @@ static void query(const uint8_t *wire, size_t size)
     uint8_t out[MESSAGE_QUERY_MAX];
     if (message_read_query((struct bytes){wire, size}, &q, shown) != REASON_NONE)
         return;
-    expect_only_question(wire, size, &q);
-    expect_only_question(out, message_build_query(&q, 0x1234, out), &q);
-    expect_only_question(out, message_build_query_over_tcp(&q, 0x1234, out), &q);
+    expect_only_question(wire, size, &q, false);
+    expect_only_question(out, message_build_query(&q, 0x1234, out), &q, true);
+    expect_only_question(out, message_build_query_over_tcp(&q, 0x1234, out), &q, true);
 }
 
 static void answer(const uint8_t *wire, size_t size)
