@@ -23,6 +23,8 @@ enum found { WHOLE, SHORT, WRONG };
 static enum found take_apart(const uint8_t *at, size_t len, bool second, size_t *message_len, size_t *end)
 {
     size_t i = 0, joined = 0;
+    if (second && len && len < 6 && at[0] == 20)
+        return SHORT; /* or wrong already */
     if (second && len >= 6 && memcmp(at, "\x14\x03", 2) == 0 && at[2] <= 3 && memcmp(at + 3, "\0\1\1", 3) == 0)
         i = 6;
     for (;;) {
