@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model.sents = 0;
     stream = stream_take(pool);
     require(pool && stream && stream_idle(stream));
-    for (unsigned i = 0; i < 200 && reader_left(&r) >= 3 && model.start < PLACES - 3 * STREAM_WINDOW_BYTES; i++)
+    for (unsigned i = 0; i < 80 && reader_left(&r) >= 3 && model.start < PLACES - 3 * STREAM_WINDOW_BYTES; i++)
         step(&r);
     stream_give(pool, stream);
     require(stream_pool_used(pool) == 0);
