@@ -171,12 +171,12 @@ static void step(struct reader *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!pool)
-        pool = stream_pool_new(2);
+        pool = stream_pool_new(2, 2);
     struct reader r = reader_init((struct bytes){data, size}, false);
     memset(model.here, 0, (size_t)model.high);
     model.start = model.high = 0;
     model.sents = 0;
-    stream = stream_take(pool);
+    stream = stream_take(pool, 1);
     require(pool && stream && stream_idle(stream));
     for (unsigned i = 0; i < 80 && reader_left(&r) >= 3 && model.start < PLACES - 3 * STREAM_WINDOW_BYTES; i++)
         step(&r);
