@@ -31,12 +31,24 @@ static void put_link(const char *name, struct bytes text)
     require(symlinkat(target, folder, name) == 0);
 }
 
+static char path[] = "/dev/shm/sluice-fuzz-XXXXXX";
+
+static void clean(void)
+{
+    static const char *const files[] = {"stat", "cmdline", "environ", "cwd", "exe", "root/tree_x/PKG-INFO"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlinkat(folder, files[i], 0);
+    unlinkat(folder, "root/tree_x", AT_REMOVEDIR);
+    unlinkat(folder, "root", AT_REMOVEDIR);
+    rmdir(path);
+}
+
 static void prepare(void)
 {
-    char path[] = "/dev/shm/sluice-fuzz-XXXXXX";
     require(mkdtemp(path));
     folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     require(folder >= 0 && mkdirat(folder, "root", 0700) == 0 && mkdirat(folder, "root/tree_x", 0700) == 0);
+    atexit(clean);
 }
 
 static struct bytes part(struct reader *r)
