@@ -3,7 +3,8 @@
 """For the tests of plain HTTP: a server that ordinary clients are used to, and clients that write what libraries do not.
 
 web.py git ADDRESS PORT ROOT       git's smart protocol (git-http-backend) over HTTP/1.1 with keep-alive and chunks; also /echo,
-                                   which takes any POST and answers with its SHA-256 and the trailers that it had
+                                   which takes any POST and answers with its SHA-256 and the trailers
+                                   that it had; prints a line a request: Host, method, path, bytes of its body
 web.py raw ADDRESS PORT TEXT       sends TEXT (with \\r \\n), prints what comes within a second of silence
 Bounded: 30 minutes, 64 MiB a body."""
 import hashlib
@@ -50,8 +51,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve(self):
         data, trailers = self.body()
         where = urlsplit(self.path)
+        print(self.headers.get("Host"), self.command, where.path, len(data), flush=True)
         if where.path == "/echo":
             self.answer(200, [], (hashlib.sha256(data).hexdigest() + " " + "; ".join(trailers) + "\n").encode())
+            return
+        if not where.path.startswith("/repo.git/"):
+            self.answer(404, [], b"")
             return
         env = dict(os.environ, GIT_PROJECT_ROOT=self.root, GIT_HTTP_EXPORT_ALL="1", PATH_INFO=where.path, QUERY_STRING=where.query)
         env.update(REQUEST_METHOD=self.command, REMOTE_USER="test", REMOTE_ADDR="test", CONTENT_TYPE=self.headers.get("Content-Type", ""))
