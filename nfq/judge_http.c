@@ -149,7 +149,7 @@ static void tell_only(struct judge *j, struct visit *v, struct event *e)
 static void refuse_form(struct judge *j, struct visit *v, struct flow *f)
 {
     struct bound_name bound[BINDING_NAMES_MAX];
-    unsigned bounds = f->http.reason == REASON_HTTP_CONNECT ? judge_bound(j, v, &f->key.server, bound) : 0;
+    unsigned bounds = judge_bound(j, v, &f->key.server, bound);
     struct endpoint hint = {.scheme = ENDPOINT_PROXY, .port_low = f->key.server_port, .port_high = f->key.server_port};
     struct event e;
     judge_event_init(j, v, ACTION_HTTP_REQUEST, &e);
@@ -159,7 +159,8 @@ static void refuse_form(struct judge *j, struct visit *v, struct flow *f)
         memcpy(e.domain, f->shown.text, f->shown.len + 1u);
     else if (bounds)
         memcpy(e.domain, bound[0].name, bound[0].len + 1u);
-    if (bounds && name_from_wire((struct bytes){(const uint8_t *)bound[0].name, bound[0].len}, &hint.name))
+    bool is_name = bounds && name_from_wire((struct bytes){(const uint8_t *)bound[0].name, bound[0].len}, &hint.name);
+    if (is_name && e.reason == REASON_HTTP_CONNECT)
         endpoint_format(&hint, e.hint, sizeof e.hint);
     judge_tcp_refuse(j, v, f, &e);
 }
