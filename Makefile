@@ -94,7 +94,8 @@ deps:
 demo-deps: deps
 	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
 check-deps: deps
-	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns && tests/vm/kernel
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns \
+	    ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 && tests/vm/kernel
 
 #: make demo       a poisoned package against the gate, in a small internet made of namespaces
 demo: demo-deps
