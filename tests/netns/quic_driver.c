@@ -56,7 +56,7 @@ static void put(const void *at, size_t len)
 static void put_initial(const char *id, size_t offset, struct bytes crypto)
 {
     uint8_t frames[DATAGRAM], packet[DATAGRAM + 64];
-    struct quic_sender sender = {version, id, id, "", token, number++, false};
+    struct quic_sender sender = {version, id, id, "", token, number++, false, 0};
     size_t header = 1 + 4 + 1 + strlen(id) + 1 + 1 + strlen(token) + 2;
     struct writer w = writer_init(frames, sizeof frames);
     quic_put_crypto(&w, offset, crypto);
