@@ -4,6 +4,7 @@
  *     hello:NAME:ID       an Initial of 1,200 bytes with a hello for NAME, to connection id ID
  *     hello2:NAME:ID      the same in version 2
  *     part1:NAME:ID, part2:NAME:ID   the two halves of a larger hello, an Initial each
+ *     both:NAME:ID        the two in one send (UDP_SEGMENT)
  *     early:ID:TEXT       a 0-RTT packet        short:TEXT        a short header
  *     version:HEX:TEXT    a long header of that version             raw:TEXT      the text
  *     segments:NAME:ID    a short header and an Initial, 1,200 bytes each, in one send (UDP_SEGMENT)
@@ -78,6 +79,13 @@ static void put_long(uint32_t number_of_version, uint8_t first, const char *id, 
     put(at, writer_len(&w));
 }
 
+static void segment_sends(int fd)
+{
+    int size = DATAGRAM;
+    if (setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof size))
+        exit(2);
+}
+
 static void send_it(int fd, bool *refused)
 {
     if (send(fd, datagram, datagram_len, MSG_NOSIGNAL) < 0 && errno == ECONNREFUSED) {
@@ -119,15 +127,18 @@ int main(int argc, char **argv)
         bool first = !strcmp(verb, "part1");
         if (b && (!strncmp(verb, "hello", 5) || !strcmp(verb, "segments"))) {
             if (verb[0] == 's') {
-                int size = DATAGRAM;
-                if (setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof size))
-                    return 2;
+                segment_sends(fd);
                 put("\x40", 1);
                 put(token, strlen(token));
                 memset(datagram + datagram_len, 0, sizeof datagram - datagram_len);
                 datagram_len = DATAGRAM;
             }
             put_initial(b, 0, (struct bytes){hello, quic_hello(a, 0, 0, hello, sizeof hello)});
+        } else if (b && !strcmp(verb, "both")) {
+            size_t len = quic_hello(a, 600, 0, hello, sizeof hello);
+            segment_sends(fd);
+            put_initial(b, 300, (struct bytes){hello + 300, len - 300});
+            put_initial(b, 0, (struct bytes){hello, 300});
         } else if (b && (first || !strcmp(verb, "part2"))) {
             size_t len = quic_hello(a, 600, 0, hello, sizeof hello), at = first ? 0 : 300;
             put_initial(b, at, (struct bytes){hello + at, first ? 300 : len - 300});

@@ -109,6 +109,24 @@ allowed_arrives() {
     driver 198.18.2.81 443 "$n" hello:quic4.test:firstid1
     expect_arrived "$n" s
 }
+# A hello of two datagrams, as post-quantum ones are; also in one send.
+two_datagrams() {
+    local n
+    client getent ahosts quic4.test > /dev/null
+    n=$(nonce)
+    driver 198.18.2.81 443 "$n" part2:quic4.test:firstid1 part1:quic4.test:firstid1
+    arrived_times 2 "$n"
+    n=$(nonce)
+    driver 198.18.2.81 443 "$n" both:quic4.test:firstid1
+    arrived_times 2 "$n"
+    n=$(nonce)
+    refused not_in_allowlist evil.test driver 198.18.2.81 443 "$n" both:evil.test:firstid1
+    expect_not_arrived "$n" s
+}
+arrived_times() {
+    expect_arrived "$2" s
+    [ "$(grep -ao -- "$2" "$T/s.pcap" | wc -l)" = "$1" ] || die "$(grep -ao -- "$2" "$T/s.pcap" | wc -l) of $1 datagrams arrived"
+}
 not_resolved() {
     local n
     n=$(nonce)
@@ -207,6 +225,7 @@ for form in output forward; do
     check "an unknown version first" negotiation
     check "another name at the same address" forbidden
     check "an allowed hello arrives" allowed_arrives
+    check "a hello of two datagrams" two_datagrams
     check "an address that was not resolved" not_resolved
     check "a second Initial with another name cuts the flow" second_name
     [ $form = forward ] || check "a decoy with a low hop limit" decoy
