@@ -49,6 +49,9 @@ BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl cu
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev libhttp-parser-dev libhtp-dev \
 	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio git
 
+# Unpacked below BUILD/tools, not installed: they would start daemons or change the machine.
+TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4
+
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
 
@@ -97,7 +100,7 @@ deps:
 demo-deps: deps
 	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
 check-deps: deps
-	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns tinyproxy-bin && tests/vm/kernel
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools $(TOOL_DEPS) && tests/vm/kernel
 
 #: make demo       a poisoned package against the gate, in a small internet made of namespaces
 demo: demo-deps

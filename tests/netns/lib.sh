@@ -215,6 +215,8 @@ dns_up() {
         echo "host-record=deep.a.wild.test,198.18.2.80"
         echo "host-record=v4only.test,198.18.2.80"
         echo "host-record=v6only.test,2001:db8:2::80"
+        echo "host-record=quic4.test,198.18.2.81"
+        echo "host-record=quic6.test,2001:db8:2::81"
         echo "host-record=private.test,10.66.0.80"
         echo "host-record=split.test,10.66.0.80"
         echo "host-record=meta.test,169.254.169.254,fd00:ec2::254"

@@ -15,7 +15,7 @@ static const struct bed_end client = {BED_CLIENT, 40000}, site = {SITE, 443};
 static struct quic_cipher *cipher;
 static uint8_t datagram[4096];
 static size_t datagram_len;
-static uint32_t number;
+static uint32_t number, key_version;
 
 static void bind_name(struct bed *b, const char *name)
 {
@@ -48,7 +48,7 @@ static void put_initial(uint32_t version, const char *key_id, const char *dcid, 
 {
     static uint8_t frames[3000], packet[3100];
     struct writer w = writer_init(frames, sizeof frames);
-    struct quic_sender s = {version, key_id, dcid, "client", NULL, number++, false};
+    struct quic_sender s = {version, key_id, dcid, "client", NULL, number++, false, key_version};
     if (crypto.len)
         quic_put_crypto(&w, offset, crypto);
     else
@@ -428,6 +428,10 @@ static void retry_and_versions(void **state)
     expect_passed(b, send_approved(b));
     assert_int_equal(b->events, 1);
     put_initial(QUIC_VERSION_2, "firstid1", "serverid", 0, (struct bytes){0}, 100); /* the server took version 2 */
+    expect_passed(b, send_approved(b));
+    key_version = QUIC_VERSION_1; /* and the client keeps its keys */
+    put_initial(QUIC_VERSION_2, "firstid1", "serverid", 0, (struct bytes){0}, 100);
+    key_version = 0;
     expect_passed(b, send_approved(b));
     struct bytes hello = hello_of("allowed.test", 0, 0);
     put_initial(QUIC_VERSION_2, "versionn", "versionn", 0, hello, 900); /* version negotiation */

@@ -446,9 +446,40 @@ static void test_prefixes(void **state)
     }
 }
 
+/* quic: and ech: are inherited, and each profile may choose anew. */
+static void choices_are_inherited(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        enum policy_quic quic;
+        enum policy_ech ech;
+    } rows[] = {
+        {"plain", POLICY_QUIC_REFUSE, POLICY_ECH_REFUSE},
+        {"base", POLICY_QUIC_JUDGE, POLICY_ECH_OUTER},
+        {"middle", POLICY_QUIC_JUDGE, POLICY_ECH_REFUSE},
+        {"leaf", POLICY_QUIC_REFUSE, POLICY_ECH_REFUSE},
+    };
+    struct policy *p = good("version: 1\n"
+                            "profiles:\n"
+                            "  leaf: { extends: middle, quic: refuse }\n"
+                            "  middle: { extends: base, ech: refuse }\n"
+                            "  base: { quic: judge, ech: outer }\n"
+                            "  plain: {}\n",
+                            NULL, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct policy_profile *profile = policy_profile_find(p, rows[i].profile);
+        assert_non_null(profile);
+        assert_int_equal(profile->quic, rows[i].quic);
+        assert_int_equal(profile->ech, rows[i].ech);
+    }
+    policy_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(choices_are_inherited),
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_parts),
