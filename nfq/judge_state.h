@@ -131,6 +131,8 @@ void judge_dns_answer(struct judge *j, struct visit *v);
 /* judge_datagram.c */
 void judge_datagram(struct judge *j, struct visit *v);
 void judge_other(struct judge *j, struct visit *v, enum reason form);
+/* Neither TCP nor UDP, toward the server: an ICMP error about a connection of the scope, or refused. */
+void judge_related(struct judge *j, struct visit *v);
 void judge_stray(struct judge *j, struct visit *v);
 void judge_incoming(struct judge *j, struct visit *v);
 
