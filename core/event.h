@@ -53,6 +53,7 @@ struct event {
     struct event_endpoint source, destination; /* as the client sees them, before any NAT */
     uint8_t ip_protocol;                       /* 6, 17, … */
     bool incoming;                             /* toward the scope */
+    bool cut;                                  /* an open connection was ended: conntrack is to forget it */
     bool relayed;                    /* a DNS message that came over TCP through the relay; source is the relay's */
     char domain[NAME_MAX_BYTES + 1]; /* name asked or shown; may be unclean when it was refused for its form */
     uint16_t dns_type;
@@ -63,6 +64,8 @@ struct event {
     char tls_next_protocol[32]; /* the first that the client offers */
     char http_method[24];
     char http_path[EVENT_PATH_SIZE];                       /* without the query */
+    uint16_t asked_port;                                   /* of what a proxy was asked for; 0: no proxy was asked */
+    bool websocket;                                        /* an upgrade to WebSocket was asked for */
     char rule[EVENT_RULE_SIZE];                            /* the policy's entry that decided */
     char hint[EVENT_RULE_SIZE];                            /* the entry that would allow it; empty: none is offered */
     uint64_t count;                                        /* how many this stands for; 0 or 1: one */

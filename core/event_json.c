@@ -3,6 +3,7 @@
  * output is ASCII whatever the wire held. */
 #include "core/event.h"
 
+#include <netinet/in.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdatomic.h>
@@ -152,7 +153,7 @@ static const char *event_application(const struct event *e)
     case ACTION_DNS_ANSWER:
         return "dns";
     case ACTION_TLS_HELLO:
-        return "tls";
+        return e->ip_protocol == IPPROTO_UDP ? "quic" : "tls";
     case ACTION_HTTP_REQUEST:
         return "http";
     default:
@@ -235,6 +236,8 @@ static void event_put_application(struct event_object *o, const struct event *e)
     if (e->action == ACTION_HTTP_REQUEST || e->http_method[0]) {
         event_put_text(o, "url.domain", e->domain);
         event_put_text(o, "url.path", e->http_path);
+        if (e->asked_port)
+            event_put_number(o, "url.port", e->asked_port);
     }
 }
 

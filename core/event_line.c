@@ -2,6 +2,7 @@
 /* Events as a person reads them: verdict, kind, what, who, why, in columns (DESIGN s2). */
 #include "core/event.h"
 
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static const char *line_word(const struct event *e, char word[EVENT_WORD_SIZE])
     case ACTION_DNS_ANSWER:
         return "dns";
     case ACTION_TLS_HELLO:
-        return "tls";
+        return e->ip_protocol == IPPROTO_UDP ? "quic" : "tls";
     case ACTION_HTTP_REQUEST:
         return "http";
     case ACTION_GATE:
@@ -112,11 +113,18 @@ static void line_subject(struct line *l, const struct event *e)
         line_dns(l, e);
         return;
     }
+    if (e->action == ACTION_GATE && e->scope[0]) {
+        line_text(l, "scope ");
+        line_hostile(l, e->scope, 4 * EVENT_SCOPE_SIZE);
+        return;
+    }
     if (e->http_method[0]) {
         line_hostile(l, e->http_method, sizeof e->http_method);
         line_text(l, " ");
     }
     line_hostile(l, name, 4 * NAME_MAX_BYTES);
+    if (e->asked_port)
+        line_format(l, ":%u", e->asked_port);
     if (e->http_method[0])
         line_hostile(l, e->http_path, LINE_PATH_BYTES);
     if (*name)

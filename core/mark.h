@@ -18,13 +18,14 @@ enum mark_connection {
     MARK_UNDECIDED = 0, /* every packet of both directions is queued */
     MARK_APPROVED = 1,  /* the kernel lets it go */
     MARK_LOOPBACK = 2,  /* must end at a local listener; judged at input */
-    MARK_HTTP = 3,      /* client to server is queued, server to client goes */
+    MARK_HTTP = 3, /* server to client goes; client to server is queued, but a datagram on loopback is asked for its
+                      listener, and of an approved QUIC flow the kernel lets short headers go */
 };
 
 /* State in the packet mark, from the rules to the handler. */
 enum mark_queued {
     MARK_TO_SERVER = 0,
-    MARK_FROM_SERVER = 1,
+    MARK_FROM_SERVER = 1, /* at output and prerouting: toward the server, of an approved QUIC flow */
     MARK_STRAY = 2, /* refuse: not a flow of this scope (older, flushed, untracked, another scope's, left loopback) */
     MARK_INCOMING = 3, /* refuse: a connection into the scope */
 };
@@ -33,7 +34,8 @@ enum mark_queued {
 enum mark_verdict {
     MARK_PASS = 0,      /* the connection's state stays as it is */
     MARK_APPROVE = 1,   /* → MARK_APPROVED */
-    MARK_RESET = 2,     /* reject with tcp reset; nothing goes on.  Not in postrouting */
+    MARK_RESET = 2,     /* reject with tcp reset; nothing goes on.  Not in postrouting.  UDP: drop, and the connection
+                           is MARK_UNDECIDED again */
     MARK_HTTP_FLOW = 3, /* → MARK_HTTP */
 };
 

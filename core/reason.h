@@ -13,6 +13,8 @@
     REASON(NONE, "none", false, "no reason needed")                                                                   \
     /* allowed */                                                                                                     \
     REASON(NAME_ALLOWED, "name_allowed", false, "the name is in the allowlist")                                       \
+    REASON(OUTER_NAME_ALLOWED, "outer_name_allowed", false,                                                           \
+           "judged by the outer name of an encrypted client hello; GREASE looks the same")                            \
     REASON(ADDRESS_ALLOWED, "address_allowed", false, "the address is in the allowlist")                              \
     REASON(SAME_SCOPE, "same_scope", false, "loopback inside one scope")                                              \
     REASON(ANSWERED, "answered", false, "the resolver's answer to an allowed question")                               \
@@ -47,15 +49,38 @@
     REASON(TLS_MALFORMED, "tls_malformed", true, "a ClientHello that breaks RFC 8446 or RFC 6066")                    \
     REASON(TLS_NO_NAME, "tls_no_name", false, "no server name in the ClientHello; tcp:// would allow it unseen")      \
     REASON(TLS_NAME_FORM, "tls_name_form", true, "a server name that is no plain host name")                          \
-    REASON(TLS_ECH, "tls_ech", false, "encrypted client hello (GREASE looks the same)")                               \
+    REASON(TLS_ECH, "tls_ech", false, "encrypted client hello (GREASE looks the same); ech: outer judges it")         \
     REASON(TLS_NAME_CHANGED, "tls_name_changed", true, "the second ClientHello shows another name")                   \
     REASON(QUIC, "quic", false, "QUIC is refused, so that clients fall back to TLS over TCP")                         \
+    REASON(QUIC_EXPECTED, "quic_expected", false, "something else than QUIC, or no Initial packet before it")         \
+    REASON(QUIC_VERSION, "quic_version", false, "a QUIC version other than 1 and 2")                                  \
+    REASON(QUIC_MALFORMED, "quic_malformed", true, "a packet that breaks RFC 9000, or does not open")                 \
+    REASON(QUIC_CONFLICT, "quic_conflict", true, "QUIC CRYPTO bytes sent again with other values")                    \
+    REASON(QUIC_TOO_LONG, "quic_too_long", true, "no whole ClientHello in QUIC within the bound")                     \
     /* HTTP */                                                                                                        \
     REASON(HTTP_EXPECTED, "http_expected", false, "something else than HTTP where the policy allows only HTTP")       \
     REASON(HTTP_MALFORMED, "http_malformed", true, "a request that servers could read differently (RFC 9112)")        \
+    REASON(HTTP_FOLD, "http_fold", true, "a field that goes on in a second line (RFC 9112 s5.2)")                     \
+    REASON(HTTP_BARE_LF, "http_bare_lf", true,                                                                        \
+           "a line that does not end in CR LF, or a CR or LF inside one (RFC 9112 s2.2)")                             \
     REASON(HTTP_HOST, "http_host", true, "no Host, several, or one that is no plain host name")                       \
-    REASON(HTTP_LENGTH, "http_length", true, "conflicting or malformed body length")                                  \
-    REASON(HTTP_UPGRADE, "http_upgrade", false, "CONNECT, Upgrade or HTTP/2 without TLS")                             \
+    REASON(HTTP_HOST_DIFFERS, "http_host_differs", true,                                                              \
+           "Host differs from the target that is asked for, or from the port")                                        \
+    REASON(HTTP_ADDRESS, "http_address", true, "a literal address in place of a host name")                           \
+    REASON(HTTP_LENGTH, "http_length", true, "conflicting, repeated or malformed body length")                        \
+    REASON(HTTP_CHUNK, "http_chunk", true, "a chunk or trailer that servers could read differently (RFC 9112 s7.1)")  \
+    REASON(HTTP_BODY, "http_body", true, "a body with a method that has none (RFC 9110 s9.3)")                        \
+    REASON(HTTP_CONNECT, "http_connect", false,                                                                       \
+           "CONNECT to what the policy does not call a proxy; proxy:// would allow it")                               \
+    REASON(HTTP_WEBSOCKET, "http_websocket", false, "an upgrade to WebSocket; ws:// would allow it")                  \
+    REASON(HTTP_UPGRADE, "http_upgrade", false,                                                                       \
+           "an upgrade to something else than WebSocket, or one that breaks RFC 6455")                                \
+    REASON(HTTP_H2C, "http_h2c", false, "an offer of HTTP/2 that could not be masked")                                \
+    REASON(HTTP_2, "http_2", false, "HTTP/2 without TLS")                                                             \
+    REASON(HTTP_ORDER, "http_order", true, "CONNECT or an upgrade behind requests whose answers it did not wait for") \
+    REASON(HTTP_ANSWER, "http_answer", true, "the answer to CONNECT or to an upgrade cannot be read")                 \
+    REASON(PROXY_FORM, "proxy_form", false, "asked of a proxy: neither CONNECT nor an absolute http:// URI")          \
+    REASON(PROXY_NAME, "proxy_name", true, "the server name inside the tunnel is not the one that CONNECT named")     \
     /* transport */                                                                                                   \
     REASON(TCP_OPTION, "tcp_option", true, "MD5, AO or malformed TCP options")                                        \
     REASON(TCP_URGENT, "tcp_urgent", true, "urgent data before the verdict")                                          \
@@ -74,7 +99,15 @@
     REASON(POLICY_CHANGED, "policy_changed", false, "the policy no longer allows this open connection")               \
     /* the gate itself */                                                                                             \
     REASON(TABLE_FULL, "table_full", false, "too many undecided connections")                                         \
+    REASON(HALF_OPEN, "half_open", false, "too many connections that nobody answered; the oldest are forgotten")      \
+    REASON(STREAMS_FULL, "streams_full", false, "too many connections with a message that is not whole")              \
+    REASON(HELD_FULL, "held_full", false, "too many packets or bytes wait for a verdict")                             \
+    REASON(QUESTIONS_FULL, "questions_full", false, "too many questions without an answer")                           \
+    REASON(BINDINGS_FULL, "bindings_full", false, "too many addresses of names; a new one was not bound")             \
+    REASON(REFUSALS_UNTOLD, "refusals_untold", false, "refusals beyond what is told of one scope in a second")        \
+    REASON(FACTS_UNTOLD, "facts_untold", false, "allowed or ignored beyond what is told of one scope in a second")    \
     REASON(OVERRUN, "overrun", false, "packets arrived faster than they were judged; the kernel dropped them")        \
+    REASON(CONNTRACK_FULL, "conntrack_full", false, "the kernel's table of connections is full; it drops new ones")   \
     REASON(EVENTS_LOST, "events_lost", false, "events arrived faster than they were written")                         \
     REASON(RULES_RESTORED, "rules_restored", false, "the gate's rules were changed from outside")
 
@@ -99,6 +132,15 @@ enum action { ACTION_LIST(ACTION_ENUM) ACTION_COUNT };
 #undef ACTION_ENUM
 
 enum verdict { VERDICT_ALLOW, VERDICT_DENY, VERDICT_WOULD_DENY, VERDICT_IGNORED, VERDICT_COUNT };
+
+/* Limits of one scope: told at most once a second, with a count (nfq/limit.h). */
+#define REASON_LIMIT_FIRST REASON_TABLE_FULL
+#define REASON_LIMITS      (REASON_FACTS_UNTOLD - REASON_TABLE_FULL + 1)
+
+static inline bool reason_is_limit(enum reason reason)
+{
+    return reason >= REASON_LIMIT_FIRST && reason <= REASON_FACTS_UNTOLD;
+}
 
 const char *reason_name(enum reason reason);
 const char *reason_text(enum reason reason);

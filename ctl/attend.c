@@ -81,6 +81,23 @@ void attend_write(struct keeper *k, struct event *e)
     atomic_store(&k->shared->alerts, k->alerts_before + summary_alerts(k->summary));
 }
 
+/* A refused connection that was open: both ends are told by the inspector, conntrack by us, or it would keep the entry
+ * until its time-out.  Only one that has this scope's mark: who asks is the process that hostile bytes reach. */
+static void forget_connection(const struct keeper *k, const struct event *e)
+{
+    const struct mark_layout *marks = &k->gate->marks;
+    struct conntrack_flow flow = {.source = e->source.address,
+                                  .destination = e->destination.address,
+                                  .source_port = e->source.port,
+                                  .destination_port = e->destination.port,
+                                  .protocol = IPPROTO_TCP};
+    if (!e->cut || e->verdict != VERDICT_DENY || e->ip_protocol != IPPROTO_TCP ||
+        !policy_scope_find(k->policy, e->scope_id))
+        return;
+    uint32_t scope_bits = mark_value(marks, UINT16_MAX, 0);
+    (void)conntrack_cut_marked(&flow, scope_bits, mark_value(marks, e->scope_id, 0), NULL);
+}
+
 static void attend_event(struct keeper *k, struct event *e)
 {
     event_sanitize(e);
@@ -88,14 +105,17 @@ static void attend_event(struct keeper *k, struct event *e)
            sizeof e->process); /* ours to fill: the inspector, which hostile bytes reach, knows nobody */
     if (!e->time_usec)
         e->time_usec = clock_real_usec();
+    if (e->action == ACTION_GATE && e->reason == REASON_OVERRUN && k->pressure.queues_known)
+        return; /* how often it was late; the kernel says how many packets that cost (ctl/pressure.c) */
     e->relayed = is_relay_port(k, e);
-    if (refusal(e))
+    if (refusal(e) && e->ip_protocol)
         attribute(k, e);
     if (e->ticket) {
         struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e->ticket};
         /* A full channel: the inspector goes on by itself after JUDGE_ATTRIBUTION_USEC. */
         (void)send(k->gate->events_fd[0], &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
+    forget_connection(k, e);
     flows_open(k->flows, e); /* where there is no room, this flow's end is not told */
     attend_write(k, e);
 }
@@ -129,27 +149,17 @@ void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow)
         attend_write(k, &end);
 }
 
-void attend_gate_event(struct keeper *k, enum reason reason, uint64_t count)
+void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdict, uint64_t count)
 {
-    struct event e = {.time_usec = clock_real_usec(),
-                      .action = ACTION_GATE,
-                      .reason = reason,
-                      .verdict = VERDICT_IGNORED,
-                      .count = count};
-    eventlog_add(k->log, &e, clock_boot_usec());
-    fprintf(stderr, "sluice: gate: %s (%llu)\n", reason_text(reason), (unsigned long long)count);
+    struct event e = {
+        .time_usec = clock_real_usec(), .action = ACTION_GATE, .reason = reason, .verdict = verdict, .count = count};
+    attend_write(k, &e);
+    if (!refusal(&e)) /* else the line is written with the event */
+        fprintf(stderr, "sluice: gate: %s (%llu)\n", reason_text(reason), (unsigned long long)count);
 }
 
+/* What was lost is told by events of the inspector's own. */
 void attend_counts(struct keeper *k, const struct channel_counts *counts)
 {
-    /* A new inspector counts from zero. */
-    if (counts->overruns < k->counts.overruns)
-        k->counts.overruns = 0;
-    if (counts->events_lost < k->counts.events_lost)
-        k->counts.events_lost = 0;
-    if (counts->overruns > k->counts.overruns)
-        attend_gate_event(k, REASON_OVERRUN, counts->overruns - k->counts.overruns);
-    if (counts->events_lost > k->counts.events_lost)
-        eventlog_lost(k->log, counts->events_lost - k->counts.events_lost);
     k->counts = *counts;
 }

@@ -13,6 +13,8 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
+static const char *const quic_names[] = {[POLICY_QUIC_REFUSE] = "refuse", [POLICY_QUIC_JUDGE] = "judge"};
+static const char *const ech_names[] = {[POLICY_ECH_REFUSE] = "refuse", [POLICY_ECH_OUTER] = "outer"};
 static const char *const mode_names[] = {[POLICY_ENFORCE] = "enforce", [POLICY_AUDIT] = "audit"};
 static const char *const match_names[] = {
     [POLICY_CGROUP] = "cgroup", [POLICY_INTERFACE] = "interface", [POLICY_SOURCE] = "source"};
@@ -123,8 +125,9 @@ static void print_policy(const char *path, const struct policy *policy)
         print_scope(&policy->scope[i]);
     for (unsigned i = 0; i < policy->profiles; i++) {
         const struct policy_profile *p = policy->profile[i];
-        printf("  profile %s%s%s: %zu allowed, %zu denied\n", p->name, p->parent ? " extends " : "",
-               p->parent ? p->parent->name : "", matcher_count(p->allow), matcher_count(p->deny));
+        printf("  profile %s%s%s: %zu allowed, %zu denied, quic %s, ech %s\n", p->name, p->parent ? " extends " : "",
+               p->parent ? p->parent->name : "", matcher_count(p->allow), matcher_count(p->deny), quic_names[p->quic],
+               ech_names[p->ech]);
     }
     for (unsigned i = 0; i < policy->profiles; i++)
         each_wide(policy->profile[i], print_wide, NULL);
@@ -155,11 +158,12 @@ static void print_json(const char *path, const struct policy *policy)
         json_array_append_new(scopes, json_scope(&policy->scope[i]));
     for (unsigned i = 0; i < policy->profiles; i++) {
         const struct policy_profile *p = policy->profile[i];
-        json_array_append_new(
-            profiles,
-            json_pack("{s:s, s:s?, s:I, s:I, s:I}", "name", p->name, "extends", p->parent ? p->parent->name : NULL,
-                      "allow", (json_int_t)matcher_count(p->allow), "deny", (json_int_t)matcher_count(p->deny), "bytes",
-                      (json_int_t)matcher_memory(p->allow) + (json_int_t)matcher_memory(p->deny)));
+        json_array_append_new(profiles,
+                              json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:I}", "name", p->name, "extends",
+                                        p->parent ? p->parent->name : NULL, "allow",
+                                        (json_int_t)matcher_count(p->allow), "deny", (json_int_t)matcher_count(p->deny),
+                                        "quic", quic_names[p->quic], "ech", ech_names[p->ech], "bytes",
+                                        (json_int_t)matcher_memory(p->allow) + (json_int_t)matcher_memory(p->deny)));
         each_wide(p, json_wide, wide);
     }
     json_t *all = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:s}", "file", path, "result", "good", "entries",

@@ -67,6 +67,15 @@ static struct decision explain_questions(const struct explanation *x, const stru
     return d;
 }
 
+/* Asked as a proxy, only an entry that calls it one will do. */
+static struct decision as_proxy(struct decision d)
+{
+    if (d.path == DECIDE_REFUSE || d.path == DECIDE_INSPECT_PROXY)
+        return d;
+    return (struct decision){
+        .path = DECIDE_REFUSE, .reason = REASON_HTTP_CONNECT, .has_rule = true, .rule = d.rule, .offer = true};
+}
+
 /* A name: resolved first, then connected to as if it stood for `address` (family 0: for any public one). */
 static struct decision explain_name(const struct explanation *x, const struct endpoint *ep)
 {
@@ -83,8 +92,8 @@ static struct decision explain_name(const struct explanation *x, const struct en
     if (ep->scheme == ENDPOINT_UDP)
         return decide_udp(x->scope, &address, ep->port_low, &bound, 1);
     d = decide_tcp(x->scope, &address, ep->port_low, &bound, 1);
-    if (d.path == DECIDE_REFUSE || d.path == DECIDE_RELEASE)
-        return d;
+    if (d.path == DECIDE_REFUSE || d.path == DECIDE_RELEASE || ep->scheme == ENDPOINT_PROXY)
+        return ep->scheme == ENDPOINT_PROXY ? as_proxy(d) : d;
     if (ep->scheme == ENDPOINT_TCP) { /* a server name is checked here, so not any bytes pass */
         enum reason reason = d.path == DECIDE_INSPECT_HTTP ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED;
         return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .has_rule = true, .rule = d.rule};
@@ -98,7 +107,7 @@ static struct decision explain_endpoint(const struct explanation *x, const struc
         return explain_name(x, ep);
     struct decision d = ep->scheme == ENDPOINT_UDP ? decide_udp(x->scope, &ep->range.base, ep->port_low, NULL, 0)
                                                    : decide_tcp(x->scope, &ep->range.base, ep->port_low, NULL, 0);
-    return d;
+    return ep->scheme == ENDPOINT_PROXY ? as_proxy(d) : d;
 }
 
 static const char *path_text(enum decide_path path)
@@ -110,6 +119,10 @@ static const char *path_text(enum decide_path path)
         return "if the HTTP Host shown is allowed and stands for it";
     case DECIDE_INSPECT_EITHER:
         return "if the TLS server name or HTTP Host shown is allowed and stands for it";
+    case DECIDE_INSPECT_QUIC:
+        return "if it is QUIC and the server name shown is allowed and stands for it";
+    case DECIDE_INSPECT_PROXY:
+        return "if what is asked of the proxy is allowed by name";
     default:
         return "";
     }

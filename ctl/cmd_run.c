@@ -24,6 +24,7 @@ enum {
     OPTION_ISOLATE,
     OPTION_AS_ROOT,
     OPTION_RESOLVER,
+    OPTION_SOCKET,
     OPTION_JSON,
 };
 
@@ -41,6 +42,9 @@ static const struct command_option options[] = {
     [OPTION_AS_ROOT] = {"--as-root", NULL, "keep root (with less capabilities); implies --isolate"},
     [OPTION_RESOLVER] = {"--resolver", "ADDRESS",
                          "the DNS server to allow, instead of resolv.conf's; may be given again"},
+    [OPTION_SOCKET] = {"--socket", "PATH",
+                       "leave the command this unix socket of a process outside (besides SSH_AUTH_SOCK), which may "
+                       "send what it likes; may be given again"},
     [OPTION_JSON] = {"--json", NULL, "print the summary as JSON"},
     {NULL, NULL, NULL},
 };
@@ -60,6 +64,16 @@ static bool read_fail_on(const char *value, struct run_config *config, struct er
         value += len;
         value += *value == ',';
     }
+    return true;
+}
+
+static bool keep_socket(struct run_config *c, const char *path, struct error *e)
+{
+    if (path[0] != '/')
+        return error_set(e, ERROR_INPUT, 0, "--socket takes an absolute path, not '%s'", path);
+    if (c->sockets == CONFINE_KEEP_MAX)
+        return error_set(e, ERROR_INPUT, 0, "more than %d --socket", CONFINE_KEEP_MAX);
+    c->socket[c->sockets++] = path;
     return true;
 }
 
@@ -96,6 +110,8 @@ static bool read_option(int option, const char *value, struct run_config *c, str
             return error_set(e, ERROR_INPUT, 0, "more than %d resolvers", POLICY_RESOLVERS_MAX);
         c->policy.resolver[c->policy.resolvers++] = value;
         return true;
+    case OPTION_SOCKET:
+        return keep_socket(c, value, e);
     default:
         c->json = true;
         return true;
@@ -146,7 +162,7 @@ const struct command command_run = {
     .name = "run",
     .usage =
         "[-p FILE] [--profile NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] [--events FILE] [--isolate] "
-        "[--as-root] [--resolver ADDRESS]... [--json] -- COMMAND [ARG]...",
+        "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--json] -- COMMAND [ARG]...",
     .summary = "run one command, and let it reach only what is allowed",
     .text =
         "Runs COMMAND behind a gate of its own: only the endpoints of the policy, of --allow and of the environment "

@@ -4,12 +4,15 @@
  * As a user (under sudo): user, groups and environment of who called; no capability, no_new_privs.
  * As root (--as-root): what a package install needs stays (confine_rights); the rest leaves the bounding set.
  * Both: a mount namespace with cgroupfs read-only and the sockets of daemons that start processes or resolve names for
- * others masked; a pid namespace, so that no other process can be traced, signalled or entered by /proc; no inherited
- * sockets; no AF_VSOCK, no io_uring (it makes sockets behind the filter), no typing into the terminal (TIOCSTI).
+ * others masked, and so is every other unix socket that a process outside has bound, but for those the caller names
+ * (`--socket`, SSH_AUTH_SOCK) and user databases; a pid namespace, so that no other process can be traced, signalled or
+ * entered by /proc; no inherited sockets; no AF_VSOCK, no io_uring (it makes sockets behind the filter), no typing into
+ * the terminal (TIOCSTI).
  *
- * What this cannot hold, for SECURITY.md: abstract unix sockets of daemons in the host's network namespace (--isolate
- * leaves them behind); files that a process outside reads and runs later (a user's shell start files; as root, all of
- * the host's); unix sockets of the same user's daemons at places not in the list (an ssh control master).
+ * What this cannot hold, for SECURITY.md: on Linux before 6.12, abstract unix sockets of daemons in the host's network
+ * namespace (--isolate leaves them behind); files that a process outside reads and runs later (a user's shell start
+ * files; as root, all of the host's); a unix socket that a process outside binds after the job has started, or whose
+ * process is in another network namespace, at places not in the list.
  *
  * confine_user and confine_stdio are called by `sluice run`; all others in the job's own process, in the order given.
  */
@@ -18,11 +21,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "core/error.h"
 
-#define CONFINE_GROUPS_MAX 256
+#define CONFINE_GROUPS_MAX  256
+#define CONFINE_SOCKETS_MAX 4096 /* on the host */
+#define CONFINE_KEEP_MAX    16   /* of these, for the job */
 
 struct confine {
     bool root; /* keeps uid 0 */
@@ -31,7 +37,10 @@ struct confine {
     int groups;
     gid_t group[CONFINE_GROUPS_MAX];
     char user[64], home[256], shell[256];
-    const char *resolv_conf; /* what /etc/resolv.conf shall say in there, or NULL: as it is */
+    unsigned keeps;
+    const char *keep[CONFINE_KEEP_MAX]; /* sockets outside that the job may use; borrowed */
+    const char *agent;                  /* SSH_AUTH_SOCK: git over ssh needs it, and it carries nothing; or NULL */
+    const char *resolv_conf;            /* what /etc/resolv.conf shall say in there, or NULL: as it is */
 };
 
 /* Who the command runs as: SUDO_UID and SUDO_GID, or root (`as_root`, or no SUDO_UID). */
@@ -42,14 +51,29 @@ bool confine_stdio(struct error *e);
 /* 1. Closes what the command must not inherit: all but plain files, pipes and terminals, and what closes on exec;
  * `keep` stays. */
 bool confine_descriptors(int keep, struct error *e);
-/* 2. In new mount and pid namespaces: read-only cgroupfs, fresh /proc, masks. */
-bool confine_mounts(const struct confine *c, struct error *e);
-/* 3. HOME, USER, LOGNAME, SHELL; what leads to masked sockets goes. */
+/* 2. The paths of all unix sockets of the network namespace we are in: before that of the job is entered.  The caller
+ * ends with confine_sockets_done, also after a failure. */
+struct confine_sockets {
+    unsigned count;
+    char *path[CONFINE_SOCKETS_MAX];
+};
+bool confine_sockets_read(struct confine_sockets *out, struct error *e);
+void confine_sockets_done(struct confine_sockets *sockets);
+/* 3. In new mount and pid namespaces: read-only cgroupfs, fresh /proc, masks; every socket of `sockets` but those to
+ * keep. */
+bool confine_mounts(const struct confine *c, const struct confine_sockets *sockets, struct error *e);
+/* 4. HOME, USER, LOGNAME, SHELL; what leads to masked sockets goes. */
 void confine_environment(const struct confine *c);
-/* 4. The system calls that are refused. */
+/* 5. The system calls that are refused. */
 bool confine_calls(struct error *e);
-/* 5. User, groups, capabilities. */
+/* 6. No abstract unix socket that is older than the job, or not made in it (Landlock, Linux 6.12; else as it is). */
+bool confine_domain(struct error *e);
+/* 7. User, groups, capabilities. */
 bool confine_rights(const struct confine *c, struct error *e);
+
+/* A socket that is not masked: the caller's choice, or a user database. */
+bool confine_is_kept(const struct confine *c, const char *path, const struct stat *st);
+bool confine_sockets_mask(const struct confine *c, const struct confine_sockets *sockets, struct error *e);
 
 /* The places that confine_mounts masks: glob patterns; what does not exist is skipped. */
 struct confine_mask {

@@ -25,17 +25,21 @@ static int add_rules(scmp_filter_ctx ctx)
     static const int keys[] = {SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl)};
     for (size_t i = 0; rc == 0 && i < sizeof keys / sizeof keys[0]; i++)
         rc = seccomp_rule_add(ctx, DENY(ENOSYS), keys[i], 0);
-    /* The kernel's own group reports name the sources that a program asks for: up to 1,400 bytes of its choice a packet
-     * (IGMPv3, MLDv2).  The numbers are IP_UNBLOCK_SOURCE to IP_MSFILTER and MCAST_BLOCK_SOURCE to MCAST_MSFILTER. */
+    /* Group reports of the kernel's own, which no packet rule can tell from the host's, name the group that a program
+     * joins, and up to 1,400 bytes of sources of its choice (IGMPv3, MLDv2).  Joins, then the options of sources:
+     * IP_UNBLOCK_SOURCE to IP_MSFILTER and MCAST_BLOCK_SOURCE to MCAST_MSFILTER.  Last, a program that chooses among
+     * the sockets that share a port: it would choose another than the gate's look-up finds (SO_ATTACH_REUSEPORT_*). */
     static const struct {
         scmp_datum_t level, option;
-    } groups[] = {{IPPROTO_IP, 37},   {IPPROTO_IP, 38},   {IPPROTO_IP, 39},   {IPPROTO_IP, 40},   {IPPROTO_IP, 41},
-                  {IPPROTO_IP, 43},   {IPPROTO_IP, 44},   {IPPROTO_IP, 46},   {IPPROTO_IP, 47},   {IPPROTO_IP, 48},
-                  {IPPROTO_IPV6, 43}, {IPPROTO_IPV6, 44}, {IPPROTO_IPV6, 46}, {IPPROTO_IPV6, 47}, {IPPROTO_IPV6, 48}};
-    for (size_t i = 0; rc == 0 && i < sizeof groups / sizeof groups[0]; i++)
+    } options[] = {{IPPROTO_IP, 35},   {IPPROTO_IP, 42},   {IPPROTO_IPV6, 20}, {IPPROTO_IPV6, 27}, {IPPROTO_IPV6, 42},
+                   {IPPROTO_IP, 37},   {IPPROTO_IP, 38},   {IPPROTO_IP, 39},   {IPPROTO_IP, 40},   {IPPROTO_IP, 41},
+                   {IPPROTO_IP, 43},   {IPPROTO_IP, 44},   {IPPROTO_IP, 46},   {IPPROTO_IP, 47},   {IPPROTO_IP, 48},
+                   {IPPROTO_IPV6, 43}, {IPPROTO_IPV6, 44}, {IPPROTO_IPV6, 46}, {IPPROTO_IPV6, 47}, {IPPROTO_IPV6, 48},
+                   {SOL_SOCKET, 51},   {SOL_SOCKET, 52}};
+    for (size_t i = 0; rc == 0 && i < sizeof options / sizeof options[0]; i++)
         rc = seccomp_rule_add(ctx, DENY(ENOPROTOOPT), SCMP_SYS(setsockopt), 2,
-                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, groups[i].level),
-                              SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, groups[i].option));
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, options[i].level),
+                              SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, options[i].option));
     /* Typing into the terminal that the caller's shell reads when we are done. */
     if (rc == 0)
         rc = seccomp_rule_add(ctx, DENY(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));

@@ -29,7 +29,8 @@ const struct confine_mask confine_masks[] = {
     {"/run/buildkit", false},
     {"/run/k3s", false},
     {"/run/cri-dockerd.sock", false},
-    {"/dev/net/tun", false}, /* a tunnel that the host left to this user */
+    {"/dev/net/tun", false},     /* a tunnel that the host left to this user */
+    {"/dev/vhost-vsock", false}, /* a guest of one's own reaches the host's vsock listeners */
     {"/run/libvirt", false},
     {"/run/snapd.socket", false},
     {"/run/snapd-snap.socket", false},
@@ -62,10 +63,10 @@ static bool mask_directory(const char *path, const char *options, bool writable,
     return true;
 }
 
-static bool mask(const char *path, bool writable, struct error *e)
+static bool mask(const struct confine *c, const char *path, bool writable, struct error *e)
 {
     struct stat st;
-    if (stat(path, &st) < 0)
+    if (stat(path, &st) < 0 || confine_is_kept(c, path, &st))
         return true;
     if (S_ISDIR(st.st_mode))
         return mask_directory(path, writable ? "size=1m,mode=1777" : "size=4k,mode=0555", writable, e);
@@ -74,7 +75,7 @@ static bool mask(const char *path, bool writable, struct error *e)
     return true;
 }
 
-static bool mask_all(struct error *e)
+static bool mask_all(const struct confine *c, struct error *e)
 {
     for (const struct confine_mask *m = confine_masks; m->pattern; m++) {
         glob_t found;
@@ -85,7 +86,7 @@ static bool mask_all(struct error *e)
             return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot look for %s", m->pattern);
         bool ok = true;
         for (size_t i = 0; ok && i < found.gl_pathc; i++)
-            ok = mask(found.gl_pathv[i], m->writable, e);
+            ok = mask(c, found.gl_pathv[i], m->writable, e);
         globfree(&found);
         if (!ok)
             return false;
@@ -116,14 +117,14 @@ static bool mount_is_read_only(const char *path, struct error *e)
     return true;
 }
 
-static bool fresh_proc(const char *path, bool root, struct error *e)
+static bool fresh_proc(const struct confine *c, const char *path, struct error *e)
 {
     static const char *const read_only[] = {"sys", "irq", "bus", "fs"};
-    static const char *const masked[] = {"sysrq-trigger", "kcore", "kmsg", "keys", "timer_list"};
+    static const char *const masked[] = {"sysrq-trigger", "kcore", "kmsg", "keys", "timer_list", "acpi", "scsi"};
     char at[PATH_MAX];
     if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot mount a new %s", path);
-    for (size_t i = 0; root && i < sizeof read_only / sizeof read_only[0]; i++) {
+    for (size_t i = 0; c->root && i < sizeof read_only / sizeof read_only[0]; i++) {
         snprintf(at, sizeof at, "%s/%s", path, read_only[i]);
         if (access(at, F_OK) < 0)
             continue;
@@ -132,17 +133,27 @@ static bool fresh_proc(const char *path, bool root, struct error *e)
         if (!mount_is_read_only(at, e))
             return false;
     }
-    for (size_t i = 0; root && i < sizeof masked / sizeof masked[0]; i++) {
+    for (size_t i = 0; c->root && i < sizeof masked / sizeof masked[0]; i++) {
         snprintf(at, sizeof at, "%s/%s", path, masked[i]);
-        if (!mask(at, false, e))
+        if (!mask(c, at, false, e))
             return false;
     }
     return true;
 }
 
-/* One line of mountinfo: cgroupfs (and for root all below /sys, whose v1 release_agent runs as the host's root) becomes
- * read-only; each view of /proc is replaced by one of this pid namespace. */
-static bool treat_mount(char *line, bool root, struct error *e)
+static bool is_kernel_own(const char *type)
+{
+    static const char *const types[] = {"sysfs",    "debugfs",  "tracefs", "securityfs",
+                                        "configfs", "efivarfs", "bpf",     "binfmt_misc"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+/* One line of mountinfo: cgroupfs (and for root all below /sys, whose v1 release_agent runs as the host's root, and
+ * views of the same elsewhere) becomes read-only; each view of /proc is replaced by one of this pid namespace. */
+static bool treat_mount(const struct confine *c, char *line, struct error *e)
 {
     char *save = NULL, *field = strtok_r(line, " ", &save), *path = NULL;
     for (int i = 0; field && i < 4; i++)
@@ -158,14 +169,14 @@ static bool treat_mount(char *line, bool root, struct error *e)
     if (strcmp(type, "proc") == 0 && access(path, F_OK) == 0) {
         struct stat st;
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            return strncmp(path, "/proc/", 6) == 0 ? true : fresh_proc(path, root, e);
+            return strncmp(path, "/proc/", 6) == 0 ? true : fresh_proc(c, path, e);
     }
-    if (root && (strcmp(path, "/sys") == 0 || strncmp(path, "/sys/", 5) == 0))
+    if (c->root && (strcmp(path, "/sys") == 0 || strncmp(path, "/sys/", 5) == 0 || is_kernel_own(type)))
         return mount_is_read_only(path, e);
     return true;
 }
 
-static bool treat_mounts(bool root, struct error *e)
+static bool treat_mounts(const struct confine *c, struct error *e)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
     char *lines[MOUNTS_MAX];
@@ -180,7 +191,7 @@ static bool treat_mounts(bool root, struct error *e)
         ok = error_set(e, ERROR_LIMIT, 0, "more than %d mounts", MOUNTS_MAX);
     fclose(file);
     for (unsigned i = 0; i < count; i++) {
-        ok = ok && treat_mount(lines[i], root, e);
+        ok = ok && treat_mount(c, lines[i], e);
         free(lines[i]);
     }
     return ok;
@@ -216,9 +227,10 @@ static bool no_file_capabilities(struct error *e)
     return true;
 }
 
-bool confine_mounts(const struct confine *c, struct error *e)
+bool confine_mounts(const struct confine *c, const struct confine_sockets *sockets, struct error *e)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot make mounts private");
-    return treat_mounts(c->root, e) && mask_all(e) && own_directory(c, e) && (c->root || no_file_capabilities(e));
+    return treat_mounts(c, e) && mask_all(c, e) && confine_sockets_mask(c, sockets, e) && own_directory(c, e) &&
+           (c->root || no_file_capabilities(e));
 }

@@ -116,6 +116,13 @@ static char *describe(const struct keeper *k)
                                (json_int_t)c->judge.flows, "flows_open", (json_int_t)flows_count(k->flows), "bindings",
                                (json_int_t)binding_count(k->bindings, clock_boot_usec()), "overruns",
                                (json_int_t)c->overruns, "events_lost", (json_int_t)c->events_lost);
+    json_object_set_new(counts, "packets_lost", json_integer((json_int_t)k->pressure.overruns));
+    json_object_set_new(counts, "conntrack_refused", json_integer((json_int_t)k->pressure.conntrack_full));
+    json_object_set_new(counts, "conntrack_entries", json_integer((json_int_t)k->pressure.connections));
+    json_object_set_new(counts, "conntrack_max", json_integer((json_int_t)k->pressure.connections_max));
+    for (unsigned i = 0; i < REASON_LIMITS; i++)
+        json_object_set_new(counts, reason_name((enum reason)(REASON_LIMIT_FIRST + i)),
+                            json_integer((json_int_t)c->judge.limits[i]));
     json_t *root =
         json_pack("{s:b, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:i, s:s}", "holds",
                   (int)(k->applied || atomic_load(&k->shared->ready)), "version", SLUICE_VERSION, "table",

@@ -156,6 +156,7 @@ static size_t eventlog_key(const struct event *e, bool whole, uint8_t out[EVENTL
     writer_u8(&w, (uint8_t)e->action);
     writer_u8(&w, (uint8_t)e->reason);
     writer_u8(&w, (uint8_t)e->verdict);
+    whole = whole && !reason_is_limit(e->reason); /* once a second, whoever met it */
     if (whole && e->domain[0]) {
         writer_bytes(&w, (struct bytes){(const uint8_t *)e->domain, strnlen(e->domain, NAME_MAX_BYTES)});
     } else if (whole) {

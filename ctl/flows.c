@@ -23,6 +23,8 @@ struct row {
     uint64_t start_usec;
     uint16_t scope_id;
     uint8_t action, reason, verdict;
+    uint16_t asked_port;
+    bool websocket, connect;
     bool seen; /* by the sweep that goes on */
     uint16_t domain_at, server_name_at, rule_at;
     char text[];
@@ -121,7 +123,10 @@ bool flows_open(struct flows *f, const struct event *e)
                         .scope_id = e->scope_id,
                         .action = (uint8_t)e->action,
                         .reason = (uint8_t)e->reason,
-                        .verdict = (uint8_t)e->verdict};
+                        .verdict = (uint8_t)e->verdict,
+                        .asked_port = e->asked_port,
+                        .websocket = e->websocket,
+                        .connect = strcmp(e->http_method, "CONNECT") == 0};
     size_t used = 0;
     row->domain_at = put(row->text, &used, e->domain, sizeof e->domain);
     row->server_name_at = put(row->text, &used, e->tls_server_name, sizeof e->tls_server_name);
@@ -139,6 +144,10 @@ static void describe(const struct row *row, struct event *out)
     out->reason = (enum reason)row->reason;
     out->verdict = (enum verdict)row->verdict;
     out->scope_id = row->scope_id;
+    out->asked_port = row->asked_port;
+    out->websocket = row->websocket;
+    if (row->connect)
+        memcpy(out->http_method, "CONNECT", sizeof "CONNECT");
     out->source = (struct event_endpoint){row->key.source, row->key.source_port};
     out->destination = (struct event_endpoint){row->key.destination, row->key.destination_port};
     out->ip_protocol = row->key.protocol;

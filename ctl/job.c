@@ -32,12 +32,16 @@ _Noreturn static void say_and_wait(int fd, const struct report *report)
 /* Everything before the command: any failure means that it does not run. */
 static bool confine_all(const struct job_config *config, int report_fd, struct error *e)
 {
-    if (config->netns_fd >= 0 && setns(config->netns_fd, CLONE_NEWNET) < 0)
-        return error_set(e, ERROR_SYSTEM, errno, "cannot enter the job's network namespace");
-    if (!confine_descriptors(report_fd, e) || !confine_mounts(config->confine, e))
+    static struct confine_sockets sockets;
+    bool ok = confine_sockets_read(&sockets, e);
+    if (ok && config->netns_fd >= 0 && setns(config->netns_fd, CLONE_NEWNET) < 0)
+        ok = error_set(e, ERROR_SYSTEM, errno, "cannot enter the job's network namespace");
+    ok = ok && confine_descriptors(report_fd, e) && confine_mounts(config->confine, &sockets, e);
+    confine_sockets_done(&sockets);
+    if (!ok)
         return false;
     confine_environment(config->confine);
-    if (!confine_calls(e) || !confine_rights(config->confine, e))
+    if (!confine_calls(e) || !confine_domain(e) || !confine_rights(config->confine, e))
         return false;
     /* A change of credentials resets it, so after them.  Not dumpable: the command shall not trace us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

@@ -323,6 +323,7 @@ int keeper_main(struct gate *gate)
             ticked = now;
             reload_tick(k);
             sweep(k);
+            pressure_tick(k);
         }
         eventlog_tick(k->log, now);
     }

@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "ctl/flows.h"
 #include "ctl/gate.h"
+#include "ctl/pressure.h"
 #include "ctl/process.h"
 #include "ctl/relay_table.h"
 #include "ctl/rules.h"
@@ -66,6 +67,7 @@ struct keeper {
     struct summary *summary;
     struct control *control;
     struct channel_counts counts;
+    struct pressure pressure;
     uint64_t allowed, refused;
     uint64_t denied_before, alerts_before; /* of keepers that died */
     uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];
@@ -85,7 +87,7 @@ void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, co
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow);
 void attend_counts(struct keeper *k, const struct channel_counts *counts);
 /* An event of the gate itself. */
-void attend_gate_event(struct keeper *k, enum reason reason, uint64_t count);
+void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdict, uint64_t count);
 
 /* reload.c: policy and rules. */
 bool reload_start(struct keeper *k, struct error *e); /* loads the stored policy, sends it to the inspector */

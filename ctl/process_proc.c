@@ -76,11 +76,17 @@ void process_proc_join(char *text, size_t len)
         text[--len] = '\0';
 }
 
+#define PROCESS_COMM_CUT 15 /* TASK_COMM_LEN without its NUL: a longer name was cut by the kernel */
+
+/* A program that writes a sentence there ("npm install is-odd") has it cut in a word: its first word says who it is. */
 static void process_proc_comm(int proc, char *out, size_t size)
 {
     size_t n = process_proc_read(proc, "comm", out, size);
     if (n && out[n - 1] == '\n')
-        out[n - 1] = '\0';
+        out[--n] = '\0';
+    char *space = n == PROCESS_COMM_CUT ? strchr(out, ' ') : NULL;
+    if (space && space != out)
+        *space = '\0';
 }
 
 bool process_proc_names(pid_t pid, struct event_process *out)

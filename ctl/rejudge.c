@@ -19,6 +19,27 @@ struct rejudge {
     unsigned cuts, size;
 };
 
+/* A connection through a proxy: the proxy must still be one, and what was asked of it last still be allowed. */
+static bool proxied_allows(const struct policy_scope *scope, const struct conntrack_flow *flow, const struct event *row,
+                           struct bound_name *bound, unsigned bounds)
+{
+    struct name asked = {0};
+    struct address address;
+    struct bytes text = {(const uint8_t *)row->domain, strlen(row->domain)};
+    bool by_name = name_from_wire(text, &asked);
+    enum endpoint_scheme scheme = row->websocket ? ENDPOINT_WS : ENDPOINT_HTTP;
+    if (row->action == ACTION_TLS_HELLO || strcmp(row->http_method, "CONNECT") == 0)
+        scheme = ENDPOINT_TLS;
+    for (unsigned i = 0; i < bounds; i++)
+        bound[i].grace = false; /* open connections outlive their binding */
+    if (decide_tcp(scope, &flow->destination, flow->destination_port, bound, bounds).path != DECIDE_INSPECT_PROXY ||
+        (!by_name && !address_parse(text, &address)))
+        return false;
+    struct decision d = decide_proxied(scope, scheme, by_name ? &asked : NULL, &address, row->asked_port);
+    /* A tunnel that was released because any bytes are allowed needs that still. */
+    return d.path == DECIDE_RELEASE || (d.path == DECIDE_INSPECT_TLS && row->action == ACTION_TLS_HELLO);
+}
+
 bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *flow, uint16_t scope_id,
                     const struct event *row, const struct binding_view *names, unsigned count)
 {
@@ -32,27 +53,33 @@ bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *fl
     for (unsigned i = 0; i < count && i < BINDING_NAMES_MAX; i++)
         bound[used++] = (struct bound_name){names[i].name, names[i].len, names[i].grace};
     struct name shown = {0};
+    if (row && row->asked_port)
+        return proxied_allows(scope, flow, row, bound, used);
     if (row && row->domain[0] &&
         name_from_wire((struct bytes){(const uint8_t *)row->domain, strlen(row->domain)}, &shown))
         bound[used++] = (struct bound_name){shown.text, shown.len, false};
-    if (row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST)) {
-        enum endpoint_scheme scheme = row->action == ACTION_TLS_HELLO ? ENDPOINT_TLS : ENDPOINT_HTTP;
+    bool named = row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST);
+    if (named) {
+        enum endpoint_scheme scheme = row->action == ACTION_TLS_HELLO ? ENDPOINT_TLS
+                                      : row->websocket                ? ENDPOINT_WS
+                                                                      : ENDPOINT_HTTP;
         struct decision d =
-            decide_shown(scope, scheme, &shown, &flow->destination, flow->destination_port, bound, used);
+            flow->protocol == IPPROTO_UDP
+                ? decide_shown_quic(scope, &shown, &flow->destination, flow->destination_port, bound, used)
+                : decide_shown(scope, scheme, &shown, &flow->destination, flow->destination_port, bound, used);
         if (d.path != DECIDE_REFUSE)
             return true;
         /* It may have been released by address or tcp://, whatever it showed. */
     }
     if (flow->destination_port == 53 && decide_is_resolver(scope, &flow->destination))
         return true; /* each message is judged by itself */
-    if (flow->protocol == IPPROTO_UDP)
-        return decide_udp(scope, &flow->destination, flow->destination_port, bound, used).path != DECIDE_REFUSE;
-    struct decision d = decide_tcp(scope, &flow->destination, flow->destination_port, bound, used);
+    struct decision d = flow->protocol == IPPROTO_UDP
+                            ? decide_udp(scope, &flow->destination, flow->destination_port, bound, used)
+                            : decide_tcp(scope, &flow->destination, flow->destination_port, bound, used);
     if (d.path == DECIDE_REFUSE)
         return false;
     /* With its name known and refused above, only a release by address or tcp:// is left; with none known, what a new
      * connection to that address would get. */
-    bool named = row && shown.len && (row->action == ACTION_TLS_HELLO || row->action == ACTION_HTTP_REQUEST);
     return !named || d.path == DECIDE_RELEASE;
 }
 
@@ -79,7 +106,8 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
     uint16_t scope_id = mark_scope(&k->gate->marks, flow->mark);
     if (scope_id < k->gate->scope_first || scope_id > k->gate->scope_last)
         return;
-    if (mark_state(&k->gate->marks, flow->mark) == MARK_LOOPBACK)
+    unsigned state = mark_state(&k->gate->marks, flow->mark);
+    if (state == MARK_LOOPBACK || (state == MARK_HTTP && flow->protocol == IPPROTO_UDP))
         return;
     unsigned count =
         binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);

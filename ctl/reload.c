@@ -325,7 +325,7 @@ static void verify_rules(struct keeper *k)
     if (!reload_apply(k, k->policy, &e))
         fprintf(stderr, "sluice: keeper: cannot renew the rules: %s\n", e.text);
     else if (gone)
-        attend_gate_event(k, REASON_RULES_RESTORED, 1);
+        attend_gate_event(k, REASON_RULES_RESTORED, VERDICT_IGNORED, 1);
 }
 
 void reload_tick(struct keeper *k)

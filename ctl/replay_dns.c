@@ -29,7 +29,7 @@ struct replay_dns {
 struct replay_dns *replay_dns_new(void (*datagram)(void *ctx, struct bytes ip, enum capture_side side), void *ctx)
 {
     struct replay_dns *d = calloc(1, sizeof *d);
-    struct stream_pool *streams = stream_pool_new(HALVES);
+    struct stream_pool *streams = stream_pool_new(HALVES, HALVES);
     if (!d || !streams) {
         free(d);
         stream_pool_free(streams);
@@ -71,7 +71,7 @@ static void half_begin(struct replay_dns *d, struct half *h, const struct packet
                        .source_port = p->source_port,
                        .destination_port = p->destination_port,
                        .isn = p->sequence,
-                       .stream = stream_take(d->streams)};
+                       .stream = stream_take(d->streams, 0)};
 }
 
 /* Every whole message that is ready (RFC 1035 s4.2.2). */

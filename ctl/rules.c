@@ -40,7 +40,8 @@ static void add_scope(struct rules *r, const struct gate *gate, const struct pol
                                   .source = r->source + *sources,
                                   .resolver = scope->resolver,
                                   .relay_port = relay_port(gate, scope->id),
-                                  .incoming = scope->incoming};
+                                  .incoming = scope->incoming,
+                                  .quic = scope->profile->quic == POLICY_QUIC_JUDGE};
     for (unsigned i = 0; i < scope->matches; i++) {
         const struct policy_matcher_line *line = &scope->match[i];
         if (line->kind == POLICY_INTERFACE) {

@@ -110,6 +110,9 @@ static bool prepare(struct run *r, struct error *e)
     if (!confine_user(r->config->as_root, &r->confine, e) || !confine_stdio(e) || !nested_check(e))
         return false;
     r->config->isolate |= r->confine.root;
+    r->confine.keeps = r->config->sockets;
+    r->confine.agent = getenv("SSH_AUTH_SOCK");
+    memcpy(r->confine.keep, r->config->socket, sizeof r->confine.keep);
     g->run.on = true;
     g->run.main_pid = getpid();
     g->run.main_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);

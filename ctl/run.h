@@ -6,10 +6,13 @@
 
 #include <stdbool.h>
 
+#include "ctl/confine.h"
 #include "ctl/run_policy.h"
 
 struct run_config {
     struct run_policy policy;
+    unsigned sockets;
+    const char *socket[CONFINE_KEEP_MAX]; /* unix sockets outside that the command may use */
     const char *events_path;
     bool isolate, as_root, json, fail_on_deny, fail_on_alert;
     char **argv;

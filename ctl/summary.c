@@ -23,7 +23,7 @@ struct summary_row {
     struct summary_row *next_in_bucket, *next; /* in order of appearance */
     const struct summary_row *finding;         /* of a hint */
     enum reason reason;                        /* of a finding: the first, or the first that is an attack */
-    bool attack;
+    bool attack, address;                      /* of a finding: an address, which showed no name */
     uint64_t count;
     char process[64], package[128];
     char text[];
@@ -141,11 +141,12 @@ static void summary_allow(struct summary *s, const struct event *e)
 
 /* What the operator would look for: the name; where a name proves nothing (an attack that shows an allowed one) the
  * name and the address; without a name the address; for a foreign resolver the resolver. */
-static void summary_key(const struct event *e, char out[SUMMARY_KEY_SIZE])
+static void summary_key(const struct event *e, char out[SUMMARY_KEY_SIZE], bool *is_address)
 {
     char address[EVENT_ENDPOINT_SIZE], word[EVENT_WORD_SIZE];
     event_endpoint_format(&e->destination, address);
-    if (e->reason == REASON_FOREIGN_RESOLVER || e->reason == REASON_METADATA_ADDRESS || !e->domain[0])
+    *is_address = e->reason == REASON_FOREIGN_RESOLVER || e->reason == REASON_METADATA_ADDRESS || !e->domain[0];
+    if (*is_address)
         snprintf(out, SUMMARY_KEY_SIZE, "%s", address[0] ? address : event_ip_protocol(e->ip_protocol, word));
     else if (reason_is_attack(e->reason) && !event_is_dns(e) && address[0])
         snprintf(out, SUMMARY_KEY_SIZE, "%s at %s", e->domain, address);
@@ -156,6 +157,7 @@ static void summary_key(const struct event *e, char out[SUMMARY_KEY_SIZE])
 static void summary_refuse(struct summary *s, const struct event *e)
 {
     char key[SUMMARY_KEY_SIZE];
+    bool address;
     uint64_t count = e->count > 1 ? e->count : 1;
     bool attack = reason_is_attack(e->reason);
     s->denied += count;
@@ -163,10 +165,11 @@ static void summary_refuse(struct summary *s, const struct event *e)
         s->alerts += count;
     if (e->action == ACTION_GATE) /* the gate's own losses have no name */
         return;
-    summary_key(e, key);
+    summary_key(e, key, &address);
     struct summary_row *r = summary_row(s, SUMMARY_REFUSED, key, NULL);
     if (!r)
         return;
+    r->address = address;
     if (!r->count || (attack && !r->attack))
         r->reason = e->reason;
     r->count += count;
@@ -290,17 +293,33 @@ static void summary_print_attacks(const struct summary *s, FILE *out)
     }
 }
 
+/* "2 names", "1 address", "2 names, 1 address". */
+static void summary_print_findings(const struct summary *s, FILE *out)
+{
+    size_t addresses = 0;
+    for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
+        addresses += r->address;
+    size_t names = s->table[SUMMARY_REFUSED].rows - addresses;
+    if (names)
+        fprintf(out, "%zu name%s%s", names, summary_plural(names), addresses ? ", " : "");
+    if (addresses)
+        fprintf(out, "%zu address%s", addresses, addresses == 1 ? "" : "es");
+}
+
 void summary_print(const struct summary *s, bool audit, FILE *out)
 {
-    size_t allowed = s->table[SUMMARY_ALLOWED].rows, refused = s->table[SUMMARY_REFUSED].rows;
+    size_t allowed = s->table[SUMMARY_ALLOWED].rows;
     size_t hints = s->table[SUMMARY_HINT].rows;
     const struct summary_row **offered = calloc(hints + 1, sizeof *offered);
     size_t offers = offered ? summary_offered(s, offered, hints) : 0;
     fprintf(out, "sluice: run finished: %llu connection%s to %zu name%s allowed, %llu %s",
             (unsigned long long)s->connections, summary_plural(s->connections), allowed, summary_plural(allowed),
             (unsigned long long)s->denied, audit ? "would be refused" : "refused");
-    if (s->denied)
-        fprintf(out, " (%zu name%s)", refused, summary_plural(refused));
+    if (s->table[SUMMARY_REFUSED].rows) {
+        fputs(" (", out);
+        summary_print_findings(s, out);
+        fputc(')', out);
+    }
     if (s->table[SUMMARY_REFUSED].beyond)
         fputs(", and more names than could be kept", out);
     fputc('.', out);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "core/hash.h"
+#include "core/share.h"
 
 #define BINDING_MAGIC   0x53434e44494e4231ull
 #define BINDING_VERSION 1
@@ -48,7 +49,7 @@ struct binding_table {
     bool write;
     uint32_t free_first, free_count; /* ring of free slots: the one that was freed first is taken first */
     uint64_t none_before_usec;       /* no entry's grace ends before: a full table is not searched again until then */
-    uint32_t scope_count[UINT16_MAX + 1];
+    struct share entries;            /* writer only */
     uint32_t free[BINDING_CAPACITY];
 };
 
@@ -94,7 +95,7 @@ static void binding_recover(struct binding_table *t)
                 break;
             }
             linked[slot / 8] |= (uint8_t)(1u << slot % 8);
-            t->scope_count[e->scope]++;
+            share_note(&t->entries, e->scope, 1);
             link = &e->next;
         }
     }
@@ -159,6 +160,11 @@ struct binding_table *binding_map(int fd, bool write, struct error *e)
         binding_unmap(t);
         return NULL;
     }
+    if (write && !share_init(&t->entries, BINDING_CAPACITY, BINDING_SCOPE_MAX)) {
+        error_set(e, ERROR_SYSTEM, errno, "table of bindings");
+        binding_unmap(t);
+        return NULL;
+    }
     if (write)
         binding_recover(t);
     return t;
@@ -169,7 +175,14 @@ void binding_unmap(struct binding_table *table)
     if (!table)
         return;
     munmap(table->memory, sizeof(struct binding_memory));
+    share_done(&table->entries);
     free(table);
+}
+
+void binding_scopes(struct binding_table *table, unsigned scopes)
+{
+    if (table->write)
+        share_scopes(&table->entries, scopes);
 }
 
 static uint64_t binding_grace_end(const struct binding_entry *e)
@@ -200,7 +213,7 @@ static void binding_remove(struct binding_table *t, uint32_t slot)
     if (*link == slot + 1)
         binding_store(link, e->next);
     binding_store(&e->state, e->state & ~1u);
-    t->scope_count[e->scope]--;
+    share_give(&t->entries, e->scope, 1);
     binding_release(t, slot);
 }
 
@@ -227,10 +240,9 @@ static void binding_reclaim(struct binding_table *t, uint64_t now_usec)
 static bool binding_take_slot(struct binding_table *t, uint16_t scope, uint64_t now_usec, uint32_t *out)
 {
     struct binding_memory *m = t->memory;
-    bool full = t->free_count == 0 && m->used >= BINDING_CAPACITY;
-    if (full || t->scope_count[scope] >= BINDING_SCOPE_MAX)
+    if (!share_has_room(&t->entries, scope, 1))
         binding_reclaim(t, now_usec);
-    if (t->scope_count[scope] >= BINDING_SCOPE_MAX)
+    if (!share_has_room(&t->entries, scope, 1))
         return false;
     if (m->used < BINDING_CAPACITY && t->free_count == 0) {
         *out = m->used;
@@ -306,7 +318,7 @@ bool binding_add(struct binding_table *table, uint16_t scope, const struct addre
     e->next = m->bucket[bucket];
     binding_store(&e->state, (e->state + 2) | 1u);
     binding_store(&m->bucket[bucket], slot + 1);
-    table->scope_count[scope]++;
+    share_note(&table->entries, scope, 1);
     return true;
 }
 
@@ -374,7 +386,7 @@ void binding_drop_scope(struct binding_table *table, uint16_t scope)
     uint32_t used = binding_used(table->memory);
     if (!table->write)
         return;
-    for (uint32_t slot = 0; slot < used && table->scope_count[scope] > 0; slot++) {
+    for (uint32_t slot = 0; slot < used && share_of(&table->entries, scope) > 0; slot++) {
         const struct binding_entry *e = &table->memory->entry[slot];
         if (e->state & 1 && e->scope == scope)
             binding_remove(table, slot);

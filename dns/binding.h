@@ -33,6 +33,9 @@ size_t binding_table_size(void);
 struct binding_table *binding_map(int fd, bool write, struct error *e);
 void binding_unmap(struct binding_table *table);
 
+/* The writer: how many scopes there are to share with. */
+void binding_scopes(struct binding_table *table, unsigned scopes);
+
 /* Binds for max(ttl, 300 s); answers accumulate: a longer lifetime wins.  False: the table, or this scope's part of it,
  * is full of live entries. */
 bool binding_add(struct binding_table *table, uint16_t scope, const struct address *address, const struct name *name,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "core/share.h"
 
 #define EXCHANGE_BUCKETS         8192 /* a power of two */
 #define EXCHANGE_SAME_BUCKETS    65536
@@ -27,7 +28,7 @@ struct exchange {
     uint16_t free, first, last; /* free list; answered ones, first answered first */
     uint16_t by_question[EXCHANGE_BUCKETS], by_answer[EXCHANGE_BUCKETS];
     uint16_t flow_unanswered[EXCHANGE_BUCKETS]; /* by flow hash: two flows in a bucket share one allowance */
-    uint16_t scope_unanswered[UINT16_MAX + 1];
+    struct share unanswered;
     uint16_t same_unanswered[EXCHANGE_SAME_BUCKETS]; /* by flow, name and type; so many that strangers hardly meet */
     uint16_t scope_wrong[UINT16_MAX + 1];            /* answers that nobody asked for, of late */
     uint64_t scope_wrong_usec[UINT16_MAX + 1];       /* the last of them */
@@ -38,8 +39,10 @@ struct exchange {
 struct exchange *exchange_new(uint64_t seed)
 {
     struct exchange *x = calloc(1, sizeof *x);
-    if (!x)
+    if (!x || !share_init(&x->unanswered, EXCHANGE_CAPACITY, EXCHANGE_SCOPE_MAX)) {
+        free(x);
         return NULL;
+    }
     x->seed = hash_bytes((struct bytes){(const uint8_t *)&seed, sizeof seed}, (uint32_t)(seed >> 32));
     x->id_seed = seed;
     x->free = x->first = x->last = EXCHANGE_NONE;
@@ -50,7 +53,14 @@ struct exchange *exchange_new(uint64_t seed)
 
 void exchange_free(struct exchange *x)
 {
+    if (x)
+        share_done(&x->unanswered);
     free(x);
+}
+
+void exchange_scopes(struct exchange *x, unsigned scopes)
+{
+    share_scopes(&x->unanswered, scopes);
 }
 
 static uint32_t exchange_flow_hash(const struct exchange *x, const struct exchange_flow *flow)
@@ -100,9 +110,11 @@ static uint16_t exchange_index(const struct exchange *x, const struct exchange_e
 static void exchange_count(struct exchange *x, uint16_t i, int change)
 {
     uint16_t *flow = &x->flow_unanswered[x->links[i].flow_hash % EXCHANGE_BUCKETS];
-    uint16_t *scope = &x->scope_unanswered[x->entry[i].scope];
     *flow = (uint16_t)(*flow + change);
-    *scope = (uint16_t)(*scope + change);
+    if (change > 0)
+        share_note(&x->unanswered, x->entry[i].scope, 1);
+    else
+        share_give(&x->unanswered, x->entry[i].scope, 1);
     uint16_t *same = &x->same_unanswered[x->links[i].same_hash % EXCHANGE_SAME_BUCKETS];
     *same = (uint16_t)(*same + change);
 }
@@ -206,7 +218,7 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
         e = NULL;
     }
     bool more = x->flow_unanswered[flow_hash % EXCHANGE_BUCKETS] < EXCHANGE_FLOW_MAX &&
-                x->scope_unanswered[scope] < EXCHANGE_SCOPE_MAX;
+                share_has_room(&x->unanswered, scope, 1);
     if (e) {
         uint16_t i = exchange_index(x, e);
         if (e->answered_usec && !more)

@@ -41,6 +41,9 @@ struct exchange; /* the table */
 struct exchange *exchange_new(uint64_t seed);
 void exchange_free(struct exchange *x);
 
+/* How many scopes there are to share with. */
+void exchange_scopes(struct exchange *x, unsigned scopes);
+
 /* The entry for this question, new or the one that an identical retry made; NULL: full.  Answered entries give way when
  * the table is full, the one answered first before the others. */
 struct exchange_entry *exchange_ask(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,

@@ -42,8 +42,9 @@ struct question {
  * bytes) gets REASON_DNS_NAME_FORM and its printable form in shown[]. */
 enum reason message_read_query(struct bytes wire, struct question *out, char shown[256]);
 
-/* Builds the query that goes on in the client's place: `id`, lower-case name, RD, AD, CD as asked, and an OPT of ours
- * (no options, payload at most MESSAGE_UDP_PAYLOAD, DO as asked) when the client had one.  Returns its length. */
+/* Builds the query that goes on in the client's place: `id`, lower-case name, always RD and AD, never CD, and an OPT of
+ * ours (no options, payload MESSAGE_UDP_PAYLOAD, DO as asked) when the client had one; the answer is cut to what the
+ * client takes.  Returns its length. */
 size_t message_build_query(const struct question *q, uint16_t id, uint8_t out[MESSAGE_QUERY_MAX]);
 
 /* As message_build_query, for a question that came over TCP and goes on by UDP: always with an OPT, payload

@@ -97,15 +97,13 @@ enum reason message_read_query(struct bytes wire, struct question *out, char sho
     return canonical ? REASON_NONE : REASON_DNS_NAME_FORM;
 }
 
-/* payload 0: without OPT. */
+/* payload 0: without OPT.  Flags and payload are ours, not the client's: they would be a channel (RESEARCH s2, 31). */
 static size_t message_write_query(const struct question *q, uint16_t id, unsigned payload, uint8_t *out)
 {
     struct writer w = writer_init(out, MESSAGE_QUERY_MAX);
     uint8_t labels[LABELS_MAX_BYTES];
-    unsigned flags = (q->recursion_desired ? MESSAGE_RD : 0) | (q->authentic_data ? MESSAGE_AD : 0) |
-                     (q->checking_disabled ? MESSAGE_CD : 0);
     writer_u16(&w, id);
-    writer_u16(&w, (uint16_t)flags);
+    writer_u16(&w, MESSAGE_RD | MESSAGE_AD);
     writer_u16(&w, 1);
     writer_u16(&w, 0);
     writer_u16(&w, 0);
@@ -126,8 +124,7 @@ static size_t message_write_query(const struct question *q, uint16_t id, unsigne
 
 size_t message_build_query(const struct question *q, uint16_t id, uint8_t out[MESSAGE_QUERY_MAX])
 {
-    unsigned payload = q->udp_payload < MESSAGE_UDP_PAYLOAD ? q->udp_payload : MESSAGE_UDP_PAYLOAD;
-    return message_write_query(q, id, !q->edns ? 0 : payload < 512 ? 512 : payload, out);
+    return message_write_query(q, id, q->edns ? MESSAGE_UDP_PAYLOAD : 0, out);
 }
 
 size_t message_build_query_over_tcp(const struct question *q, uint16_t id, uint8_t out[MESSAGE_QUERY_MAX])

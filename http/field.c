@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { DIGITS_MAX = 18 };
+
 struct bytes field_line(struct reader *r)
 {
     struct reader start = *r;
@@ -105,5 +107,19 @@ bool field_next_element(struct reader *list, struct bytes *out)
     while (reader_left(list) > 0 && reader_u8(list) != ',')
         len++;
     *out = trim(reader_bytes(&start, len));
+    return true;
+}
+
+bool field_number(struct bytes text, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (text.len == 0 || text.len > DIGITS_MAX || (text.len > 1 && text.at[0] == '0'))
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text.at[i] - '0');
+    }
+    *out = value;
     return true;
 }

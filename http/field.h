@@ -31,6 +31,9 @@ bool field_is(struct bytes text, const char *lower);
 bool field_resembles(struct bytes text, const char *lower);
 uint8_t field_normal_byte(uint8_t c); /* the same for one byte: lower case, punctuation as '-' */
 
+/* Decimal, no sign, no leading zeros, at most 18 digits: what strtol, atoi and strict readers take for the same. */
+bool field_number(struct bytes text, uint64_t *out);
+
 /* The next element of a comma-separated list (RFC 9110 s5.6.1) without space around it; false at the end. */
 bool field_next_element(struct reader *list, struct bytes *out);
 

@@ -13,8 +13,9 @@ struct head {
     size_t consumed; /* of the stream: the head with its empty line */
 };
 
-/* `stream` starts with the head and may go on behind it.  REASON_NONE with *state PARSE_OK: *out is whole; with
- * PARSE_NEED_MORE: the head is not whole.  Otherwise why it is refused, and *state PARSE_MALFORMED. */
-enum reason head_parse(struct bytes stream, struct head *out, enum parse *state);
+/* `proxy`: the connection is one to a proxy, which is asked by CONNECT or an absolute URI.  `stream` starts with the
+ * head and may go on behind it.  REASON_NONE with *state PARSE_OK: *out is whole; with PARSE_NEED_MORE: the head is not
+ * whole.  Otherwise why it is refused, and *state PARSE_MALFORMED. */
+enum reason head_parse(struct bytes stream, bool proxy, struct head *out, enum parse *state);
 
 #endif

@@ -57,25 +57,25 @@ static bool chunk_size_byte(struct http_stream *s, uint8_t c)
 {
     int value = s->last == 0 ? hex_value(c) : -1;
     if (++s->line > CHUNK_LINE_MAX)
-        return fail(s, REASON_HTTP_LENGTH);
+        return fail(s, REASON_HTTP_CHUNK);
     if (s->last == '\r') {
         if (c != '\n')
-            return fail(s, REASON_HTTP_LENGTH);
+            return fail(s, REASON_HTTP_CHUNK);
         enter(s, s->left ? HTTP_CHUNK_DATA : HTTP_TRAILER);
         return true;
     }
     if (value >= 0) {
         s->left = (s->digits ? s->left << 4 : 0) | (uint64_t)value;
-        return ++s->digits <= CHUNK_DIGITS_MAX ? true : fail(s, REASON_HTTP_LENGTH);
+        return ++s->digits <= CHUNK_DIGITS_MAX ? true : fail(s, REASON_HTTP_CHUNK);
     }
     if (s->digits == 0)
-        return fail(s, REASON_HTTP_LENGTH);
+        return fail(s, REASON_HTTP_CHUNK);
     if (s->last != ';' && (c == '\r' || c == ';')) {
         s->last = c;
         return true;
     }
     if (s->last == 0 || !(field_is_token_byte(c) || c == '='))
-        return fail(s, REASON_HTTP_LENGTH);
+        return fail(s, REASON_HTTP_CHUNK);
     s->last = 'e';
     return true;
 }
@@ -84,7 +84,7 @@ static bool chunk_size_byte(struct http_stream *s, uint8_t c)
 static bool chunk_end_byte(struct http_stream *s, uint8_t c)
 {
     if (c != (s->last ? '\n' : '\r'))
-        return fail(s, REASON_HTTP_LENGTH);
+        return fail(s, REASON_HTTP_CHUNK);
     if (s->last)
         enter(s, HTTP_CHUNK_SIZE);
     else
@@ -120,7 +120,7 @@ static bool trailer_byte(struct http_stream *s, uint8_t c)
         return fail(s, REASON_TCP_TOO_LONG);
     if (s->last == '\r') {
         if (c != '\n')
-            return fail(s, REASON_HTTP_MALFORMED);
+            return fail(s, REASON_HTTP_CHUNK);
         bool more = s->digits != 0;
         uint32_t line = s->line;
         enter(s, more ? HTTP_TRAILER : HTTP_HEAD);
@@ -132,17 +132,28 @@ static bool trailer_byte(struct http_stream *s, uint8_t c)
         return true;
     }
     if (s->last == ':')
-        return (c >= ' ' && c != 0x7f) || c == '\t' ? true : fail(s, REASON_HTTP_MALFORMED);
+        return (c >= ' ' && c != 0x7f) || c == '\t' ? true : fail(s, REASON_HTTP_CHUNK);
     if (c == ':' && s->last == 'n') {
         s->last = c;
-        return trailer_is_refused(s->left) ? fail(s, REASON_HTTP_LENGTH) : true;
+        return trailer_is_refused(s->left) ? fail(s, REASON_HTTP_CHUNK) : true;
     }
     if (!field_is_token_byte(c))
-        return fail(s, REASON_HTTP_MALFORMED);
+        return fail(s, REASON_HTTP_CHUNK);
     s->last = 'n';
     s->digits = 1;
     s->left = fnv_add(s->left, c);
     return true;
+}
+
+void http_stream_body(struct http_stream *s, enum http_body body, uint64_t length)
+{
+    s->left = length;
+    enter(s, body == HTTP_BODY_NONE ? HTTP_HEAD : body == HTTP_BODY_LENGTH ? HTTP_BODY : HTTP_CHUNK_SIZE);
+}
+
+void http_stream_resume(struct http_stream *s)
+{
+    enter(s, HTTP_HEAD);
 }
 
 bool http_stream_in_data(const struct http_stream *s)
@@ -178,7 +189,7 @@ static enum http_step feed_head(struct http_stream *s, struct bytes stream, stru
 {
     struct head head;
     enum parse state;
-    enum reason reason = head_parse(stream, &head, &state);
+    enum reason reason = head_parse(stream, s->proxy, &head, &state);
     if (state == PARSE_NEED_MORE)
         return HTTP_NEED_MORE;
     if (state == PARSE_MALFORMED) {
@@ -187,8 +198,9 @@ static enum http_step feed_head(struct http_stream *s, struct bytes stream, stru
     }
     *request = head.request;
     *consumed = head.consumed;
-    s->left = head.length;
-    enter(s, head.body == HTTP_BODY_NONE ? HTTP_HEAD : head.body == HTTP_BODY_LENGTH ? HTTP_BODY : HTTP_CHUNK_SIZE);
+    http_stream_body(s, head.body, head.length);
+    if (head.request.websocket || head.request.form == HTTP_FORM_CONNECT)
+        s->at = HTTP_AWAIT;
     return HTTP_REQUEST;
 }
 
@@ -198,7 +210,7 @@ enum http_step http_stream_feed(struct http_stream *s, struct bytes stream, stru
     *consumed = 0;
     if (s->at == HTTP_FAILED)
         return HTTP_REFUSE;
-    if (stream.len == 0)
+    if (stream.len == 0 || s->at == HTTP_AWAIT)
         return HTTP_NEED_MORE;
     if (s->at == HTTP_HEAD)
         return feed_head(s, stream, request, consumed);

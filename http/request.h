@@ -18,12 +18,16 @@
 
 #define HTTP_HEAD_MAX 16384
 
+enum http_form { HTTP_FORM_ORIGIN, HTTP_FORM_ABSOLUTE, HTTP_FORM_CONNECT }; /* RFC 9112 s3.2 */
+
 /* A request head, whole. */
 struct http_request {
     char method[24];
+    enum http_form form;
+    bool websocket; /* asks for an upgrade to WebSocket (RFC 6455 s4.1) */
     struct name host;
-    uint16_t port;        /* of Host or the absolute URI; 80 when absent */
-    char path[256];       /* without the query, cut, printable */
+    uint16_t port;        /* of Host, the absolute URI or CONNECT's target; 80 when absent */
+    char path[256];       /* without the query, cut, printable; CONNECT: empty */
     bool host_is_address; /* an IP literal; then address_text holds it, host is empty */
     char address_text[46];
 };
@@ -38,8 +42,10 @@ struct http_stream {
         HTTP_CHUNK_DATA,
         HTTP_CHUNK_END,
         HTTP_TRAILER,
+        HTTP_AWAIT, /* behind CONNECT or an upgrade: the answer decides what the next bytes are */
         HTTP_FAILED
     } at;
+    bool proxy;         /* set after init: the connection is one to a proxy */
     uint64_t left;      /* of the body or the chunk */
     uint32_t line;      /* bytes of the chunk-size line or trailer read so far */
     uint32_t digits;    /* of the chunk size */
@@ -49,12 +55,19 @@ struct http_stream {
 
 void http_stream_init(struct http_stream *s);
 
+/* Behind CONNECT or an upgrade that the server did not agree to: the next request is read. */
+void http_stream_resume(struct http_stream *s);
+
+/* For a message whose head was read elsewhere (http/answer): its body comes next; then s->at is HTTP_HEAD. */
+void http_stream_body(struct http_stream *s, enum http_body body, uint64_t length);
+
 /* Could these first bytes (1 or more) start an HTTP/1 request?  An upper-case letter (token) does. */
 bool http_is_http(uint8_t first_byte);
 
 enum http_step {
     HTTP_NEED_MORE, /* hold: in a head that is not whole */
-    HTTP_REQUEST,   /* *request is whole; the caller decides; then calls again with the bytes behind `consumed` */
+    HTTP_REQUEST,   /* *request is whole; the caller decides; then calls again with the bytes behind `consumed`.
+                     * Behind CONNECT and request->websocket everything is NEED_MORE until http_stream_resume */
     HTTP_RELEASE,   /* `consumed` bytes of a body, all data or all framing, may go; call again with the rest */
     HTTP_REFUSE,    /* s->reason says why; nothing more of this connection may go */
 };
@@ -66,8 +79,9 @@ enum http_step {
  * request line; a version other than HTTP/1.0 and HTTP/1.1; Content-Length repeated, signed, with leading zeros, with
  * Transfer-Encoding, or too large; Transfer-Encoding other than exactly "chunked"; Transfer-Encoding in HTTP/1.0; names
  * that differ from those two in punctuation only (Content_Length); Connection options that name them or Host; a body
- * with GET, HEAD or TRACE (RFC 9110 s9.3.1); an expectation other than 100-continue; CONNECT; Upgrade other than h2c
- * (h2c offers: HTTP_UPGRADE too, unless http_mask_h2c removed it); PRI; chunk extensions longer than 256 or quoted;
+ * with GET, HEAD, TRACE or CONNECT (RFC 9110 s9.3.1); an expectation other than 100-continue; CONNECT, unless s->proxy;
+ * then everything but CONNECT and absolute http:// URIs; Upgrade other than a whole WebSocket one (and h2c, if
+ * http_mask_h2c did not take it out); PRI; chunk extensions longer than 256 or quoted;
  * trailers that frame or route. The sequence of requests and the number of bytes released are the same at every split.
  * A refusal shows as soon as its first byte is there; body bytes in front of it are released first, so a RELEASE may be
  * followed by a REFUSE. */

@@ -6,8 +6,7 @@
 #include <sys/mman.h>
 
 #include "core/hash.h"
-
-#define HELD_POOL 32768u
+#include "core/share.h"
 
 /* calloc for large tables of which few pages are ever touched. */
 static void *pages_new(size_t bytes)
@@ -16,16 +15,22 @@ static void *pages_new(size_t bytes)
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* The half-open flows of a scope, in the order in which they came. */
+struct flow_half {
+    uint32_t oldest, newest; /* index + 1 */
+    uint32_t count;
+};
+
 struct flow_table {
-    unsigned capacity, share, used, swept;
+    unsigned capacity, swept;
     uint32_t seed, buckets;
-    uint32_t *bucket;    /* index + 1 */
-    uint32_t *per_scope; /* 65,536 counts */
+    uint32_t *bucket; /* index + 1 */
+    struct share flows, held_packets, held_kib;
+    struct flow_half *half; /* of 65,536 scopes */
     struct flow *flow;
     uint32_t free_first, never_used; /* free_first: index + 1, chained by hash_next */
     struct flow_held *held;
     uint32_t held_free, held_never_used;
-    unsigned held_used;
 };
 
 #define SCOPES 65536u
@@ -36,16 +41,18 @@ struct flow_table *flow_table_new(unsigned capacity, unsigned share, uint32_t se
     if (!t)
         return NULL;
     t->capacity = capacity;
-    t->share = share;
     t->seed = seed;
     t->buckets = 1;
     while (t->buckets < capacity)
         t->buckets <<= 1;
     t->bucket = calloc(t->buckets, sizeof *t->bucket);
-    t->per_scope = pages_new(SCOPES * sizeof *t->per_scope);
+    t->half = pages_new(SCOPES * sizeof *t->half);
     t->flow = pages_new(capacity * sizeof *t->flow);
-    t->held = pages_new(HELD_POOL * sizeof *t->held);
-    if (!t->bucket || !t->per_scope || !t->flow || !t->held) {
+    t->held = pages_new(FLOW_HELD_POOL * sizeof *t->held);
+    bool shared = share_init(&t->flows, capacity, share) &&
+                  share_init(&t->held_packets, FLOW_HELD_POOL, FLOW_HELD_SCOPE) &&
+                  share_init(&t->held_kib, FLOW_HELD_KIB, FLOW_HELD_KIB / 2);
+    if (!shared || !t->bucket || !t->half || !t->flow || !t->held) {
         flow_table_free(t);
         return NULL;
     }
@@ -57,16 +64,26 @@ void flow_table_free(struct flow_table *t)
     if (!t)
         return;
     free(t->bucket);
-    if (t->per_scope)
-        munmap(t->per_scope, SCOPES * sizeof *t->per_scope);
+    share_done(&t->flows);
+    share_done(&t->held_packets);
+    share_done(&t->held_kib);
+    if (t->half)
+        munmap(t->half, SCOPES * sizeof *t->half);
     if (t->flow)
         munmap(t->flow, t->capacity * sizeof *t->flow);
     if (t->held)
-        munmap(t->held, HELD_POOL * sizeof *t->held);
+        munmap(t->held, FLOW_HELD_POOL * sizeof *t->held);
     free(t);
 }
 
-static uint32_t *bucket_of(struct flow_table *t, const struct flow_key *key)
+void flow_table_scopes(struct flow_table *t, unsigned scopes)
+{
+    share_scopes(&t->flows, scopes);
+    share_scopes(&t->held_packets, scopes);
+    share_scopes(&t->held_kib, scopes);
+}
+
+uint32_t flow_key_hash(const struct flow_key *key, uint32_t seed)
 {
     uint8_t in[36];
     struct writer w = writer_init(in, sizeof in);
@@ -74,10 +91,15 @@ static uint32_t *bucket_of(struct flow_table *t, const struct flow_key *key)
     writer_bytes(&w, (struct bytes){key->server.octets, 16});
     writer_u16(&w, key->client_port);
     writer_u16(&w, key->server_port);
-    return &t->bucket[hash_bytes((struct bytes){in, sizeof in}, t->seed) & (t->buckets - 1)];
+    return hash_bytes((struct bytes){in, sizeof in}, seed);
 }
 
-static bool key_equal(const struct flow_key *a, const struct flow_key *b)
+static uint32_t *bucket_of(struct flow_table *t, const struct flow_key *key)
+{
+    return &t->bucket[flow_key_hash(key, t->seed) & (t->buckets - 1)];
+}
+
+bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
     return a->client_port == b->client_port && a->server_port == b->server_port &&
            address_equal(&a->client, &b->client) && address_equal(&a->server, &b->server);
@@ -86,23 +108,21 @@ static bool key_equal(const struct flow_key *a, const struct flow_key *b)
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key)
 {
     for (uint32_t i = *bucket_of(t, key); i; i = t->flow[i - 1].hash_next)
-        if (key_equal(&t->flow[i - 1].key, key))
+        if (flow_key_equal(&t->flow[i - 1].key, key))
             return &t->flow[i - 1];
     return NULL;
 }
 
 struct flow *flow_take(struct flow_table *t, const struct flow_key *key, uint16_t scope)
 {
-    if (t->per_scope[scope] >= t->share)
-        return NULL;
     uint32_t index;
+    if (!share_take(&t->flows, scope, 1)) /* as many flows as places */
+        return NULL;
     if (t->free_first) {
         index = t->free_first - 1;
         t->free_first = t->flow[index].hash_next;
-    } else if (t->never_used < t->capacity) {
-        index = t->never_used++;
     } else {
-        return NULL;
+        index = t->never_used++;
     }
     struct flow *f = &t->flow[index];
     memset(f, 0, sizeof *f);
@@ -112,9 +132,41 @@ struct flow *flow_take(struct flow_table *t, const struct flow_key *key, uint16_
     uint32_t *bucket = bucket_of(t, key);
     f->hash_next = *bucket;
     *bucket = index + 1;
-    t->per_scope[scope]++;
-    t->used++;
     return f;
+}
+
+void flow_half_open(struct flow_table *t, struct flow *f)
+{
+    struct flow_half *half = &t->half[f->scope];
+    uint32_t index = (uint32_t)(f - t->flow) + 1;
+    f->half_open = true;
+    f->half_older = half->newest;
+    f->half_newer = 0;
+    *(half->newest ? &t->flow[half->newest - 1].half_newer : &half->oldest) = index;
+    half->newest = index;
+    half->count++;
+}
+
+void flow_answered(struct flow_table *t, struct flow *f)
+{
+    struct flow_half *half = &t->half[f->scope];
+    if (!f->half_open)
+        return;
+    f->half_open = false;
+    *(f->half_older ? &t->flow[f->half_older - 1].half_newer : &half->oldest) = f->half_newer;
+    *(f->half_newer ? &t->flow[f->half_newer - 1].half_older : &half->newest) = f->half_older;
+    half->count--;
+}
+
+bool flow_half_open_full(const struct flow_table *t, uint16_t scope)
+{
+    return t->half[scope].count >= t->flows.cap / 2;
+}
+
+struct flow *flow_half_open_oldest(struct flow_table *t, uint16_t scope)
+{
+    uint32_t index = t->half[scope].oldest;
+    return index ? &t->flow[index - 1] : NULL;
 }
 
 void flow_give(struct flow_table *t, struct flow *f)
@@ -124,8 +176,8 @@ void flow_give(struct flow_table *t, struct flow *f)
     while (*link != index + 1)
         link = &t->flow[*link - 1].hash_next;
     *link = f->hash_next;
-    t->per_scope[f->scope]--;
-    t->used--;
+    flow_answered(t, f);
+    share_give(&t->flows, f->scope, 1);
     f->in_use = false;
     f->hash_next = t->free_first;
     t->free_first = index + 1;
@@ -133,7 +185,7 @@ void flow_give(struct flow_table *t, struct flow *f)
 
 unsigned flow_count(const struct flow_table *t)
 {
-    return t->used;
+    return t->flows.used;
 }
 
 void flow_sweep(struct flow_table *t, void (*each)(void *ctx, struct flow *f), void *ctx)
@@ -148,21 +200,25 @@ void flow_sweep(struct flow_table *t, void (*each)(void *ctx, struct flow *f), v
     }
 }
 
-struct flow_held *flow_hold(struct flow_table *t, struct flow *f)
+struct flow_held *flow_hold(struct flow_table *t, struct flow *f, size_t bytes)
 {
-    if (f->held == FLOW_HELD_MAX)
+    uint16_t kib = (uint16_t)(bytes / 1024 + 1);
+    if (f->held == FLOW_HELD_MAX || !share_take(&t->held_packets, f->scope, 1))
         return NULL;
+    if (!share_take(&t->held_kib, f->scope, kib)) {
+        share_give(&t->held_packets, f->scope, 1);
+        return NULL;
+    }
     uint32_t index;
     if (t->held_free) {
         index = t->held_free - 1;
         t->held_free = t->held[index].next;
-    } else if (t->held_never_used < HELD_POOL) {
-        index = t->held_never_used++;
     } else {
-        return NULL;
+        index = t->held_never_used++;
     }
     struct flow_held *h = &t->held[index];
     h->next = 0;
+    h->kib = kib;
     if (!f->held_first) {
         f->held_first = index + 1;
     } else {
@@ -172,7 +228,6 @@ struct flow_held *flow_hold(struct flow_table *t, struct flow *f)
         last->next = index + 1;
     }
     f->held++;
-    t->held_used++;
     return h;
 }
 
@@ -196,10 +251,11 @@ void flow_unhold(struct flow_table *t, struct flow *f, struct flow_held *h)
     h->next = t->held_free;
     t->held_free = index + 1;
     f->held--;
-    t->held_used--;
+    share_give(&t->held_packets, f->scope, 1);
+    share_give(&t->held_kib, f->scope, h->kib);
 }
 
 unsigned flow_held_count(const struct flow_table *t)
 {
-    return t->held_used;
+    return t->held_packets.used;
 }

@@ -17,11 +17,14 @@ struct judge *judge_new(const struct judge_config *config, struct judge_sink sin
     j->sink = sink;
     unsigned share = config->flows_max ? config->flows_max : JUDGE_FLOWS_DEFAULT;
     j->flows = flow_table_new(share * 4, share, (uint32_t)config->seed);
-    j->streams = stream_pool_new(JUDGE_STREAMS);
+    j->streams = stream_pool_new(JUDGE_STREAMS, JUDGE_STREAMS_SCOPE);
+    j->quic = quic_table_new((uint32_t)config->seed);
     j->exchange = exchange_new(config->seed);
     j->budget = budget_new();
     j->refusal = calloc(JUDGE_REFUSALS_MAX, sizeof *j->refusal);
-    if (!j->flows || !j->streams || !j->exchange || !j->budget || !j->refusal) {
+    j->limits = limits_new();
+    bool shared = share_init(&j->refusals, JUDGE_REFUSALS_MAX, JUDGE_REFUSALS_SCOPE);
+    if (!shared || !j->flows || !j->streams || !j->quic || !j->exchange || !j->budget || !j->refusal || !j->limits) {
         judge_free(j);
         return NULL;
     }
@@ -34,15 +37,26 @@ void judge_free(struct judge *j)
         return;
     flow_table_free(j->flows);
     stream_pool_free(j->streams);
+    quic_table_free(j->quic);
     exchange_free(j->exchange);
     budget_free(j->budget);
+    limits_free(j->limits);
+    share_done(&j->refusals);
     free(j->refusal);
     free(j);
 }
 
 void judge_policy(struct judge *j, const struct policy *policy)
 {
+    unsigned scopes = policy ? policy->scopes : 0;
     j->policy = policy;
+    flow_table_scopes(j->flows, scopes);
+    stream_pool_scopes(j->streams, scopes);
+    exchange_scopes(j->exchange, scopes);
+    share_scopes(&j->refusals, scopes);
+    if (j->config.bindings)
+        binding_scopes(j->config.bindings, scopes);
+    j->policies++;
 }
 
 void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)
@@ -125,8 +139,34 @@ void judge_event_decision(const struct decision *d, struct event *e)
 
 void judge_tell(struct judge *j, struct event *e)
 {
+    bool refusal = e->verdict == VERDICT_DENY || e->verdict == VERDICT_WOULD_DENY;
     e->ticket = 0;
-    j->sink.event(j->sink.ctx, e);
+    if (j->config.recorded || limit_tell(j->limits, e->scope_id, e->reason, refusal, j->now_usec))
+        j->sink.event(j->sink.ctx, e);
+}
+
+void judge_limit(struct judge *j, const struct visit *v, enum reason reason)
+{
+    struct event e;
+    judge_event_init(j, v, ACTION_GATE, &e);
+    e.reason = reason;
+    e.verdict = judge_denial(v);
+    judge_tell(j, &e);
+}
+
+static void tell_limit(void *ctx, uint16_t scope_id, enum reason reason, uint64_t count)
+{
+    struct judge *j = ctx;
+    const struct policy_scope *scope = j->policy ? policy_scope_find(j->policy, scope_id) : NULL;
+    struct event e = {.time_usec = clock_real_usec(),
+                      .action = ACTION_GATE,
+                      .reason = reason,
+                      .verdict = scope && scope->mode == POLICY_AUDIT ? VERDICT_WOULD_DENY : VERDICT_DENY,
+                      .scope_id = scope_id,
+                      .count = count};
+    if (reason == REASON_FACTS_UNTOLD)
+        e.verdict = VERDICT_IGNORED;
+    j->sink.event(j->sink.ctx, &e);
 }
 
 enum verdict judge_denial(const struct visit *v)
@@ -213,18 +253,24 @@ void judge_tick(struct judge *j, uint64_t now_usec)
     j->now_usec = now_usec;
     refusal_expire(j);
     judge_tcp_sweep(j);
+    judge_quic_sweep(j);
     exchange_expire(j->exchange, now_usec);
+    if (!j->config.recorded)
+        limits_tick(j->limits, now_usec, tell_limit, j);
 }
 
 bool judge_waiting(const struct judge *j)
 {
-    return j->refusals > 0;
+    return j->refusals.used > 0;
 }
 
 void judge_counts(const struct judge *j, struct judge_counts *out)
 {
     *out = j->counts;
     out->flows = flow_count(j->flows);
-    out->held_packets = flow_held_count(j->flows);
-    out->waiting_refusals = j->refusals;
+    out->flows += quic_flow_count(j->quic);
+    out->held_packets = flow_held_count(j->flows) + quic_held_count(j->quic);
+    out->waiting_refusals = j->refusals.used;
+    for (unsigned i = 0; i < REASON_LIMITS; i++)
+        out->limits[i] = limit_total(j->limits, (enum reason)(REASON_LIMIT_FIRST + i));
 }

@@ -16,10 +16,9 @@
 #include "dns/binding.h"
 #include "policy/policy.h"
 
-#define JUDGE_FLOWS_DEFAULT    16384        /* flows of one scope; four times as many in all */
-#define JUDGE_HELD_BYTES_FLOW  (64u * 1024) /* of client bytes held per flow */
-#define JUDGE_REFUSALS_MAX     1024         /* refusals that wait for attribution */
-#define JUDGE_ATTRIBUTION_USEC 250000       /* how long they wait */
+#define JUDGE_FLOWS_DEFAULT    16384  /* flows of one scope; four times as many in all */
+#define JUDGE_REFUSALS_MAX     1024   /* refusals that wait for attribution */
+#define JUDGE_ATTRIBUTION_USEC 250000 /* how long they wait */
 
 struct judge_packet {
     uint32_t id;
@@ -28,6 +27,7 @@ struct judge_packet {
     bool at_output; /* queued at output or prerouting, where a reset may be asked for by mark; else input/postrouting */
     bool local;     /* queued at output: its sender is on this host */
     bool forwarded; /* queued at forward: an answer that came in on its client's side */
+    bool approved;  /* of a QUIC flow that was approved before; path is MARK_TO_SERVER */
     bool sum_unfinished;
     bool gso; /* one packet here, several on the wire */
     struct bytes ip;
@@ -76,6 +76,7 @@ bool judge_waiting(const struct judge *j);
 struct judge_counts {
     uint64_t packets, accepted, dropped, injected, refused;
     unsigned flows, held_packets, questions, waiting_refusals;
+    uint64_t limits[REASON_LIMITS]; /* how often each was met */
 };
 void judge_counts(const struct judge *j, struct judge_counts *out);
 

@@ -34,8 +34,9 @@ static void name_foreign_question(const struct packet *p, struct event *e)
         memcpy(e->domain, shown, sizeof e->domain - 1);
 }
 
-static enum reason reason_of(const struct packet *p, const struct decision *d, struct event *e)
+static enum reason reason_of(const struct visit *v, const struct decision *d, struct event *e)
 {
+    const struct packet *p = &v->packet;
     if (is_group(&p->destination))
         return REASON_LINK_LOCAL_NAMES;
     if (p->destination_port == 53) {
@@ -45,7 +46,7 @@ static enum reason reason_of(const struct packet *p, const struct decision *d, s
     }
     if (d->reason == REASON_METADATA_ADDRESS || d->reason == REASON_DENIED)
         return d->reason;
-    if (looks_like_quic(p))
+    if (looks_like_quic(p) && v->scope->profile->quic != POLICY_QUIC_JUDGE)
         return REASON_QUIC;
     return d->reason == REASON_NOT_IN_ALLOWLIST ? REASON_UDP_NOT_ALLOWED : d->reason;
 }
@@ -53,11 +54,22 @@ static enum reason reason_of(const struct packet *p, const struct decision *d, s
 void judge_datagram(struct judge *j, struct visit *v)
 {
     const struct packet *p = &v->packet;
+    bool quic = v->scope && v->scope->profile->quic == POLICY_QUIC_JUDGE;
+    struct flow_key key = judge_flow_key(p, false);
+    struct quic_flow *flow = quic ? quic_flow_find(j->quic, &key) : NULL;
+    if (flow || (quic && v->in->approved)) { /* it outlives its address's lifetime */
+        judge_quic(j, v, flow);
+        return;
+    }
     struct bound_name bound[BINDING_NAMES_MAX];
     unsigned bounds = judge_bound(j, v, &p->destination, bound);
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
     if (v->scope)
         d = decide_udp(v->scope, &p->destination, p->destination_port, bound, bounds);
+    if (d.path == DECIDE_INSPECT_QUIC) {
+        judge_quic(j, v, NULL);
+        return;
+    }
     struct event e;
     judge_event_init(j, v, ACTION_DATAGRAM, &e);
     judge_event_decision(&d, &e);
@@ -68,7 +80,7 @@ void judge_datagram(struct judge *j, struct visit *v)
         judge_pass(j, v, MARK_APPROVE, p->payload);
         return;
     }
-    e.reason = reason_of(p, &d, &e);
+    e.reason = reason_of(v, &d, &e);
     if (d.offer && bounds && !is_group(&p->destination) && p->destination_port != 53 && e.reason != REASON_QUIC) {
         struct endpoint hint = {.scheme = ENDPOINT_UDP, .host = ENDPOINT_NAME};
         hint.port_low = hint.port_high = p->destination_port;

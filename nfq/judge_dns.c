@@ -80,7 +80,7 @@ static void forward(struct judge *j, struct visit *v, const struct question *q, 
     if (!entry && !v->audit) {
         struct event e;
         question_event(j, v, ACTION_DNS_QUERY, q, &e);
-        e.reason = REASON_TABLE_FULL;
+        e.reason = REASON_QUESTIONS_FULL;
         e.verdict = VERDICT_DENY;
         refuse_question(j, v, q, MESSAGE_SERVFAIL, &e);
         return;
@@ -190,7 +190,8 @@ static void bind_and_tell(struct judge *j, struct visit *v, const struct questio
     }
     for (unsigned i = 0; i < j->answer.addresses; i++) {
         const struct answer_address *a = &j->answer.address[i];
-        binding_add(j->config.bindings, v->in->scope, &a->address, &q->name, a->ttl_sec, j->now_usec);
+        if (!binding_add(j->config.bindings, v->in->scope, &a->address, &q->name, a->ttl_sec, j->now_usec))
+            judge_limit(j, v, REASON_BINDINGS_FULL);
         if (e.answers < EVENT_ANSWERS_MAX)
             e.answer[e.answers++] = a->address;
     }

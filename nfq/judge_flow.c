@@ -5,10 +5,11 @@
 #include "nfq/judge_state.h"
 
 /* How long a flow may stay as it is. */
-#define SYN_USEC       (130ull * 1000000)  /* Linux gives up connecting after 127 s */
+#define SYN_USEC       (20ull * 1000000)   /* the next SYN, which comes later, begins anew */
 #define UNDECIDED_USEC (10ull * 1000000)   /* from the first byte to a whole hello or head */
 #define SILENT_USEC    (1800ull * 1000000) /* opened ahead of need, nothing said yet */
 #define SHOWN_USEC     (120ull * 1000000)
+#define AWAIT_USEC     (600ull * 1000000) /* a proxy connects before it answers */
 #define HTTP_USEC      (7200ull * 1000000)
 #define DECIDED_USEC   (3ull * 1000000) /* what was queued before the verdict has arrived by then */
 
@@ -31,6 +32,11 @@ int64_t judge_flow_offset(const struct flow *f, uint32_t sequence)
     return (int64_t)released + packet_sequence_diff(sequence, f->isn + 1 + (uint32_t)released);
 }
 
+uint32_t judge_flow_server_next(const struct flow *f)
+{
+    return f->isn + 1 + (uint32_t)judge_flow_released(f) + (f->closing ? 1 : 0);
+}
+
 static void drop_held(struct judge *j, struct flow *f)
 {
     for (struct flow_held *h = flow_held_first(j->flows, f); h; h = flow_held_first(j->flows, f)) {
@@ -48,9 +54,19 @@ void judge_flow_give_stream(struct judge *j, struct flow *f)
     f->stream = NULL;
 }
 
+void judge_flow_give_answer(struct judge *j, struct flow *f)
+{
+    if (!f->answer)
+        return;
+    f->answered = f->answer->start;
+    stream_give(j->streams, f->answer);
+    f->answer = NULL;
+}
+
 void judge_flow_forget(struct judge *j, struct flow *f)
 {
     drop_held(j, f);
+    judge_flow_give_answer(j, f);
     judge_flow_give_stream(j, f);
     flow_give(j->flows, f);
 }
@@ -58,6 +74,7 @@ void judge_flow_forget(struct judge *j, struct flow *f)
 static void set_refused(struct judge *j, struct flow *f)
 {
     drop_held(j, f);
+    judge_flow_give_answer(j, f);
     judge_flow_give_stream(j, f);
     f->state = FLOW_REFUSED;
     f->last_usec = j->now_usec;
@@ -75,6 +92,27 @@ static void take_back(struct judge *j, struct visit *v, struct flow *f)
     }
 }
 
+/* The server of a connection that is cut would keep its half of it until a time-out of its own.  A packet of the
+ * client's becomes its reset: so it goes the way of the connection, NAT included.  One that is several on the wire
+ * cannot, for the kernel keeps their size.  Without any, one of ours goes, untracked. */
+static void choose_vehicle(struct judge *j, struct visit *v, struct flow *f)
+{
+    if (v->in_hand && v->in->path == MARK_TO_SERVER && !v->in->gso) {
+        v->has_vehicle = true;
+        v->vehicle = v->in->id;
+        v->in_hand = false;
+        return;
+    }
+    struct flow_held *h = flow_held_first(j->flows, f);
+    while (h && h->gso)
+        h = flow_held_next(j->flows, h);
+    if (!h)
+        return;
+    v->has_vehicle = true;
+    v->vehicle = h->id;
+    flow_unhold(j->flows, f, h);
+}
+
 void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct event *e)
 {
     if (v->audit) { /* told; the bytes go on, and the caller lets the packet go */
@@ -86,6 +124,10 @@ void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct e
         return;
     }
     take_back(j, v, f);
+    v->cuts = e->cut = f->server_known;
+    if (v->cuts)
+        choose_vehicle(j, v, f);
+    v->server_next = judge_flow_server_next(f);
     set_refused(j, f);
     refusal_make(j, v, e, REFUSAL_RESET, (struct bytes){0}, MARK_PASS);
 }
@@ -135,6 +177,7 @@ void judge_tcp_approve(struct judge *j, struct flow *f)
             stream_release(f->stream, ready.len, false);
     }
     drop_held(j, f);
+    judge_flow_give_answer(j, f);
     judge_flow_give_stream(j, f);
     f->state = FLOW_APPROVED;
     f->last_usec = j->now_usec;
@@ -151,6 +194,8 @@ static uint64_t allowance(const struct judge *j, const struct flow *f)
     case FLOW_RETRY:
     case FLOW_RESHOWN:
         return SHOWN_USEC;
+    case FLOW_AWAIT:
+        return AWAIT_USEC;
     case FLOW_HTTP:
         return HTTP_USEC;
     case FLOW_APPROVED:
@@ -169,7 +214,7 @@ static void sweep(void *ctx, struct flow *f)
         struct flow_held *h = flow_held_first(j->flows, f);
         const struct policy_scope *scope = j->policy ? policy_scope_find(j->policy, f->scope) : NULL;
         if (h && scope && scope->mode == POLICY_ENFORCE) {
-            struct judge_packet in = {.id = h->id, .scope = f->scope, .at_output = h->at_output};
+            struct judge_packet in = {.id = h->id, .scope = f->scope, .at_output = h->at_output, .gso = h->gso};
             struct visit v = {.in = &in, .packet = h->packet, .scope = scope};
             judge_tcp_refuse_for(j, &v, f, f->is_http ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO, REASON_TCP_TOO_LONG);
             return;

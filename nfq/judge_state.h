@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c and judge_http.c,
- * judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included by nobody else.
+/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c, judge_http.c and
+ * judge_answer.c, judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included
+ * by nobody else.
  */
 #ifndef SLUICE_NFQ_JUDGE_STATE_H
 #define SLUICE_NFQ_JUDGE_STATE_H
 
+#include "core/share.h"
 #include "dns/budget.h"
 #include "dns/exchange.h"
 #include "nfq/flow.h"
 #include "nfq/judge.h"
+#include "nfq/limit.h"
 #include "nfq/packet.h"
+#include "nfq/quic_flow.h"
 #include "nfq/stream.h"
 #include "policy/decide.h"
 #include "tls/handshake.h"
 
 #define JUDGE_OWN_ADDRESSES_MAX 256
 #define JUDGE_STREAMS           2048
+#define JUDGE_STREAMS_SCOPE     512 /* of them, of one scope: 70 MiB if each is as full as it can be */
+#define JUDGE_REFUSALS_SCOPE    256
 #define JUDGE_INJECT_MAX        1500
+#define JUDGE_RESET_MAX         60 /* an IPv6 header and a bare TCP header */
 
 enum refusal_how {
     REFUSAL_DROP,   /* silence */
     REFUSAL_RESET,  /* TCP */
     REFUSAL_ICMP,   /* all else */
+    REFUSAL_CUT,    /* as ICMP, and the kernel forgets that the flow was approved */
     REFUSAL_ANSWER, /* a packet that the caller built (DNS) */
     REFUSAL_PASS,   /* audit: the packet goes on as it lies */
 };
@@ -29,11 +37,16 @@ enum refusal_how {
 /* A refusal whose packet is held while the keeper looks for the process. */
 struct refusal {
     uint64_t ticket, deadline_usec; /* ticket 0: free */
+    uint16_t scope;
     uint32_t id;
     bool has_id;
-    uint8_t how;  /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
-    uint8_t mark; /* PASS: enum mark_verdict */
+    uint8_t how;      /* enum refusal_how: DROP, RESET (by mark) or PASS; an injected packet is in `inject` */
+    uint8_t mark;     /* PASS: enum mark_verdict */
+    bool has_vehicle; /* leaves as the server's reset */
+    uint32_t vehicle;
     uint16_t inject_len;
+    uint8_t server_reset_len;
+    uint8_t server_reset[JUDGE_RESET_MAX];
     uint8_t inject[JUDGE_INJECT_MAX];
 };
 
@@ -44,13 +57,16 @@ struct judge {
     unsigned own_addresses;
     struct address own_address[JUDGE_OWN_ADDRESSES_MAX];
     uint64_t now_usec;
+    unsigned policies; /* how many there were */
     struct judge_counts counts;
     struct flow_table *flows;
     struct stream_pool *streams;
+    struct quic_table *quic;
     struct exchange *exchange;
     struct budget *budget;
     struct refusal *refusal; /* JUDGE_REFUSALS_MAX */
-    unsigned refusals;
+    struct share refusals;   /* that wait */
+    struct limits *limits;
     uint64_t tickets;
     uint8_t out[PACKET_MAX];
     uint8_t payload[PACKET_MAX];
@@ -67,6 +83,10 @@ struct visit {
     bool audit;                       /* audit mode, or a recording: bytes go on as they lie */
     bool relayed;
     bool in_hand; /* no verdict yet, and not held by a flow */
+    bool cuts;    /* the server has this connection: a refusal resets it too, at `server_next` */
+    bool has_vehicle;
+    uint32_t vehicle; /* a packet of the client's without a verdict, to leave as that reset */
+    uint32_t server_next;
 };
 
 /* judge.c */
@@ -83,12 +103,14 @@ void judge_event_decision(const struct decision *d, struct event *e);
 void judge_tell(struct judge *j, struct event *e);
 /* How a refusal is called: would_deny where the scope is only watched. */
 enum verdict judge_denial(const struct visit *v);
+/* A limit of the visit's scope was met: told, or counted. */
+void judge_limit(struct judge *j, const struct visit *v, enum reason reason);
 unsigned judge_bound(const struct judge *j, const struct visit *v, const struct address *address,
                      struct bound_name out[BINDING_NAMES_MAX]);
 
-/* refusal.c: tells, waits for attribution if somebody will attribute, then answers and drops (audit: lets go with
- * `mark`). When the visit's packet is not in hand any more, only the packet of ours is sent.  `answer`:
- * REFUSAL_ANSWER's packet. */
+/* refusal.c: tells (or counts, nfq/limit.h), waits for attribution if somebody will attribute, then answers and drops
+ * (audit: lets go with `mark`). When the visit's packet is not in hand any more, only the packet of ours is sent.
+ * `answer`: REFUSAL_ANSWER's packet. */
 void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusal_how how, struct bytes answer,
                   enum mark_verdict audit_mark);
 void refusal_attributed(struct judge *j, uint64_t ticket);
@@ -99,7 +121,10 @@ struct flow_key judge_flow_key(const struct packet *p, bool from_server);
 uint64_t judge_flow_released(const struct flow *f);
 /* The stream offset of a sequence number of the client's, by the nearest to what was released. */
 int64_t judge_flow_offset(const struct flow *f, uint32_t sequence);
+/* The sequence number that the server expects, if everything released has arrived. */
+uint32_t judge_flow_server_next(const struct flow *f);
 void judge_flow_give_stream(struct judge *j, struct flow *f);
+void judge_flow_give_answer(struct judge *j, struct flow *f);
 void judge_flow_forget(struct judge *j, struct flow *f);
 void judge_tcp_sweep(struct judge *j);
 /* Sends the held packets of f that lie before `upto`; one that reaches beyond it is cut there. */
@@ -110,6 +135,7 @@ void judge_tcp_approve(struct judge *j, struct flow *f);
 
 /* judge_tcp.c, judge_tcp_server.c */
 void judge_tcp_client(struct judge *j, struct visit *v);
+void judge_tcp_ready(struct judge *j, struct visit *v, struct flow *f); /* looks at what has come */
 void judge_tcp_server(struct judge *j, struct visit *v);
 
 /* judge_promise.c: after each segment of a message that is not whole; a client's packet that carries what the server
@@ -124,9 +150,17 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f);
 bool judge_tls_server(struct judge *j, struct visit *v, struct flow *f, bool *approve);
 void judge_http_client(struct judge *j, struct visit *v, struct flow *f);
 
+/* judge_answer.c: what the server sends while CONNECT or an upgrade waits for its answer.  False: the server's packet
+ * was dealt with. */
+bool judge_answer_server(struct judge *j, struct visit *v, struct flow *f, bool *approve);
+
 /* judge_dns.c */
 void judge_dns_query(struct judge *j, struct visit *v);
 void judge_dns_answer(struct judge *j, struct visit *v);
+
+/* judge_quic.c.  `f`: the flow that is known, or NULL: a new one. */
+void judge_quic(struct judge *j, struct visit *v, struct quic_flow *f);
+void judge_quic_sweep(struct judge *j);
 
 /* judge_datagram.c */
 void judge_datagram(struct judge *j, struct visit *v);

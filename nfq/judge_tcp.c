@@ -5,10 +5,25 @@
 
 #include "nfq/judge_state.h"
 
+/* Those that nobody answered are the first to go.  One whose answer comes after all is begun anew by its client. */
+static bool forget_half_open(struct judge *j, struct visit *v)
+{
+    struct flow *f = flow_half_open_oldest(j->flows, v->in->scope);
+    if (!f)
+        return false;
+    judge_flow_forget(j, f);
+    judge_limit(j, v, REASON_HALF_OPEN);
+    return true;
+}
+
 static void open_flow(struct judge *j, struct visit *v, const struct decision *d, bool released)
 {
     struct flow_key key = judge_flow_key(&v->packet, false);
+    if (!released && flow_half_open_full(j->flows, v->in->scope))
+        forget_half_open(j, v);
     struct flow *f = flow_take(j->flows, &key, v->in->scope);
+    if (!f && forget_half_open(j, v))
+        f = flow_take(j->flows, &key, v->in->scope);
     if (!f) {
         struct event e;
         judge_event_init(j, v, ACTION_TCP_CONNECT, &e);
@@ -21,7 +36,11 @@ static void open_flow(struct judge *j, struct visit *v, const struct decision *d
     f->path = (uint8_t)d->path;
     f->state = released ? FLOW_APPROVED : FLOW_SYN;
     f->last_usec = j->now_usec;
+    if (!released)
+        flow_half_open(j->flows, f);
     http_stream_init(&f->http);
+    f->http.proxy = d->path == DECIDE_INSPECT_PROXY;
+    f->follows = true;
     if (v->in_hand)
         judge_pass(j, v, released ? MARK_APPROVE : MARK_PASS, (struct bytes){0});
 }
@@ -189,15 +208,19 @@ static bool hold(struct judge *j, struct visit *v, struct flow *f, uint64_t offs
 {
     if (join(j, v, f, offset))
         return true;
-    struct flow_held *h = flow_hold(j->flows, f);
-    if (!h)
-        return false;
     const struct packet *p = &v->packet;
+    struct flow_held *h = flow_hold(j->flows, f, p->whole.len);
+    if (!h) {
+        if (f->held < FLOW_HELD_MAX) /* not its own doing */
+            judge_limit(j, v, REASON_HELD_FULL);
+        return false;
+    }
     size_t head = p->transport_at + 20 + p->options.len;
     h->id = v->in->id;
     h->len = (uint32_t)p->payload.len;
     h->offset = offset;
     h->at_output = v->in->at_output;
+    h->gso = v->in->gso;
     h->packet = *p;
     memcpy(h->head, p->whole.at, head);
     h->packet.whole = (struct bytes){h->head, head};
@@ -208,11 +231,14 @@ static bool hold(struct judge *j, struct visit *v, struct flow *f, uint64_t offs
 }
 
 /* Looks at what has come; may release, approve or refuse. */
-static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
+void judge_tcp_ready(struct judge *j, struct visit *v, struct flow *f)
 {
     struct bytes ready = stream_ready(f->stream);
+    if (f->state == FLOW_AWAIT)
+        return;
     if (f->state == FLOW_OPEN && !f->is_http && ready.len) {
-        bool tls = handshake_is_tls(ready.at[0]) && f->path != DECIDE_INSPECT_HTTP;
+        bool http_only = f->path == DECIDE_INSPECT_HTTP || f->path == DECIDE_INSPECT_PROXY;
+        bool tls = handshake_is_tls(ready.at[0]) && !http_only;
         f->is_http = !tls && f->path != DECIDE_INSPECT_TLS && http_is_http(ready.at[0]);
         if (!tls && !f->is_http) {
             if (!v->scope) {
@@ -223,8 +249,8 @@ static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
                 refuse_late(j, v, f);
                 return;
             }
-            judge_tcp_refuse_for(j, v, f, f->path == DECIDE_INSPECT_HTTP ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,
-                                 f->path == DECIDE_INSPECT_HTTP ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED);
+            judge_tcp_refuse_for(j, v, f, http_only ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,
+                                 http_only ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED);
             return;
         }
     }
@@ -232,7 +258,8 @@ static void judge_ready(struct judge *j, struct visit *v, struct flow *f)
         judge_http_client(j, v, f);
     else
         judge_tls_client(j, v, f);
-    if ((f->state == FLOW_HTTP || f->state == FLOW_SHOWN) && f->stream && stream_idle(f->stream))
+    if ((f->state == FLOW_HTTP || f->state == FLOW_AWAIT || f->state == FLOW_SHOWN) && f->stream &&
+        stream_idle(f->stream))
         judge_flow_give_stream(j, f);
 }
 
@@ -242,7 +269,7 @@ static void client_data_audit(struct judge *j, struct visit *v, struct flow *f, 
     if (stream_add(f->stream, offset, v->packet.payload) == STREAM_CONFLICT)
         judge_tcp_refuse_for(j, v, f, ACTION_TCP_CONNECT, REASON_TCP_CONFLICT);
     else
-        judge_ready(j, v, f);
+        judge_tcp_ready(j, v, f);
     bool done = f->state == FLOW_SHOWN || f->state == FLOW_APPROVED;
     if (done && f->state != FLOW_APPROVED)
         judge_tcp_approve(j, f);
@@ -255,8 +282,9 @@ static void client_data(struct judge *j, struct visit *v, struct flow *f, uint64
     if (!f->first_data_usec)
         f->first_data_usec = j->now_usec;
     if (!f->stream) {
-        f->stream = stream_take(j->streams);
+        f->stream = stream_take(j->streams, v->in->scope);
         if (!f->stream) { /* comes again */
+            judge_limit(j, v, REASON_STREAMS_FULL);
             judge_discard(j, v);
             return;
         }
@@ -285,7 +313,7 @@ static void client_data(struct judge *j, struct visit *v, struct flow *f, uint64
     } else if (!hold(j, v, f, offset)) {
         judge_discard(j, v); /* its bytes are known, and leave when it comes again */
     }
-    judge_ready(j, v, f);
+    judge_tcp_ready(j, v, f);
     judge_promise(j, v, f);
 }
 
@@ -298,12 +326,27 @@ static void client_fin(struct judge *j, struct visit *v, struct flow *f, uint64_
         return;
     }
     struct bytes ready = stream_ready(f->stream ? f->stream : &(struct stream){0});
-    if (f->stream && released + ready.len == offset && f->state != FLOW_SHOWN && f->state != FLOW_RESHOWN) {
+    if (f->stream && released + ready.len == offset && f->state != FLOW_SHOWN && f->state != FLOW_RESHOWN &&
+        f->state != FLOW_AWAIT) {
         judge_tcp_refuse_for(j, v, f, f->is_http ? ACTION_HTTP_REQUEST : ACTION_TLS_HELLO,
                              f->is_http ? REASON_HTTP_MALFORMED : REASON_TLS_MALFORMED);
         return;
     }
     judge_discard(j, v); /* something before it is missing: it comes again */
+}
+
+/* The client was told.  Its kernel answers what the server still sends with resets, and the server is to hear of one:
+ * of ours, for the client's is its own words. */
+static void client_refused(struct judge *j, struct visit *v, const struct flow *f)
+{
+    uint8_t reset[JUDGE_RESET_MAX];
+    size_t len = 0;
+    if (v->packet.flags & TCP_RST && f->server_known)
+        len = packet_build_reset_bare(&v->packet, false, judge_flow_server_next(f), reset, sizeof reset);
+    if (len)
+        judge_accept(j, v->in->id, MARK_PASS, (struct bytes){reset, len});
+    else
+        judge_drop(j, v->in->id, v->in->at_output && !v->scope->drop ? MARK_RESET : MARK_PASS);
 }
 
 void judge_tcp_client(struct judge *j, struct visit *v)
@@ -321,7 +364,7 @@ void judge_tcp_client(struct judge *j, struct visit *v)
     }
     f->last_usec = j->now_usec;
     if (f->state == FLOW_REFUSED) {
-        judge_drop(j, v->in->id, v->in->at_output && !v->scope->drop ? MARK_RESET : MARK_PASS);
+        client_refused(j, v, f);
     } else if (f->state == FLOW_APPROVED) {
         judge_pass(j, v, MARK_APPROVE, p->payload);
     } else if (p->flags & TCP_RST) {

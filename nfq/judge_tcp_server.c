@@ -34,6 +34,7 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
     bool answers = (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && p->acknowledgment == f->isn + 1;
     if (answers && f->state == FLOW_SYN) {
         f->state = FLOW_OPEN;
+        flow_answered(j->flows, f);
         f->server_isn = p->sequence;
         f->server_known = true;
         server_manner(f, p);
@@ -52,7 +53,7 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
 /* Keeps the server's first bytes, as far as they come in order. */
 static void server_head(struct flow *f, const struct packet *p)
 {
-    int32_t at = packet_sequence_diff(p->sequence, f->server_isn + 1);
+    int32_t at = packet_sequence_diff(p->sequence, f->server_isn + 1 + (uint32_t)f->server_base);
     int32_t end = at + (int32_t)p->payload.len;
     if (at < 0 || at > f->server_head_len || end <= f->server_head_len)
         return;
@@ -78,9 +79,20 @@ static bool server_acknowledges(struct judge *j, struct visit *v, struct flow *f
     stream_acknowledged(f->stream, f->acknowledged);
     if (f->state == FLOW_HTTP && stream_ready(f->stream).len)
         judge_http_client(j, v, f); /* a head may have waited for room */
-    if (f->state == FLOW_HTTP && f->stream && stream_idle(f->stream))
+    if ((f->state == FLOW_HTTP || f->state == FLOW_AWAIT) && f->stream && stream_idle(f->stream))
         judge_flow_give_stream(j, f);
     return true;
+}
+
+/* A server that goes on with a connection that was cut: the reset was lost, or did not fit what it had received.  Its
+ * own acknowledgment says what fits (RFC 5961 s3.2). */
+static void end_server(struct judge *j, const struct visit *v)
+{
+    uint8_t reset[JUDGE_RESET_MAX];
+    if (!(v->packet.flags & TCP_ACK) || v->packet.flags & TCP_RST)
+        return;
+    size_t len = packet_build_reset_bare(&v->packet, true, v->packet.acknowledgment, reset, sizeof reset);
+    judge_inject(j, reset, len);
 }
 
 static void server_unknown(struct judge *j, struct visit *v)
@@ -94,6 +106,7 @@ static void server_unknown(struct judge *j, struct visit *v)
         uint8_t reset[100];
         size_t len = packet_build_reset_onward(&v->packet, v->packet.sequence, reset, sizeof reset);
         judge_inject(j, reset, len);
+        end_server(j, v);
     }
     judge_drop(j, v->in->id, MARK_PASS);
 }
@@ -109,6 +122,7 @@ void judge_tcp_server(struct judge *j, struct visit *v)
     }
     f->last_usec = j->now_usec;
     if (f->state == FLOW_REFUSED) {
+        end_server(j, v);
         judge_drop(j, v->in->id, MARK_PASS);
     } else if (f->state == FLOW_APPROVED) {
         judge_pass(j, v, MARK_APPROVE, p->payload);
@@ -119,11 +133,11 @@ void judge_tcp_server(struct judge *j, struct visit *v)
         server_syn(j, v, f);
     } else if (!(p->flags & TCP_ACK) || !server_acknowledges(j, v, f)) {
         judge_discard(j, v);
-    } else {
+    } else if (v->in_hand) { /* else a request that had waited for room was refused just now */
         bool approve = false;
         server_manner(f, p);
         server_head(f, p);
-        if (!judge_tls_server(j, v, f, &approve))
+        if (!judge_answer_server(j, v, f, &approve) || (!approve && !judge_tls_server(j, v, f, &approve)))
             return;
         judge_pass(j, v, approve ? MARK_APPROVE : MARK_PASS, p->payload);
         if (approve)

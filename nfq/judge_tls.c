@@ -9,7 +9,7 @@ enum { RECORD_HEADER = 5, RECORD_APPLICATION_DATA = 23, RECORD_MAX = 16384 + 256
 static void hint_for(const struct visit *v, const struct name *name, struct event *e)
 {
     struct endpoint hint = {.scheme = ENDPOINT_TLS, .host = ENDPOINT_NAME, .name = *name};
-    hint.port_low = hint.port_high = v->packet.destination_port;
+    hint.port_low = hint.port_high = e->asked_port ? e->asked_port : v->packet.destination_port;
     endpoint_format(&hint, e->hint, sizeof e->hint);
 }
 
@@ -23,16 +23,28 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
     memcpy(e.tls_ja4, hello->ja4, sizeof hello->ja4);
     memcpy(e.tls_next_protocol, hello->alpn, sizeof hello->alpn);
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
-    if (v->scope) {
+    e.asked_port = f->asked_port;
+    if (v->scope && f->tunnel) { /* the name was judged when CONNECT named it */
+        if (hello->ech)
+            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
+        else if (!hello->has_name)
+            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
+        else if (!name_equal(&f->shown, &hello->server_name))
+            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_PROXY_NAME};
+        else
+            d = decide_proxied(v->scope, ENDPOINT_TLS, &hello->server_name, NULL, f->asked_port);
+    } else if (v->scope) {
         struct bound_name bound[BINDING_NAMES_MAX];
         unsigned bounds = judge_bound(j, v, &f->key.server, bound);
-        if (hello->ech)
+        if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
         else if (!hello->has_name)
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
         else
             d = decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
                              bounds);
+        if (hello->ech && d.path != DECIDE_REFUSE)
+            d.reason = REASON_OUTER_NAME_ALLOWED;
     }
     judge_event_decision(&d, &e);
     f->shown = hello->server_name;
@@ -98,7 +110,8 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f)
         return;
     }
     if (second) {
-        if (!h->hello.has_name || h->hello.ech || !name_equal(&f->shown, &h->hello.server_name)) {
+        bool ech = h->hello.ech_draft || (h->hello.ech && v->scope && !decide_outer_name(v->scope));
+        if (!h->hello.has_name || ech || !name_equal(&f->shown, &h->hello.server_name)) {
             judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TLS_NAME_CHANGED);
             return;
         }

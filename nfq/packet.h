@@ -80,6 +80,10 @@ size_t packet_build_reset(const struct packet *p, uint8_t *out, size_t size);
  */
 size_t packet_build_reset_onward(const struct packet *p, uint32_t sequence, uint8_t *out, size_t size);
 
+/* The same, but nothing except addresses, ports and `sequence`: what `p` said is refused, so no number of it is
+ * repeated. `back`: towards p's sender. */
+size_t packet_build_reset_bare(const struct packet *p, bool back, uint32_t sequence, uint8_t *out, size_t size);
+
 /* The value of the timestamps option (RFC 7323 s3); false: there is none. */
 bool packet_timestamp(const struct packet *p, uint32_t *value);
 /* A bare acknowledgment towards p's sender, as its receiver would send it: `acknowledgment`, `window` (scaled as on the

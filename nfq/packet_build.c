@@ -339,6 +339,11 @@ size_t packet_build_reset_onward(const struct packet *p, uint32_t sequence, uint
     return build_reset(p, false, sequence, p->flags & TCP_ACK, p->acknowledgment, out, size);
 }
 
+size_t packet_build_reset_bare(const struct packet *p, bool back, uint32_t sequence, uint8_t *out, size_t size)
+{
+    return build_reset(p, back, sequence, false, 0, out, size);
+}
+
 static size_t build_back(const struct packet *p, uint32_t sequence, uint32_t acknowledgment, uint16_t window,
                          const uint32_t *timestamp, size_t payload_len, uint8_t *out, size_t size)
 {

@@ -7,6 +7,10 @@
 static void carry_out(struct judge *j, const struct refusal *r)
 {
     judge_inject(j, r->inject, r->inject_len);
+    if (r->has_vehicle)
+        judge_accept(j, r->vehicle, MARK_PASS, (struct bytes){r->server_reset, r->server_reset_len});
+    else
+        judge_inject(j, r->server_reset, r->server_reset_len);
     if (!r->has_id)
         return;
     if (r->how == REFUSAL_PASS)
@@ -19,7 +23,7 @@ static void carry_out(struct judge *j, const struct refusal *r)
  */
 static void prepare(const struct visit *v, enum refusal_how how, struct bytes answer, struct refusal *r)
 {
-    r->how = REFUSAL_DROP;
+    r->how = how == REFUSAL_CUT ? REFUSAL_RESET : REFUSAL_DROP;
     if (how == REFUSAL_RESET && r->has_id && v->in->at_output)
         r->how = REFUSAL_RESET;
     else if (how == REFUSAL_RESET && v->in->path == MARK_FROM_SERVER) /* it is the client that is to be told */
@@ -27,7 +31,7 @@ static void prepare(const struct visit *v, enum refusal_how how, struct bytes an
             (uint16_t)packet_build_reset_onward(&v->packet, v->packet.sequence, r->inject, sizeof r->inject);
     else if (how == REFUSAL_RESET)
         r->inject_len = (uint16_t)packet_build_reset(&v->packet, r->inject, sizeof r->inject);
-    else if (how == REFUSAL_ICMP)
+    else if (how == REFUSAL_ICMP || (how == REFUSAL_CUT && !v->scope->drop))
         r->inject_len = (uint16_t)packet_build_icmp_error(&v->packet, r->inject, sizeof r->inject);
     else if (how == REFUSAL_ANSWER && answer.len <= sizeof r->inject) {
         memcpy(r->inject, answer.at, answer.len);
@@ -35,9 +39,9 @@ static void prepare(const struct visit *v, enum refusal_how how, struct bytes an
     }
 }
 
-static struct refusal *refusal_take(struct judge *j)
+static struct refusal *refusal_take(struct judge *j, uint16_t scope)
 {
-    if (j->refusals == JUDGE_REFUSALS_MAX)
+    if (!share_has_room(&j->refusals, scope, 1))
         return NULL;
     for (unsigned i = 0; i < JUDGE_REFUSALS_MAX; i++) {
         struct refusal *r = &j->refusal[(j->tickets + i) % JUDGE_REFUSALS_MAX];
@@ -51,7 +55,11 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
                   enum mark_verdict audit_mark)
 {
     struct refusal now;
-    struct refusal *r = e->verdict == VERDICT_IGNORED ? NULL : refusal_take(j);
+    bool noise = e->verdict == VERDICT_IGNORED;
+    if (reason_is_limit(e->reason))
+        e->action = ACTION_GATE; /* one kind of event, whatever met the limit */
+    bool told = j->config.recorded || limit_tell(j->limits, e->scope_id, e->reason, !noise, j->now_usec);
+    struct refusal *r = noise || !told ? NULL : refusal_take(j, v->in->scope);
     bool waits = r != NULL;
     if (!r)
         r = &now;
@@ -59,7 +67,9 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
     r->id = v->in->id;
     r->has_id = v->in_hand;
     v->in_hand = false;
-    r->inject_len = 0;
+    r->inject_len = r->server_reset_len = 0;
+    r->has_vehicle = v->has_vehicle;
+    r->vehicle = v->vehicle;
     r->mark = (uint8_t)audit_mark;
     if (e->verdict == VERDICT_DENY)
         j->counts.refused++;
@@ -68,29 +78,33 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
             e->verdict = judge_denial(v);
         r->how = REFUSAL_PASS;
     } else {
-        prepare(v, v->scope->drop && how != REFUSAL_ANSWER ? REFUSAL_DROP : how, answer, r);
+        if (v->cuts)
+            r->server_reset_len = (uint8_t)packet_build_reset_bare(
+                &v->packet, v->in->path == MARK_FROM_SERVER, v->server_next, r->server_reset, sizeof r->server_reset);
+        prepare(v, v->scope->drop && how != REFUSAL_ANSWER && how != REFUSAL_CUT ? REFUSAL_DROP : how, answer, r);
     }
     e->ticket = waits ? ++j->tickets : 0;
-    bool attributed_later = j->sink.event(j->sink.ctx, e) && waits;
+    bool attributed_later = told && j->sink.event(j->sink.ctx, e) && waits;
     if (!attributed_later) {
         carry_out(j, r);
         return;
     }
     r->ticket = e->ticket;
+    r->scope = v->in->scope;
     r->deadline_usec = j->now_usec + JUDGE_ATTRIBUTION_USEC;
-    j->refusals++;
+    share_take(&j->refusals, r->scope, 1);
 }
 
 static void finish(struct judge *j, struct refusal *r)
 {
     r->ticket = 0;
-    j->refusals--;
+    share_give(&j->refusals, r->scope, 1);
     carry_out(j, r);
 }
 
 void refusal_attributed(struct judge *j, uint64_t ticket)
 {
-    for (unsigned i = 0; ticket && j->refusals && i < JUDGE_REFUSALS_MAX; i++) {
+    for (unsigned i = 0; ticket && j->refusals.used && i < JUDGE_REFUSALS_MAX; i++) {
         if (j->refusal[i].ticket != ticket)
             continue;
         finish(j, &j->refusal[i]);
@@ -100,7 +114,7 @@ void refusal_attributed(struct judge *j, uint64_t ticket)
 
 void refusal_expire(struct judge *j)
 {
-    for (unsigned i = 0; j->refusals && i < JUDGE_REFUSALS_MAX; i++)
+    for (unsigned i = 0; j->refusals.used && i < JUDGE_REFUSALS_MAX; i++)
         if (j->refusal[i].ticket && j->refusal[i].deadline_usec <= j->now_usec)
             finish(j, &j->refusal[i]);
 }

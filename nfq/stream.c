@@ -5,13 +5,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/share.h"
+
 struct stream_pool {
-    unsigned slots, used;
+    unsigned slots;
+    struct share used;
     struct stream *slot;
     uint32_t *free_slot; /* a stack of the indices that are free: the first slots - used */
 };
 
-struct stream_pool *stream_pool_new(unsigned slots)
+struct stream_pool *stream_pool_new(unsigned slots, unsigned share)
 {
     struct stream_pool *pool = calloc(1, sizeof *pool);
     uint32_t *free_slot = calloc(slots, sizeof *free_slot);
@@ -25,6 +28,10 @@ struct stream_pool *stream_pool_new(unsigned slots)
         return NULL;
     }
     *pool = (struct stream_pool){.slots = slots, .slot = memory, .free_slot = free_slot};
+    if (!share_init(&pool->used, slots, share)) {
+        stream_pool_free(pool);
+        return NULL;
+    }
     for (unsigned i = 0; i < slots; i++)
         free_slot[i] = slots - 1 - i; /* the lowest, whose pages are warm, come first */
     return pool;
@@ -36,15 +43,21 @@ void stream_pool_free(struct stream_pool *pool)
         return;
     munmap(pool->slot, pool->slots * sizeof(struct stream));
     free(pool->free_slot);
+    share_done(&pool->used);
     free(pool);
 }
 
-struct stream *stream_take(struct stream_pool *pool)
+void stream_pool_scopes(struct stream_pool *pool, unsigned scopes)
 {
-    if (pool->used == pool->slots)
+    share_scopes(&pool->used, scopes);
+}
+
+struct stream *stream_take(struct stream_pool *pool, uint16_t scope)
+{
+    if (!share_take(&pool->used, scope, 1))
         return NULL;
-    pool->used++;
-    struct stream *s = &pool->slot[pool->free_slot[pool->slots - pool->used]];
+    struct stream *s = &pool->slot[pool->free_slot[pool->slots - pool->used.used]];
+    s->scope = scope;
     s->start = 0;
     s->ranges = s->sents = 0;
     s->sent_used = 0;
@@ -61,13 +74,13 @@ void stream_give(struct stream_pool *pool, struct stream *s)
     uintptr_t to = (uintptr_t)(s + 1) & ~(uintptr_t)(page - 1);
     if (to > from && (s->sent_used > page || s->start > page))
         madvise((void *)from, to - from, MADV_DONTNEED);
-    pool->free_slot[pool->slots - pool->used] = (uint32_t)(s - pool->slot);
-    pool->used--;
+    pool->free_slot[pool->slots - pool->used.used] = (uint32_t)(s - pool->slot);
+    share_give(&pool->used, s->scope, 1);
 }
 
 unsigned stream_pool_used(const struct stream_pool *pool)
 {
-    return pool->used;
+    return pool->used.used;
 }
 
 /* Are the bytes of `in` that lie in ranges which came before the same? */

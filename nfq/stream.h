@@ -21,6 +21,7 @@
 #define STREAM_SENT_MAX     64
 
 struct stream {
+    uint16_t scope;
     uint64_t start; /* offset of window[0]: everything before it was released */
     unsigned ranges;
     struct stream_range {
@@ -38,9 +39,11 @@ struct stream {
 
 struct stream_pool;
 
-struct stream_pool *stream_pool_new(unsigned slots);
+/* `share` of the slots for one scope. */
+struct stream_pool *stream_pool_new(unsigned slots, unsigned share);
+void stream_pool_scopes(struct stream_pool *pool, unsigned scopes);
 void stream_pool_free(struct stream_pool *pool);
-struct stream *stream_take(struct stream_pool *pool); /* NULL: none left */
+struct stream *stream_take(struct stream_pool *pool, uint16_t scope); /* NULL: none left for this scope */
 void stream_give(struct stream_pool *pool, struct stream *s);
 unsigned stream_pool_used(const struct stream_pool *pool);
 

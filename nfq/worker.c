@@ -71,9 +71,12 @@ static void packet_arrived(void *ctx, const struct receive_packet *packet)
     struct worker *w = ctx;
     const struct mark_layout *marks = &w->config->marks;
     uint16_t scope = mark_scope(marks, packet->verdict.mark);
+    enum mark_queued queued = (enum mark_queued)mark_state(marks, packet->verdict.mark);
+    bool approved = queued == MARK_FROM_SERVER && packet->at_output;
     struct judge_packet judged = {
         .scope = scope,
-        .path = (enum mark_queued)mark_state(marks, packet->verdict.mark),
+        .path = approved ? MARK_TO_SERVER : queued,
+        .approved = approved,
         .at_output = packet->at_output,
         .local = packet->local,
         .forwarded = packet->forwarded,

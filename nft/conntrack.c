@@ -93,6 +93,32 @@ bool conntrack_cut(const struct conntrack_flow *flow, struct error *e)
     return !failed || failed == ENOENT || error_set(e, ERROR_SYSTEM, failed, "cannot cut a connection");
 }
 
+static int on_found(const struct nlmsghdr *nlh, void *data)
+{
+    conntrack_message_parse(nlh, data);
+    return MNL_CB_OK;
+}
+
+bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint32_t value, struct error *e)
+{
+    uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct conntrack_flow found = {0};
+    struct mnl_socket *nl = ask_open(NETLINK_NETFILTER, e);
+    if (!nl)
+        return false;
+    int family = flow->source.family == 4 ? AF_INET : AF_INET6;
+    struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_ACK, family);
+    conntrack_message_put(nlh, flow);
+    int failed = ask(nl, nlh, on_found, &found);
+    if (!failed && found.protocol && (found.mark & mask) == value) {
+        nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family);
+        conntrack_message_put(nlh, &found);
+        failed = ask(nl, nlh, NULL, NULL);
+    }
+    mnl_socket_close(nl);
+    return !failed || failed == ENOENT || error_set(e, ERROR_SYSTEM, failed, "cannot cut a connection");
+}
+
 int conntrack_events_open(struct error *e)
 {
     int bytes = EVENT_BUFFER_BYTES;

@@ -27,6 +27,10 @@ bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error
 /* Forgets a flow: its next packet is a stray and is reset.  A flow that is gone already is no error. */
 bool conntrack_cut(const struct conntrack_flow *flow, struct error *e);
 
+/* The same for the flow of these addresses, ports and protocol (zone 0), if its mark has `value` in the bits of `mask`.
+ */
+bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint32_t value, struct error *e);
+
 /* A socket (non-blocking) that gets an event for each flow that ends. */
 int conntrack_events_open(struct error *e);
 /* Reads what is there; calls back for each ended flow whose mark has any bit of mask.  False: events were lost

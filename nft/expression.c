@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define TCP_FLAGS_AT 13
+#define UDP_HEADER   8
+#define QUIC_LONG    0x80
+#define ONE_DATAGRAM 1500
 #define TCP_FIN      0x01
 #define TCP_SYN      0x02
 #define TCP_RST      0x04
@@ -210,6 +213,28 @@ void match_tcp_syn(struct expression_rule *r, uint32_t op)
 void match_tcp_reset(struct expression_rule *r)
 {
     match_tcp_flags(r, TCP_RST, NFT_CMP_EQ, TCP_RST);
+}
+
+/* A larger one may be several datagrams that a program gave to the kernel in one send (UDP_SEGMENT): only the first of
+ * them would be looked at here, so the queue gets them, which parts them.  Two within the bound are too short for an
+ * Initial that a server may take (RFC 9000 s14.1: 1,200 bytes each). */
+void match_quic_short(struct expression_rule *r)
+{
+    uint32_t bound = htonl(ONE_DATAGRAM);
+    match_protocol(r, NFT_CMP_EQ, IPPROTO_UDP);
+    load_meta(r, NFT_META_LEN);
+    struct nftnl_expr *x = expression_add(r, "byteorder");
+    if (!x)
+        return;
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BYTEORDER_LEN, sizeof bound);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BYTEORDER_SIZE, sizeof bound);
+    compare(r, NFT_CMP_LTE, &bound, sizeof bound);
+    load_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, UDP_HEADER, 1);
+    mask(r, &(uint8_t){QUIC_LONG}, &(uint8_t){0}, 1);
+    compare(r, NFT_CMP_EQ, &(uint8_t){0}, 1);
 }
 
 static void match_range(struct expression_rule *r, uint32_t offset4, uint32_t offset6, uint32_t op,

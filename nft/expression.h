@@ -50,6 +50,8 @@ void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn
  * came in by?  NFT_CMP_NEQ: it is; NFT_CMP_EQ: it is not. */
 void match_way(struct expression_rule *r, uint32_t address, uint32_t op);
 void match_source_port(struct expression_rule *r, uint8_t protocol, uint16_t source_port);
+/* UDP, an IP packet of at most 1,500 bytes, whose payload begins with a QUIC short header (RFC 8999 s5.2). */
+void match_quic_short(struct expression_rule *r);
 void match_cgroup(struct expression_rule *r, const struct ruleset_cgroup *cgroup);
 void match_socket(struct expression_rule *r);      /* there is a TCP or UDP socket, of any state */
 void match_socket_file(struct expression_rule *r); /* the sending socket is a program's, not the kernel's own */

@@ -31,6 +31,7 @@ struct ruleset_scope {
     const struct address *resolver;
     uint16_t relay_port; /* the relay's listener of this scope, IPv4 and IPv6; 0: TCP 53 is queued like the rest */
     bool incoming;       /* connections into the scope pass */
+    bool quic;           /* QUIC is judged: MARK_HTTP on UDP is a QUIC flow that was approved */
 };
 
 struct ruleset {

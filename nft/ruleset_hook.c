@@ -218,6 +218,12 @@ static void input_scope_rules(const struct build *b, const struct ruleset_scope 
     match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
     go(b, &r, SCOPE_LISTENER, s->id);
+    r = base_rule(b, BASE_INPUT);
+    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
+    match_protocol(&r, NFT_CMP_NEQ, IPPROTO_TCP);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
+    go(b, &r, SCOPE_LISTENER, s->id);
     if (s->relay_port) {
         r = base_rule(b, BASE_INPUT);
         match_ct_direction(&r, IP_CT_DIR_ORIGINAL);

@@ -84,6 +84,22 @@ static void judge_marked(const struct build *b, const char *chain, const struct 
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
 
+    /* An approved QUIC flow: what can begin another connection (a long header) is judged. */
+    for (unsigned step = b->rules->fast_path ? 0 : 1; s->quic && step < 2; step++) {
+        r = build_rule(b, chain);
+        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
+        if (step == 0)
+            match_quic_short(&r);
+        else
+            match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+        if (step == 0) {
+            verdict(&r, NF_ACCEPT);
+            build_end(b, &r);
+        } else {
+            build_refer(b, &r, s->id, MARK_FROM_SERVER);
+        }
+    }
+
     /* Another scope's connection: this one can only be its server, where it may be one. */
     if (s->incoming) {
         r = build_rule(b, chain);
@@ -134,6 +150,13 @@ static void meet_loopback(const struct build *b, const char *chain, const struct
     r = build_rule(b, chain);
     match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
+    match_protocol(&r, NFT_CMP_NEQ, IPPROTO_TCP);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
 }
@@ -197,20 +220,32 @@ static void toward_server(const struct build *b, const struct ruleset_scope *s, 
     build_refer(b, &r, s->id, MARK_TO_SERVER);
 }
 
-/* Input, from lo, original direction, MARK_LOOPBACK: who listens? */
+/* Not this scope's listener alone: judged as any address is, and so is whatever it answers. */
+static void judge_listener(const struct build *b, struct expression_rule *r, const struct ruleset_scope *s)
+{
+    build_ct_state(b, r, MARK_LOOPBACK);
+    build_refer(b, r, s->id, MARK_TO_SERVER);
+}
+
+/* Input, from lo, original direction, MARK_LOOPBACK: who listens?  A TCP connection stays with the listener that its
+ * SYN found.  A datagram goes to whoever has the port now: MARK_HTTP asks again for each, and lets the answers go. */
 static void at_listener(const struct build *b, const struct ruleset_scope *s)
 {
     static const uint8_t answered_by_kernel[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6};
     char chain[CHAIN_NAME_SIZE];
     build_scope_name(chain, SCOPE_LISTENER, s->id);
+
     struct expression_rule r;
 
     for (unsigned i = 0; i < s->cgroups; i++) {
-        r = build_rule(b, chain);
-        match_cgroup(&r, &s->cgroup[i]);
-        build_ct_state(b, &r, MARK_APPROVED);
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
+        for (unsigned tcp = 0; tcp < 2; tcp++) {
+            r = build_rule(b, chain);
+            match_protocol(&r, tcp ? NFT_CMP_EQ : NFT_CMP_NEQ, IPPROTO_TCP);
+            match_cgroup(&r, &s->cgroup[i]);
+            build_ct_state(b, &r, tcp ? MARK_APPROVED : MARK_HTTP);
+            verdict(&r, NF_ACCEPT);
+            build_end(b, &r);
+        }
     }
     if (s->relay_port) {
         r = build_rule(b, chain);
@@ -222,7 +257,7 @@ static void at_listener(const struct build *b, const struct ruleset_scope *s)
     }
     r = build_rule(b, chain);
     match_socket(&r);
-    build_refer(b, &r, s->id, MARK_TO_SERVER);
+    judge_listener(b, &r, s);
 
     /* Nobody: a reset, an ICMP error or an echo reply comes from the kernel itself.  Multicast has listeners that a
      * socket look-up does not find, and other protocols have sockets that it cannot.  The reset is a reply: MARK_HTTP
@@ -237,7 +272,7 @@ static void at_listener(const struct build *b, const struct ruleset_scope *s)
         build_end(b, &r);
     }
     r = build_rule(b, chain);
-    build_refer(b, &r, s->id, MARK_TO_SERVER);
+    judge_listener(b, &r, s);
 }
 
 void build_scope_rules(const struct build *b, const struct ruleset_scope *scope)

@@ -179,6 +179,15 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
         verdict_reset(&r);
         build_end(b, &r);
     }
+    /* UDP: a QUIC flow that is cut, so that its next packet is judged. */
+    r = build_rule(b, chain);
+    match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_RESET));
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+    match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    build_ct_state(b, &r, MARK_UNDECIDED);
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
+
     r = build_rule(b, chain);
     match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_RESET));
     verdict(&r, NF_DROP);

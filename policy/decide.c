@@ -41,11 +41,11 @@ struct connect {
     const struct address *address;
     uint16_t port;
     enum endpoint_scheme any_bytes; /* ENDPOINT_TCP or ENDPOINT_UDP */
-    bool release, tls, http;
+    bool release, tls, http, proxy;
     bool by_address;    /* the release is by an address entry */
     bool address_known; /* some entry names this address or a range around it */
     bool other_port, expired, denied;
-    struct matcher_hit release_rule, inspect_rule, denied_rule;
+    struct matcher_hit release_rule, inspect_rule, proxy_rule, denied_rule;
 };
 
 static void connect_deny(struct connect *c, const struct matcher_hit *rule)
@@ -64,6 +64,13 @@ static void connect_release(struct connect *c, const struct matcher_hit *rule, b
     c->release = true;
 }
 
+static void connect_proxy(struct connect *c, const struct matcher_hit *rule)
+{
+    if (!c->proxy)
+        c->proxy_rule = *rule;
+    c->proxy = true;
+}
+
 static void connect_inspect(struct connect *c, const struct matcher_hit *rule)
 {
     if (!c->tls && !c->http)
@@ -74,12 +81,15 @@ static void connect_inspect(struct connect *c, const struct matcher_hit *rule)
         c->http = true;
 }
 
-/* Does this kind of entry concern the connection at all?  UDP is released or refused, never inspected. */
+/* Does this kind of entry concern the connection at all?  UDP is inspected only for QUIC. */
 static bool connect_concerns(const struct connect *c, const struct matcher_shape *s)
 {
     if (s->scheme == (uint8_t)c->any_bytes)
         return true;
-    return c->any_bytes == ENDPOINT_TCP && (s->scheme == ENDPOINT_TLS || s->scheme == ENDPOINT_HTTP);
+    if (c->any_bytes == ENDPOINT_UDP)
+        return s->scheme == ENDPOINT_TLS && c->scope->profile->quic == POLICY_QUIC_JUDGE;
+    return s->scheme == ENDPOINT_TLS || s->scheme == ENDPOINT_HTTP || s->scheme == ENDPOINT_WS ||
+           s->scheme == ENDPOINT_PROXY;
 }
 
 /* One name that was resolved to the address. */
@@ -97,7 +107,8 @@ static void connect_name(struct connect *c, const struct bound_name *bound)
                 continue;
             bool on_port = s->port_low <= c->port && c->port <= s->port_high;
             uint16_t port = on_port ? c->port : s->port_low;
-            if (rule_denies_name(c->scope, &name, s->scheme, port, port, &deny)) {
+            if (rule_denies_name(c->scope, &name, s->scheme, port, port, &deny) ||
+                (c->any_bytes == ENDPOINT_UDP && rule_denies_name(c->scope, &name, ENDPOINT_UDP, port, port, &deny))) {
                 if (on_port)
                     connect_deny(c, &deny);
                 continue;
@@ -105,10 +116,12 @@ static void connect_name(struct connect *c, const struct bound_name *bound)
             good = true;
             if (!on_port)
                 c->other_port = true;
-            else if (s->scheme != (uint8_t)c->any_bytes)
+            else if (s->scheme != (uint8_t)c->any_bytes && s->scheme != ENDPOINT_PROXY)
                 connect_inspect(c, &hit); /* grace is enough: the name shown decides */
             else if (bound->grace)
                 c->expired = true;
+            else if (s->scheme == ENDPOINT_PROXY)
+                connect_proxy(c, &hit);
             else
                 connect_release(c, &hit, false);
         }
@@ -137,17 +150,20 @@ static void connect_address(struct connect *c)
         struct matcher_cursor cursor = matcher_find_address(p->allow, c->address);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
-            bool by_address = s->host == ENDPOINT_ADDRESS, on_port = s->port_low <= c->port && c->port <= s->port_high;
+            bool by_address = s->host == ENDPOINT_ADDRESS, proxy = s->scheme == ENDPOINT_PROXY;
+            bool on_port = s->port_low <= c->port && c->port <= s->port_high;
             c->address_known = c->address_known || by_address;
             if (!connect_concerns(c, s))
                 continue;
             if (!on_port) {
                 c->other_port = c->other_port || by_address;
-            } else if (s->scheme != (uint8_t)c->any_bytes) {
+            } else if (s->scheme != (uint8_t)c->any_bytes && !proxy) {
                 connect_inspect(c, &hit);
             } else if (!by_address && at_is_denied(c, &hit, &deny)) {
                 c->address_known = true;
                 connect_deny(c, &deny);
+            } else if (proxy) {
+                connect_proxy(c, &hit);
             } else {
                 connect_release(c, &hit, by_address);
             }
@@ -181,8 +197,15 @@ static struct decision connect_decide(struct connect *c, const struct bound_name
     connect_address(c);
     for (unsigned i = 0; i < bound_count; i++)
         connect_name(c, &bound[i]);
+    /* What the policy calls a proxy is judged as one, whatever else is allowed at that address and port. */
+    if (c->proxy)
+        return ruled(DECIDE_INSPECT_PROXY,
+                     c->proxy_rule.shape->host == ENDPOINT_ADDRESS ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED,
+                     &c->proxy_rule);
     if (c->release)
         return ruled(DECIDE_RELEASE, c->by_address ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED, &c->release_rule);
+    if (c->tls && c->any_bytes == ENDPOINT_UDP)
+        return ruled(DECIDE_INSPECT_QUIC, REASON_NAME_ALLOWED, &c->inspect_rule);
     if (c->tls || c->http) {
         enum decide_path path = !c->http ? DECIDE_INSPECT_TLS : !c->tls ? DECIDE_INSPECT_HTTP : DECIDE_INSPECT_EITHER;
         return ruled(path, REASON_NAME_ALLOWED, &c->inspect_rule);
@@ -213,18 +236,28 @@ static const struct bound_name *find_bound(const struct name *name, const struct
     return NULL;
 }
 
+/* An entry of scheme `entry` allows what was shown or asked for. */
+static bool serves(uint8_t entry, enum endpoint_scheme scheme)
+{
+    return entry == (uint8_t)scheme || (entry == ENDPOINT_WS && scheme == ENDPOINT_HTTP);
+}
+
 /* The name is allowed by no entry for what was shown here: the nearest reason. */
 static struct decision shown_refused(bool other_port, bool other_scheme, enum endpoint_scheme scheme, bool bound)
 {
+    if (other_scheme && scheme == ENDPOINT_WS)
+        return refuse(REASON_HTTP_WEBSOCKET, bound);
     if (other_scheme)
         return refuse(scheme == ENDPOINT_TLS ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED, false);
     /* A client that asked for this name first would hold a binding; one that did not is not offered a way in. */
     return refuse(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, bound);
 }
 
-struct decision decide_shown(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct name *shown,
-                             const struct address *address, uint16_t port, const struct bound_name *bound,
-                             unsigned bound_count)
+/* `any_bytes`: ENDPOINT_TCP, or ENDPOINT_UDP for QUIC. */
+static struct decision shown_decide(const struct policy_scope *scope, enum endpoint_scheme scheme,
+                                    enum endpoint_scheme any_bytes, const struct name *shown,
+                                    const struct address *address, uint16_t port, const struct bound_name *bound,
+                                    unsigned bound_count)
 {
     struct matcher_name name;
     struct matcher_hit hit, deny;
@@ -232,18 +265,19 @@ struct decision decide_shown(const struct policy_scope *scope, enum endpoint_sch
     bool unbound = false, other_port = false, other_scheme = false;
     matcher_name_init(&name, (struct bytes){(const uint8_t *)shown->text, shown->len});
     if (rule_denies_name(scope, &name, scheme, port, port, &deny) ||
-        rule_denies_address(scope, address, ENDPOINT_TCP, port, &deny))
+        (any_bytes == ENDPOINT_UDP && rule_denies_name(scope, &name, ENDPOINT_UDP, port, port, &deny)) ||
+        rule_denies_address(scope, address, any_bytes, port, &deny))
         return ruled(DECIDE_REFUSE, REASON_DENIED, &deny);
     for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &name);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
             bool on_port = s->port_low <= port && port <= s->port_high;
-            if (s->scheme != ENDPOINT_TLS && s->scheme != ENDPOINT_HTTP)
+            if (s->scheme != ENDPOINT_TLS && s->scheme != ENDPOINT_HTTP && s->scheme != ENDPOINT_WS)
                 continue;
-            if (s->scheme != (uint8_t)scheme || !on_port) {
+            if (!serves(s->scheme, scheme) || !on_port) {
                 other_scheme = other_scheme || on_port;
-                other_port = other_port || s->scheme == (uint8_t)scheme;
+                other_port = other_port || serves(s->scheme, scheme);
                 continue;
             }
             if (binding || (s->has_at && address_in_range(address, &s->at)))
@@ -252,7 +286,8 @@ struct decision decide_shown(const struct policy_scope *scope, enum endpoint_sch
         }
     }
     /* Any bytes are allowed to this address, so these are; as decide_tcp says. */
-    struct decision d = decide_tcp(scope, address, port, binding, binding ? 1 : 0);
+    struct connect c = {.scope = scope, .address = address, .port = port, .any_bytes = any_bytes};
+    struct decision d = connect_decide(&c, binding, binding ? 1 : 0);
     if (d.path == DECIDE_RELEASE)
         return d;
     if (is_metadata(address))
@@ -260,6 +295,27 @@ struct decision decide_shown(const struct policy_scope *scope, enum endpoint_sch
     if (unbound)
         return refuse(REASON_NAME_NOT_BOUND, false);
     return shown_refused(other_port, other_scheme, scheme, binding != NULL);
+}
+
+struct decision decide_shown(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct name *shown,
+                             const struct address *address, uint16_t port, const struct bound_name *bound,
+                             unsigned bound_count)
+{
+    return shown_decide(scope, scheme, ENDPOINT_TCP, shown, address, port, bound, bound_count);
+}
+
+struct decision decide_shown_quic(const struct policy_scope *scope, const struct name *shown,
+                                  const struct address *address, uint16_t port, const struct bound_name *bound,
+                                  unsigned bound_count)
+{
+    if (scope->profile->quic != POLICY_QUIC_JUDGE)
+        return refuse(REASON_QUIC, false);
+    return shown_decide(scope, ENDPOINT_TLS, ENDPOINT_UDP, shown, address, port, bound, bound_count);
+}
+
+bool decide_outer_name(const struct policy_scope *scope)
+{
+    return scope->profile->ech == POLICY_ECH_OUTER;
 }
 
 bool decide_answer_address(const struct policy_scope *scope, const struct name *name, const struct address *address,

@@ -25,10 +25,12 @@ struct bound_name {
 /* How a connection that may start goes on. */
 enum decide_path {
     DECIDE_REFUSE,
-    DECIDE_RELEASE,       /* tcp://, udp:// or an address entry: any bytes */
-    DECIDE_INSPECT_TLS,   /* only TLS is allowed here */
-    DECIDE_INSPECT_HTTP,  /* only plain HTTP is */
-    DECIDE_INSPECT_EITHER /* either; the first byte tells */
+    DECIDE_RELEASE,        /* tcp://, udp:// or an address entry: any bytes */
+    DECIDE_INSPECT_TLS,    /* only TLS is allowed here */
+    DECIDE_INSPECT_HTTP,   /* only plain HTTP is */
+    DECIDE_INSPECT_EITHER, /* either; the first byte tells */
+    DECIDE_INSPECT_QUIC,   /* UDP: only QUIC is, of a profile that judges it */
+    DECIDE_INSPECT_PROXY   /* an HTTP proxy: each request is judged by what it asks for (decide_proxied) */
 };
 
 struct decision {
@@ -44,16 +46,31 @@ struct decision {
 struct decision decide_tcp(const struct policy_scope *scope, const struct address *address, uint16_t port,
                            const struct bound_name *bound, unsigned bound_count);
 
-/* UDP other than DNS, likewise.  Path RELEASE or REFUSE. */
+/* UDP other than DNS, likewise.  Path RELEASE, INSPECT_QUIC or REFUSE. */
 struct decision decide_udp(const struct policy_scope *scope, const struct address *address, uint16_t port,
                            const struct bound_name *bound, unsigned bound_count);
 
-/* The name that a connection to address:port shows, as SNI (ENDPOINT_TLS) or Host (ENDPOINT_HTTP): allowed, and bound
- * to this address?  A name allowed by an entry with name@range also passes when the address lies in that range,
- * resolved or not. */
+/* The name that a connection to address:port shows, as SNI (ENDPOINT_TLS), Host (ENDPOINT_HTTP) or Host of a request
+ * for a WebSocket (ENDPOINT_WS): allowed, and bound to this address?  A name allowed by an entry with name@range also
+ * passes when the address lies in that range, resolved or not. */
 struct decision decide_shown(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct name *shown,
                              const struct address *address, uint16_t port, const struct bound_name *bound,
                              unsigned bound_count);
+
+/* The same for the server name that QUIC shows: an entry for TLS allows it where the profile judges QUIC. */
+struct decision decide_shown_quic(const struct policy_scope *scope, const struct name *shown,
+                                  const struct address *address, uint16_t port, const struct bound_name *bound,
+                                  unsigned bound_count);
+
+/* A ClientHello with an encrypted one in it: may it be judged by its outer name? */
+bool decide_outer_name(const struct policy_scope *scope);
+
+/* What is asked of a proxy for another host: CONNECT (ENDPOINT_TLS), an absolute http:// URI (ENDPOINT_HTTP), or one
+ * that is upgraded (ENDPOINT_WS).  The proxy resolves the name, so nothing is bound and no address is known: the name
+ * decides alone, where `name` is NULL the address, by address entries only.  Path RELEASE (CONNECT: any bytes pass),
+ * INSPECT_TLS (CONNECT: what passes must be TLS with that server name) or REFUSE. */
+struct decision decide_proxied(const struct policy_scope *scope, enum endpoint_scheme asked, const struct name *name,
+                               const struct address *address, uint16_t port);
 
 /* A question of type `type` for `name`.  A name that any allow entry covers (of any scheme) may be resolved for A and
  * AAAA; other types only by dns:// entries.  reason TYPE_NOT_ALLOWED: answer NODATA; any other refusal: NXDOMAIN.

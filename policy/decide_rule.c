@@ -10,7 +10,8 @@ static bool denies_altogether(const struct matcher_shape *s)
 
 static bool denies_ports(const struct matcher_shape *s, unsigned scheme, uint16_t low, uint16_t high)
 {
-    return s->scheme == scheme && s->port_low <= low && high <= s->port_high;
+    bool same = s->scheme == scheme || (scheme == ENDPOINT_WS && s->scheme == ENDPOINT_HTTP);
+    return same && s->port_low <= low && high <= s->port_high;
 }
 
 bool rule_denies_name(const struct policy_scope *scope, const struct matcher_name *name, unsigned scheme, uint16_t low,

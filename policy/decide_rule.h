@@ -4,6 +4,7 @@
  * A deny entry wins over allow at every level of `extends`.  It denies
  *     name, *.name, **.name (no scheme, https://)   that name altogether: its questions, every port, every scheme
  *     tls://name:8443, http://, tcp://, udp://      that scheme on those ports
+ *     (http:// denies what ws:// allows, too; proxy:// the proxy, not what is asked of others)
  *     dns://name                                    its questions; with ?types= those types
  *     an address or range without ports, no scheme  that address altogether, UDP too
  *     an address with scheme or ports               that protocol on those ports */

@@ -21,20 +21,30 @@ struct scheme {
 static const struct scheme schemes[] = {
     {"https", ENDPOINT_TLS, 443, true}, {"http", ENDPOINT_HTTP, 80, true}, {"tls", ENDPOINT_TLS, 443, false},
     {"tcp", ENDPOINT_TCP, 0, false},    {"udp", ENDPOINT_UDP, 0, false},   {"dns", ENDPOINT_DNS, 0, false},
+    {"wss", ENDPOINT_TLS, 443, true},   {"ws", ENDPOINT_WS, 80, true},     {"proxy", ENDPOINT_PROXY, 0, false},
 };
 
 /* Schemes that people write, and what they stand for here. */
 static const struct {
     const char *name, *instead;
 } strangers[] = {
-    {"ssh", "tcp://HOST:22"},          {"sftp", "tcp://HOST:22"},
-    {"git+ssh", "tcp://HOST:22"},      {"git", "tcp://HOST:9418"},
-    {"ftp", "tcp://HOST:21"},          {"ntp", "udp://HOST:123"},
-    {"wss", "https://HOST"},           {"ws", "http://HOST"},
-    {"git+https", "https://HOST"},     {"postgres", "tcp://HOST:5432"},
-    {"mysql", "tcp://HOST:3306"},      {"redis", "tcp://HOST:6379"},
-    {"postgresql", "tcp://HOST:5432"}, {"ldap", "tcp://HOST:389"},
-    {"ldaps", "tls://HOST:636"},       {"quic", "https://HOST (QUIC is refused, clients fall back to TLS)"},
+    {"ssh", "tcp://HOST:22"},
+    {"sftp", "tcp://HOST:22"},
+    {"git+ssh", "tcp://HOST:22"},
+    {"git", "tcp://HOST:9418"},
+    {"ftp", "tcp://HOST:21"},
+    {"ntp", "udp://HOST:123"},
+    {"http_proxy", "proxy://HOST:3128"},
+    {"https_proxy", "proxy://HOST:3128"},
+    {"socks5", "tcp://HOST:1080"},
+    {"git+https", "https://HOST"},
+    {"postgres", "tcp://HOST:5432"},
+    {"mysql", "tcp://HOST:3306"},
+    {"redis", "tcp://HOST:6379"},
+    {"postgresql", "tcp://HOST:5432"},
+    {"ldap", "tcp://HOST:389"},
+    {"ldaps", "tls://HOST:636"},
+    {"quic", "https://HOST (QUIC is refused, clients fall back to TLS)"},
 };
 
 static bool scheme_parse(struct endpoint_text *t, const struct scheme **out)
@@ -61,7 +71,7 @@ static bool scheme_parse(struct endpoint_text *t, const struct scheme **out)
                 return endpoint_wrong(t, 0, "unknown scheme \"%s\"; write %s", word, strangers[i].instead);
         }
     }
-    return endpoint_wrong(t, 0, "unknown scheme \"%s\"; there are https, http, tls, tcp, udp and dns",
+    return endpoint_wrong(t, 0, "unknown scheme \"%s\"; there are https, http, ws, tls, tcp, udp, dns and proxy",
                           text_quote(written, quoted));
 }
 
@@ -174,10 +184,26 @@ static bool path_parse(struct endpoint_text *t, const struct scheme *scheme, con
     return true;
 }
 
+/* A proxy is one host and one port: what may be asked of it is said by other entries. */
+static bool proxy_is_one(struct endpoint_text *t, const struct endpoint *out, bool port_given, size_t host_at)
+{
+    if (out->host == ENDPOINT_ONE_BELOW || out->host == ENDPOINT_ANY_BELOW)
+        return endpoint_wrong(t, host_at, "proxy:// takes one name or address, not a wildcard");
+    if (out->host == ENDPOINT_ADDRESS && out->range.prefix_bits != address_octets(&out->range.base) * 8)
+        return endpoint_wrong(t, host_at, "proxy:// takes one name or address, not a range");
+    if (port_given && out->port_low != out->port_high)
+        return endpoint_wrong(t, t->len, "proxy:// takes one port, for example proxy://proxy.example:3128");
+    return true;
+}
+
 static bool defaults(struct endpoint_text *t, const struct scheme *scheme, struct endpoint *out, bool port_given,
                      size_t host_at)
 {
-    if (out->host == ENDPOINT_ADDRESS) {
+    if (out->scheme == ENDPOINT_PROXY && !proxy_is_one(t, out, port_given, host_at))
+        return false;
+    if (out->host == ENDPOINT_ADDRESS && out->scheme == ENDPOINT_PROXY && port_given)
+        return true;
+    if (out->host == ENDPOINT_ADDRESS && out->scheme != ENDPOINT_PROXY) {
         if (scheme && out->scheme != ENDPOINT_TCP && out->scheme != ENDPOINT_UDP)
             return endpoint_wrong(t, host_at,
                                   "%s:// needs a name: an address shows none; write the address without "
@@ -195,7 +221,9 @@ static bool defaults(struct endpoint_text *t, const struct scheme *scheme, struc
     out->port_low = out->port_high = scheme ? scheme->port : 443;
     if (out->port_low == 0)
         return endpoint_wrong(t, t->len, "%s:// needs a port, for example %s://%s", scheme->name, scheme->name,
-                              out->scheme == ENDPOINT_TCP ? "git.example:22" : "time.example:123");
+                              out->scheme == ENDPOINT_TCP   ? "git.example:22"
+                              : out->scheme == ENDPOINT_UDP ? "time.example:123"
+                                                            : "proxy.example:3128");
     return true;
 }
 

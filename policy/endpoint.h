@@ -25,6 +25,8 @@ enum endpoint_scheme {
     ENDPOINT_TCP,  /* tcp:// : any bytes; and an address without scheme */
     ENDPOINT_UDP,  /* udp:// */
     ENDPOINT_DNS,  /* dns:// : resolve only */
+    ENDPOINT_WS,   /* ws:// : what http:// allows, and upgrades to WebSocket */
+    ENDPOINT_PROXY /* proxy:// : an HTTP proxy; what is asked of it is judged by the other entries */
 };
 
 enum endpoint_host {

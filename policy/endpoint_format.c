@@ -36,6 +36,10 @@ static const char *scheme_text(const struct endpoint *ep)
         return "udp://";
     case ENDPOINT_DNS:
         return "dns://";
+    case ENDPOINT_WS:
+        return "ws://";
+    case ENDPOINT_PROXY:
+        return "proxy://";
     }
     return "";
 }
@@ -44,7 +48,8 @@ static bool port_is_default(const struct endpoint *ep)
 {
     if (ep->scheme == ENDPOINT_DNS || (ep->host == ENDPOINT_ADDRESS && ep->port_low == 0))
         return true;
-    uint16_t port = ep->scheme == ENDPOINT_TLS ? 443 : ep->scheme == ENDPOINT_HTTP ? 80 : 0;
+    bool http = ep->scheme == ENDPOINT_HTTP || ep->scheme == ENDPOINT_WS;
+    uint16_t port = ep->scheme == ENDPOINT_TLS ? 443 : http ? 80 : 0;
     return ep->port_low == port && ep->port_high == port;
 }
 

@@ -71,7 +71,7 @@ struct matcher_cursor {
 /* Entries whose name or wildcard covers the name: exact first, then the nearest zone's. */
 struct matcher_cursor matcher_find_name(const struct matcher *m, const struct matcher_name *name);
 /* Entries whose range holds the address, the longest prefix first: address entries (shape->host is ENDPOINT_ADDRESS)
- * and names that may stand for it by @range (for tls and http one for each shape, not every name). */
+ * and names that may stand for it by @range (for tls, http and ws one for each shape, not every name). */
 struct matcher_cursor matcher_find_address(const struct matcher *m, const struct address *address);
 bool matcher_next(struct matcher_cursor *c, struct matcher_hit *hit);
 

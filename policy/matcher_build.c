@@ -234,9 +234,9 @@ bool matcher_add(struct matcher *m, const struct endpoint *ep, struct error *e)
     if (linked != LINK_NEW)
         return linked == LINK_DUPLICATE;
     m->count++;
-    /* By @range: tcp and udp name by name, because a denial of that name closes it; tls and http only begin the
+    /* By @range: tcp, udp and proxy name by name, because a denial of that name closes it; tls and http only begin the
      * inspection of what is shown, so that one entry of each shape is enough. */
-    bool any_bytes = ep->scheme == ENDPOINT_TCP || ep->scheme == ENDPOINT_UDP;
+    bool any_bytes = ep->scheme == ENDPOINT_TCP || ep->scheme == ENDPOINT_UDP || ep->scheme == ENDPOINT_PROXY;
     if (!ep->has_at || ep->scheme == ENDPOINT_DNS || (!any_bytes && !fresh))
         return true;
     matcher_key_of_range(&ep->at, &key);

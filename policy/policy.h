@@ -21,13 +21,19 @@
 
 struct matcher; /* policy/matcher.h */
 
+/* quic: and ech: of a profile; UNSET before the parents are known, and no more after. */
+enum policy_quic { POLICY_QUIC_REFUSE, POLICY_QUIC_JUDGE, POLICY_QUIC_UNSET };
+enum policy_ech { POLICY_ECH_REFUSE, POLICY_ECH_OUTER, POLICY_ECH_UNSET };
+
 struct policy_profile {
     char *name;
     const struct policy_profile *parent; /* extends, or NULL */
     struct matcher *allow, *deny;
     struct {
         uint32_t names_per_minute, label_bytes;
-    } budget; /* 0: the default */
+    } budget;              /* 0: the default */
+    enum policy_quic quic; /* JUDGE: a TLS entry stands for QUIC on the same ports too */
+    enum policy_ech ech;   /* OUTER: an encrypted ClientHello is judged by its outer name */
 };
 
 enum policy_mode { POLICY_ENFORCE, POLICY_AUDIT };

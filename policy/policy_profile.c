@@ -144,9 +144,22 @@ static bool build_budget(const struct document *d, uint32_t dns, struct policy_p
            policy_number(d, document_find(d, budget, "label_bytes"), "label_bytes", 1, 63, &p->budget.label_bytes, e);
 }
 
+static bool build_choices(const struct document *d, uint32_t node, struct policy_profile *p, struct error *e)
+{
+    static const char *const quic_words[] = {"refuse", "judge", NULL}, *const ech_words[] = {"refuse", "outer", NULL};
+    unsigned quic = POLICY_QUIC_UNSET, ech = POLICY_ECH_UNSET;
+    if (!policy_choose(d, document_find(d, node, "quic"), "quic", quic_words, &quic, e) ||
+        !policy_choose(d, document_find(d, node, "ech"), "ech", ech_words, &ech, e))
+        return false;
+    p->quic = (enum policy_quic)quic;
+    p->ech = (enum policy_ech)ech;
+    return true;
+}
+
 static bool build_profile(struct policy_build *b, unsigned i)
 {
-    static const char *const keys[] = {"extends", "allow", "deny", "dns", "allow_public_suffix", "phases", NULL};
+    static const char *const keys[] = {"extends", "allow", "deny",   "dns", "allow_public_suffix",
+                                       "quic",    "ech",   "phases", NULL};
     const struct policy_place *at = &b->profile_place[i];
     const struct document *d = at->document;
     struct policy_profile *p = b->whole->policy.profile[i];
@@ -163,7 +176,8 @@ static bool build_profile(struct policy_build *b, unsigned i)
     if (!p->allow)
         return false;
     p->deny = build_matcher(b, d, document_find(d, at->value, "deny"), 0, true);
-    return p->deny && build_budget(d, document_find(d, at->value, "dns"), p, b->e);
+    return p->deny && build_choices(d, at->value, p, b->e) &&
+           build_budget(d, document_find(d, at->value, "dns"), p, b->e);
 }
 
 static bool unknown_profile(struct policy_build *b, const struct document *d, uint32_t node)
@@ -232,7 +246,7 @@ static bool link_parents(struct policy_build *b)
     return true;
 }
 
-/* After the parents are known to end: how deep, and which budget is inherited. */
+/* After the parents are known to end: how deep, and what is inherited. */
 static bool inherit(struct policy_build *b)
 {
     struct policy *policy = &b->whole->policy;
@@ -246,7 +260,14 @@ static bool inherit(struct policy_build *b)
             p->budget.names_per_minute =
                 p->budget.names_per_minute ? p->budget.names_per_minute : up->budget.names_per_minute;
             p->budget.label_bytes = p->budget.label_bytes ? p->budget.label_bytes : up->budget.label_bytes;
+            p->quic = p->quic == POLICY_QUIC_UNSET ? up->quic : p->quic;
+            p->ech = p->ech == POLICY_ECH_UNSET ? up->ech : p->ech;
         }
+    }
+    for (unsigned i = 0; i < policy->profiles; i++) {
+        struct policy_profile *p = policy->profile[i];
+        p->quic = p->quic == POLICY_QUIC_JUDGE ? POLICY_QUIC_JUDGE : POLICY_QUIC_REFUSE;
+        p->ech = p->ech == POLICY_ECH_OUTER ? POLICY_ECH_OUTER : POLICY_ECH_REFUSE;
     }
     return true;
 }

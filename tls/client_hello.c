@@ -120,9 +120,11 @@ static void read_extension(uint16_t type, struct reader *body, struct reading *t
         to->hello.early_data = true;
         break;
     default:
-        if (type == EXTENSION_ECH_OUTER || type == EXTENSION_ESNI ||
-            (type >= EXTENSION_ECH_FIRST_DRAFT && type <= EXTENSION_ECH))
+        if (type == EXTENSION_ECH)
             to->hello.ech = true;
+        else if (type == EXTENSION_ECH_OUTER || type == EXTENSION_ESNI ||
+                 (type >= EXTENSION_ECH_FIRST_DRAFT && type < EXTENSION_ECH))
+            to->hello.ech_draft = true;
         reader_bytes(body, reader_left(body));
     }
 }

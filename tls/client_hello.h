@@ -14,7 +14,8 @@
 struct client_hello {
     bool has_name;
     struct name server_name;
-    bool ech;        /* extension 0xfe0d or a draft of it (0xfe08.., ESNI's 0xffce), or 0xfd00 (outer extensions) */
+    bool ech;        /* extension 0xfe0d (RFC 9849), of which GREASE is one too */
+    bool ech_draft;  /* a draft of it (0xfe08.., ESNI's 0xffce), or 0xfd00 (outer extensions) */
     bool early_data; /* extension 42 */
     char alpn[32];   /* the first protocol offered, printable form; "" none */
     char ja4[37];    /* JA4 fingerprint */

@@ -49,6 +49,11 @@ static void build_all(const struct packet *p, struct bytes payload, bool trim)
     len = packet_build_reset_onward(p, 7, out, sizeof out);
     if (len)
         require(built(len, &p->source, &p->destination).sequence == 7);
+    len = packet_build_reset_bare(p, trim, 7, out, sizeof out);
+    if (len) {
+        struct packet q = built(len, trim ? &p->destination : &p->source, trim ? &p->source : &p->destination);
+        require(q.sequence == 7 && q.flags == TCP_RST && q.acknowledgment == 0 && q.options.len == 0);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

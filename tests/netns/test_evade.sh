@@ -85,13 +85,55 @@ try:
     s.setsockopt(socket.IPPROTO_IP, 39, socket.inet_aton("232.1.1.1") + socket.inet_aton("198.18.1.2") + b"NONC")
     sys.exit("the kernel took a source")
 except OSError as e: assert e.errno == 92, e
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for sock, level, option, value in (
+    (s, socket.IPPROTO_IP, 35, socket.inet_aton("239.1.2.3") + bytes(4)),
+    (s, socket.IPPROTO_IP, 42, struct.pack("=IxxxxHxx4s", 0, socket.AF_INET, socket.inet_aton("239.1.2.3")).ljust(136, b"\0")),
+    (six, socket.IPPROTO_IPV6, 20, b"\xff\x15WORDOFTHEJOB!!" + bytes(4)),
+    (six, socket.IPPROTO_IPV6, 27, b"\x20\x01WORDOFTHEJOB!!" + bytes(4)),
+    (s, socket.SOL_SOCKET, 51, struct.pack("HP", 0, 0))):
+    try:
+        sock.setsockopt(level, option, value)
+        sys.exit("the kernel joined %d" % option)
+    except OSError as e: assert e.errno == 92, (option, e)
 print("held")'
 kernel() { "$1" -- "$PYTHON" -c "$KERNEL" | grep held; }
 
+# What makes the kernel of the host run something, or let something in, is not root's in there.  Opened, not written.
+HOST='
+import ctypes, glob, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+held, seen = sys.argv[1] == "held", 0
+paths = ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/kernel/usermodehelper/bset", "/proc/sys/kernel/poweroff_cmd",
+         "/proc/sys/net/ipv4/ip_forward", "/proc/sys/fs/binfmt_misc/register", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/sys/bus/pci/rescan",
+         "/proc/irq/default_smp_affinity", sys.argv[2] + "/kernel/mm/transparent_hugepage/enabled"]
+for path in paths + glob.glob("/sys/fs/cgroup/**/release_agent", recursive=True) + glob.glob("/sys/fs/cgroup/**/cgroup.procs", recursive=True)[:20]:
+    try: os.close(os.open(path, os.O_WRONLY)); opened = True
+    except FileNotFoundError: continue
+    except OSError: opened = False
+    seen += 1
+    if held and opened: sys.exit("open: " + path)
+    if not held and not opened: print("closed without sluice: " + path)
+assert seen > 4, seen
+for name, number, args in (("mount", 165, (b"x", b"/mnt", b"tmpfs", 0, 0)), ("umount", 166, (b"/proc/sys", 2)), ("fsopen", 430, (b"tmpfs", 0)), ("open_tree", 428, (-100, b"/", 1)),
+                           ("unshare", 272, (0x20000,)), ("sethostname", 170, (b"x", 1)), ("swapon", 167, (b"/x", 0)), ("init_module", 175, (0, 0, b"")),
+                           ("kexec_load", 246, (0, 0, 0, 0)), ("bpf", 321, (5, bytes([1] + [0] * 127), 128))):
+    if held and os.uname().machine == "x86_64" and libc.syscall(number, *args) != -1: sys.exit("done: " + name)
+print("held" if held else "tried")'
+host_kernel() {
+    mkdir -p "$T/sys"
+    h c mount -t sysfs sysfs "$T/sys"
+    h c "$PYTHON" -c "$HOST" tried "$T/sys" | tee "$T/out" | grep tried
+    fails grep -q "closed.*$T/sys" "$T/out" # a real way
+    as_root -- "$PYTHON" -c "$HOST" held "$T/sys" | grep held
+    h c umount "$T/sys"
+}
+
 for who in as_user as_root; do
     check "the ports of a connection that was approved and reset ($who)" reuse $who
-    [ "$(uname -m)" != x86_64 ] || check "keys and group sources, for which the kernel itself acts ($who)" kernel $who
+    [ "$(uname -m)" != x86_64 ] || check "keys, groups and group sources, for which the kernel itself acts ($who)" kernel $who
 done
+check "as root, the kernel of the host" host_kernel
 check "the ports of a run before" after_a_run
 check "a forged source gets no refusal" forged_source
 finish

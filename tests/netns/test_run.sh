@@ -51,7 +51,7 @@ lines() {
     run --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts payload.evil.test; curl -s --max-time 3 http://198.18.3.66/" || true
     said_line '^sluice: deny +dns +payload\.evil\.test (A|AAAA) .*by getent'
     said_line '^sluice: deny +tcp +198\.18\.3\.66:80 .*by curl \(pid [0-9]+\)'
-    said_line '^sluice: run finished: 1 connections? to 1 names? allowed, [0-9]+ refused \([0-9]+ names?\)'
+    said_line '^sluice: run finished: 1 connections? to 1 names? allowed, [0-9]+ refused \([0-9]+ names?, 1 address\)'
     said_line 'To allow:.*--allow payload\.evil\.test'
     said_not '--allow 198\.18\.3\.66'
 }

@@ -33,10 +33,15 @@ struct bed {
     uint32_t id;
     uint8_t fate[BED_IDS];
     uint8_t mark[BED_IDS];
+    bool approved;  /* packets come as those of an approved QUIC flow do */
     bool local;     /* the client is on this host */
+    bool gso;       /* its packets are several on the wire */
     bool attribute; /* event() says that somebody will */
     unsigned events;
     struct event event; /* the last */
+    uint16_t scope;     /* of the next packets; 0: 1 */
+    unsigned told[REASON_COUNT];
+    uint64_t counted[REASON_COUNT];
     unsigned denials;
     struct event denial; /* the last denial */
     uint8_t injected[2048], last[PACKET_MAX];
@@ -96,6 +101,8 @@ static bool bed_event(void *ctx, const struct event *e)
     struct bed *b = ctx;
     b->event = *e;
     b->events++;
+    b->told[e->reason]++;
+    b->counted[e->reason] += e->count ? e->count : 1;
     if (e->verdict == VERDICT_DENY || e->verdict == VERDICT_WOULD_DENY) {
         b->denial = *e;
         b->denials++;
@@ -149,8 +156,10 @@ static void bed_free(struct bed *b)
 
 static uint32_t bed_judge(struct bed *b, struct bytes ip, enum mark_queued path)
 {
-    struct judge_packet in = {.id = ++b->id, .scope = 1, .path = path, .ip = ip};
+    struct judge_packet in = {.id = ++b->id, .scope = b->scope ? b->scope : 1, .path = path, .ip = ip};
+    in.approved = b->approved;
     in.local = b->local && path == MARK_TO_SERVER;
+    in.gso = b->gso && path == MARK_TO_SERVER;
     in.at_output = path == MARK_TO_SERVER || path == MARK_STRAY;
     assert_int_not_equal(b->fate[in.id % BED_IDS], BED_IN);
     b->fate[in.id % BED_IDS] = BED_IN;

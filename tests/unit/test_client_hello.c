@@ -203,17 +203,17 @@ static void test_facts(void **state)
     (void)state;
     static const struct {
         const char *extensions, *alpn;
-        bool ech, early_data;
+        bool ech, draft, early_data;
     } facts[] = {
-        {NAME, "", false, false},
-        {NAME " 0010 000e 000c 02 'h2' 08 'http/1.1'", "h2", false, false},
-        {NAME " 0010 0005 0003 02 1a1a", "\\x1a\\x1a", false, false},
-        {NAME " 002a 0000", "", false, true},
-        {NAME " fe0d 0001 00", "", true, false},
-        {NAME " fd00 0001 00", "", true, false},
-        {NAME " fe08 0001 00", "", true, false},
-        {NAME " ffce 0001 00", "", true, false},
-        {NAME " fe07 0001 00 fe0e 0001 00", "", false, false},
+        {NAME, "", false, false, false},
+        {NAME " 0010 000e 000c 02 'h2' 08 'http/1.1'", "h2", false, false, false},
+        {NAME " 0010 0005 0003 02 1a1a", "\\x1a\\x1a", false, false, false},
+        {NAME " 002a 0000", "", false, false, true},
+        {NAME " fe0d 0001 00", "", true, false, false},
+        {NAME " fd00 0001 00", "", false, true, false},
+        {NAME " fe08 0001 00", "", false, true, false},
+        {NAME " ffce 0001 00", "", false, true, false},
+        {NAME " fe07 0001 00 fe0e 0001 00", "", false, false, false},
     };
     static struct body b;
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
@@ -223,6 +223,7 @@ static void test_facts(void **state)
         assert_int_equal(parse(&b, &hello, shown), REASON_NONE);
         assert_string_equal(hello.alpn, facts[i].alpn);
         assert_int_equal(hello.ech, facts[i].ech);
+        assert_int_equal(hello.ech_draft, facts[i].draft);
         assert_int_equal(hello.early_data, facts[i].early_data);
     }
     /* A protocol's name longer than the field is cut, not overrun. */

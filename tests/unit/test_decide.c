@@ -50,6 +50,16 @@ static const char policy_text[] = "version: 1\n"
                                   "      - dns://notxt.example?types=TXT,MX\n"
                                   "      - 203.0.113.0/24:22-25\n"
                                   "      - deb.example\n"
+                                  "      - ws://chat.example\n"
+                                  "      - ws://nochat.example\n"
+                                  "      - http://quiet.example\n"
+                                  "      - proxy://proxy.example:3128\n"
+                                  "      - proxy://proxy2.example@10.7.0.0/16:3128\n"
+                                  "      - proxy://gone.example@10.8.0.0/16:3128\n"
+                                  "      - proxy://10.1.2.9:5432\n"
+                                  "      - http://web.example:8080\n"
+                                  "      - tls://db.example:5433\n"
+                                  "      - narrow.example\n"
                                   "    deny:\n"
                                   "      - ads.cdn.example\n"
                                   "      - '**.bad.cdn.example'\n"
@@ -58,6 +68,10 @@ static const char policy_text[] = "version: 1\n"
                                   "      - http://half.example\n"
                                   "      - dns://notxt.example?types=TXT\n"
                                   "      - tcp://203.0.113.7:22\n"
+                                  "      - http://nochat.example\n"
+                                  "      - ws://quiet.example\n"
+                                  "      - gone.example\n"
+                                  "      - tls://narrow.example:443\n"
                                   "scopes:\n"
                                   "  - { name: s, match: { cgroup: /s }, profile: node }\n"
                                   "  - { name: b, match: { cgroup: /b }, profile: base }\n";
@@ -138,6 +152,17 @@ struct connect_row {
 #define PUBLIC "192.0.2.7"
 
 static const struct connect_row tcp_rows[] = {
+    {PUBLIC, 80, "chat.example", DECIDE_INSPECT_HTTP, REASON_NAME_ALLOWED, "ws://chat.example"},
+    {PUBLIC, 80, "nochat.example", DECIDE_REFUSE, REASON_DENIED, "http://nochat.example"},
+    /* a proxy: by a live binding, by its range, by its address; never by another port or in grace */
+    {PUBLIC, 3128, "proxy.example", DECIDE_INSPECT_PROXY, REASON_NAME_ALLOWED, "proxy://proxy.example:3128"},
+    {PUBLIC, 3128, "!proxy.example", DECIDE_REFUSE, REASON_BINDING_EXPIRED, NULL},
+    {PUBLIC, 3128, "", DECIDE_REFUSE, REASON_NOT_RESOLVED, NULL},
+    {PUBLIC, 443, "proxy.example", DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
+    {"10.7.1.1", 3128, "", DECIDE_INSPECT_PROXY, REASON_NAME_ALLOWED, "proxy://proxy2.example@10.7.0.0/16:3128"},
+    {"10.8.1.1", 3128, "", DECIDE_REFUSE, REASON_DENIED, "gone.example"},
+    /* what is called a proxy is judged as one, also within a range that is open */
+    {"10.1.2.9", 5432, "", DECIDE_INSPECT_PROXY, REASON_ADDRESS_ALLOWED, "proxy://10.1.2.9:5432"},
     /* by name: what the name's entries ask for */
     {PUBLIC, 443, "registry.example", DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, "registry.example"},
     {PUBLIC, 80, "mirror.example", DECIDE_INSPECT_HTTP, REASON_NAME_ALLOWED, "http://mirror.example"},
@@ -276,6 +301,15 @@ static void test_shown(void **state)
         {ENDPOINT_HTTP, "half.example", PUBLIC, 80, "half.example", REASON_DENIED, "http://half.example"},
         {ENDPOINT_TLS, "both.example", PUBLIC, 8080, "both.example", REASON_NAME_ALLOWED, "tls://both.example:8080"},
         {ENDPOINT_HTTP, "both.example", PUBLIC, 8080, "both.example", REASON_NAME_ALLOWED, "http://both.example:8080"},
+        /* WebSocket: http:// is not enough, ws:// is http:// too */
+        {ENDPOINT_WS, "chat.example", PUBLIC, 80, "chat.example", REASON_NAME_ALLOWED, "ws://chat.example"},
+        {ENDPOINT_HTTP, "chat.example", PUBLIC, 80, "chat.example", REASON_NAME_ALLOWED, "ws://chat.example"},
+        {ENDPOINT_WS, "chat.example", PUBLIC, 80, "mirror.example", REASON_NAME_NOT_BOUND, NULL},
+        {ENDPOINT_WS, "mirror.example", PUBLIC, 80, "mirror.example", REASON_HTTP_WEBSOCKET, NULL},
+        {ENDPOINT_WS, "evil.example", PUBLIC, 80, "evil.example", REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_WS, "nochat.example", PUBLIC, 80, "nochat.example", REASON_DENIED, "http://nochat.example"},
+        {ENDPOINT_WS, "quiet.example", PUBLIC, 80, "quiet.example", REASON_DENIED, "ws://quiet.example"},
+        {ENDPOINT_HTTP, "quiet.example", PUBLIC, 80, "quiet.example", REASON_NAME_ALLOWED, "http://quiet.example"},
         /* @range: resolved or not, in the range only */
         {ENDPOINT_TLS, "inside.example", "10.9.9.9", 443, "", REASON_NAME_ALLOWED, "inside.example@10.0.0.0/8"},
         {ENDPOINT_TLS, "inside.example", PUBLIC, 443, "", REASON_NAME_NOT_BOUND, NULL},
@@ -300,6 +334,65 @@ static void test_shown(void **state)
             (d.path != DECIDE_RELEASE && d.path != DECIDE_REFUSE))
             fail_msg("row %zu: path %d, %s", i, (int)d.path, reason_name(d.reason));
         check_rule(rows[i].shown, &d, rows[i].rule);
+    }
+}
+
+/* RFC 9110 s9.3.6, RFC 9112 s3.2.2: what is asked of a proxy is judged as a name, nothing is bound. */
+static void test_proxied(void **state)
+{
+    (void)state;
+    static const struct {
+        enum endpoint_scheme asked;
+        const char *host;
+        uint16_t port;
+        enum decide_path path;
+        enum reason reason;
+        const char *rule;
+    } rows[] = {
+        {ENDPOINT_TLS, "registry.example", 443, DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, "registry.example"},
+        {ENDPOINT_TLS, "a.b.cdn.example", 443, DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, "**.cdn.example"},
+        {ENDPOINT_TLS, "inherited.example", 443, DECIDE_REFUSE, REASON_DENIED, "inherited.example"},
+        {ENDPOINT_TLS, "late.example", 443, DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, "late.example"},
+        {ENDPOINT_TLS, "db.example", 5433, DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, "tls://db.example:5433"},
+        {ENDPOINT_TLS, "git.example", 22, DECIDE_RELEASE, REASON_NAME_ALLOWED, "tcp://git.example:22"},
+        {ENDPOINT_TLS, "git.example", 443, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
+        {ENDPOINT_TLS, "registry.example", 8443, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
+        {ENDPOINT_TLS, "registry.example", 80, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
+        {ENDPOINT_TLS, "mirror.example", 80, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_TLS, "evil.example", 443, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_TLS, "ads.cdn.example", 443, DECIDE_REFUSE, REASON_DENIED, "ads.cdn.example"},
+        {ENDPOINT_TLS, "narrow.example", 443, DECIDE_REFUSE, REASON_DENIED, "narrow.example"},
+        {ENDPOINT_TLS, "proxy.example", 3128, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_TLS, "txt.example", 443, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_TLS, "time.example", 123, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_HTTP, "mirror.example", 80, DECIDE_RELEASE, REASON_NAME_ALLOWED, "http://mirror.example"},
+        {ENDPOINT_HTTP, "web.example", 8080, DECIDE_RELEASE, REASON_NAME_ALLOWED, "http://web.example:8080"},
+        {ENDPOINT_HTTP, "chat.example", 80, DECIDE_RELEASE, REASON_NAME_ALLOWED, "ws://chat.example"},
+        {ENDPOINT_HTTP, "registry.example", 443, DECIDE_REFUSE, REASON_TLS_EXPECTED, NULL},
+        {ENDPOINT_HTTP, "registry.example", 80, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_HTTP, "half.example", 80, DECIDE_REFUSE, REASON_DENIED, "http://half.example"},
+        {ENDPOINT_WS, "chat.example", 80, DECIDE_RELEASE, REASON_NAME_ALLOWED, "ws://chat.example"},
+        {ENDPOINT_WS, "mirror.example", 80, DECIDE_REFUSE, REASON_HTTP_WEBSOCKET, NULL},
+        /* literal addresses: address entries alone */
+        {ENDPOINT_TLS, "10.1.2.3", 5432, DECIDE_RELEASE, REASON_ADDRESS_ALLOWED, "10.1.2.0/24:5432"},
+        {ENDPOINT_HTTP, "10.1.2.3", 5432, DECIDE_RELEASE, REASON_ADDRESS_ALLOWED, "10.1.2.0/24:5432"},
+        {ENDPOINT_TLS, "10.1.2.3", 443, DECIDE_REFUSE, REASON_HTTP_ADDRESS, NULL},
+        {ENDPOINT_TLS, "10.1.2.9", 443, DECIDE_REFUSE, REASON_HTTP_ADDRESS, NULL},
+        {ENDPOINT_TLS, "10.9.9.9", 443, DECIDE_REFUSE, REASON_HTTP_ADDRESS, NULL}, /* inside.example@10.0.0.0/8 */
+        {ENDPOINT_TLS, "2001:db8:1::5", 443, DECIDE_RELEASE, REASON_ADDRESS_ALLOWED, "[2001:db8:1::/48]:443"},
+        {ENDPOINT_TLS, "203.0.113.7", 22, DECIDE_REFUSE, REASON_DENIED, "203.0.113.7:22"},
+        {ENDPOINT_TLS, "198.51.100.9", 443, DECIDE_REFUSE, REASON_DENIED, "198.51.100.0/24"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct name name;
+        struct address a;
+        bool literal = address_parse(text(rows[i].host), &a);
+        assert_true(literal || name_from_wire(text(rows[i].host), &name));
+        struct decision d = decide_proxied(f.scope, rows[i].asked, literal ? NULL : &name, &a, rows[i].port);
+        if (d.path != rows[i].path || d.reason != rows[i].reason)
+            fail_msg("row %zu, %s:%u: path %d, %s", i, rows[i].host, rows[i].port, (int)d.path, reason_name(d.reason));
+        if (rows[i].rule)
+            check_rule(rows[i].host, &d, rows[i].rule);
     }
 }
 
@@ -464,9 +557,15 @@ static void test_pure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),      cmocka_unit_test(test_udp),    cmocka_unit_test(test_shown),
-        cmocka_unit_test(test_question), cmocka_unit_test(test_answer), cmocka_unit_test(test_chain_is_upwards),
-        cmocka_unit_test(test_resolver), cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_udp),
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_proxied),
+        cmocka_unit_test(test_question),
+        cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_chain_is_upwards),
+        cmocka_unit_test(test_resolver),
+        cmocka_unit_test(test_pure),
     };
     return cmocka_run_group_tests_name("decide", tests, setup, teardown);
 }

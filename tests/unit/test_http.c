@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "http/answer.h"
 #include "http/request.h"
 
 #define H    "Host: a.b\r\n"
@@ -17,6 +18,10 @@
 #define HOST REASON_HTTP_HOST
 #define LEN  REASON_HTTP_LENGTH
 #define UP   REASON_HTTP_UPGRADE
+#define LF   REASON_HTTP_BARE_LF
+#define FOLD REASON_HTTP_FOLD
+#define CHNK REASON_HTTP_CHUNK
+#define DIFF REASON_HTTP_HOST_DIFFERS
 
 /* What a connection's bytes come to: a line for each request, the released bytes, and the end. */
 struct story {
@@ -63,6 +68,10 @@ static struct story feed(const void *bytes, size_t len, size_t step)
     return t;
 }
 
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define WS(method, version, upgrade, connection, more) \
+    method " / " version "\r\n" H "Upgrade: " upgrade "\r\nConnection: " connection "\r\n" more "\r\n"
+
 static const struct {
     const char *what, *head;
     enum reason reason;
@@ -71,12 +80,12 @@ static const struct {
     {"HTTP/1.0", "GET / HTTP/1.0\r\n" H "\r\n", N},
     /* RFC 9112 s2.2: message parsing */
     {"s2.2: CRLF in front", "\r\nGET / HTTP/1.1\r\n" H "\r\n", BAD},
-    {"s2.2: bare LF lines", "GET / HTTP/1.1\nHost: a.b\n\n", BAD},
-    {"s2.2: bare LF in a value", "GET / HTTP/1.1\r\n" H "X: a\nContent-Length: 5\r\n\r\n", BAD},
-    {"s2.2: bare CR in a value", "GET / HTTP/1.1\r\n" H "X: a\rContent-Length: 5\r\n\r\n", BAD},
-    {"s2.2: CR CR LF", "GET / HTTP/1.1\r\r\n" H "\r\n", BAD},
-    {"s2.2: empty line of LF", "GET / HTTP/1.1\r\n" H "\n", BAD},
-    {"s2.2: space before the first field", "GET / HTTP/1.1\r\n " H "\r\n", BAD},
+    {"s2.2: bare LF lines", "GET / HTTP/1.1\nHost: a.b\n\n", LF},
+    {"s2.2: bare LF in a value", "GET / HTTP/1.1\r\n" H "X: a\nContent-Length: 5\r\n\r\n", LF},
+    {"s2.2: bare CR in a value", "GET / HTTP/1.1\r\n" H "X: a\rContent-Length: 5\r\n\r\n", LF},
+    {"s2.2: CR CR LF", "GET / HTTP/1.1\r\r\n" H "\r\n", LF},
+    {"s2.2: empty line of LF", "GET / HTTP/1.1\r\n" H "\n", LF},
+    {"s2.2: space before the first field", "GET / HTTP/1.1\r\n " H "\r\n", FOLD},
     /* RFC 9112 s3: request line */
     {"s3: two spaces", "GET  / HTTP/1.1\r\n" H "\r\n", BAD},
     {"s3: two spaces before the version", "GET /  HTTP/1.1\r\n" H "\r\n", BAD},
@@ -99,13 +108,13 @@ static const struct {
     {"s2.3: HTTP/1.10", "GET / HTTP/1.10\r\n" H "\r\n", BAD},
     {"s2.3: http/1.1", "GET / http/1.1\r\n" H "\r\n", BAD},
     {"s2.3: HTTP/01.1", "GET / HTTP/01.1\r\n" H "\r\n", BAD},
-    {"RFC 9113 s3.4: the preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", UP},
+    {"RFC 9113 s3.4: the preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", REASON_HTTP_2},
     /* RFC 9112 s3.2: targets */
     {"s3.2.1: a fragment", "GET /a#b HTTP/1.1\r\n" H "\r\n", BAD},
     {"s3.2.2: absolute", "GET http://a.b/x HTTP/1.1\r\n" H "\r\n", N},
     {"s3.2.2: absolute, other case, port 80", "GET HTTP://A.B:80/x HTTP/1.1\r\n" H "\r\n", N},
-    {"s3.2.2: another host", "GET http://c.d/x HTTP/1.1\r\n" H "\r\n", HOST},
-    {"s3.2.2: another port", "GET http://a.b:81/x HTTP/1.1\r\n" H "\r\n", HOST},
+    {"s3.2.2: another host", "GET http://c.d/x HTTP/1.1\r\n" H "\r\n", DIFF},
+    {"s3.2.2: another port", "GET http://a.b:81/x HTTP/1.1\r\n" H "\r\n", DIFF},
     {"s3.2.2: no Host", "GET http://a.b/x HTTP/1.1\r\n\r\n", HOST},
     {"s3.2.2: no host", "GET http:///x HTTP/1.1\r\n" H "\r\n", HOST},
     {"s3.2.2: a backslash in the host", "GET http://a.b\\x/ HTTP/1.1\r\n" H "\r\n", HOST},
@@ -113,7 +122,7 @@ static const struct {
     {"s3.2.2: ftp", "GET ftp://a.b/x HTTP/1.1\r\n" H "\r\n", BAD},
     {"RFC 9110 s4.2.4: userinfo", "GET http://u@a.b/x HTTP/1.1\r\n" H "\r\n", HOST},
     {"RFC 9110 s4.2.4: userinfo that looks like the host", "GET http://a.b:80@c.d/ HTTP/1.1\r\n" H "\r\n", HOST},
-    {"s3.2.3: CONNECT", "CONNECT a.b:443 HTTP/1.1\r\n" H "\r\n", UP},
+    {"s3.2.3: CONNECT", "CONNECT a.b:443 HTTP/1.1\r\n" H "\r\n", REASON_HTTP_CONNECT},
     {"s3.2.3: authority with GET", "GET a.b:80 HTTP/1.1\r\n" H "\r\n", BAD},
     {"s3.2.4: asterisk", "OPTIONS * HTTP/1.1\r\n" H "\r\n", N},
     {"s3.2.4: asterisk with GET", "GET * HTTP/1.1\r\n" H "\r\n", BAD},
@@ -162,8 +171,8 @@ static const struct {
     {"RFC 9110 s5.5: a tab in a value", "GET / HTTP/1.1\r\n" H "X: a\tb\r\n\r\n", N},
     {"RFC 9110 s5.5: DEL in a value", "GET / HTTP/1.1\r\n" H "X: a\x7f\r\n\r\n", BAD},
     {"RFC 9110 s5.5: vertical tab", "GET / HTTP/1.1\r\n" H "Transfer-Encoding:\vchunked\r\n\r\n", BAD},
-    {"s5.2: obs-fold", "GET / HTTP/1.1\r\nHost: a.b\r\n c.d\r\n\r\n", BAD},
-    {"s5.2: obs-fold with a tab", "GET / HTTP/1.1\r\n" H "X: y\r\n\tz\r\n\r\n", BAD},
+    {"s5.2: obs-fold", "GET / HTTP/1.1\r\nHost: a.b\r\n c.d\r\n\r\n", FOLD},
+    {"s5.2: obs-fold with a tab", "GET / HTTP/1.1\r\n" H "X: y\r\n\tz\r\n\r\n", FOLD},
     {"s5.2: a folded coding", "POST / HTTP/1.1\r\n" H "Transfer-Encoding:\r\n chunked\r\n\r\n", LEN},
     /* RFC 9112 s6: framing */
     {"s6.2: length", "POST / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", N},
@@ -205,15 +214,34 @@ static const struct {
      "GET / HTTP/1.1\r\n" H "Connection: close, transfer-encoding\r\n\r\n", BAD},
     {"RFC 9110 s7.6.1: Connection names Host", "GET / HTTP/1.1\r\n" H "Connection: ,Host\r\n\r\n", BAD},
     {"RFC 9110 s7.6.1: keep-alive", "GET / HTTP/1.1\r\n" H "Connection: keep-alive\r\n\r\n", N},
-    {"RFC 9110 s9.3.1: GET with a body", "GET / HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\n", LEN},
+    {"RFC 9110 s9.3.1: GET with a body", "GET / HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\n", REASON_HTTP_BODY},
     {"RFC 9110 s9.3.1: GET with length 0", "GET / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", N},
-    {"RFC 9110 s9.3.2: HEAD with chunks", "HEAD / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n", LEN},
+    {"RFC 9110 s9.3.2: HEAD with chunks", "HEAD / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n",
+     REASON_HTTP_BODY},
     {"RFC 9110 s10.1.1: an expectation", "PUT / HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n", N},
     {"RFC 9110 s10.1.1: another one", "PUT / HTTP/1.1\r\n" H "Expect: y 100-continue\r\n\r\n", BAD},
     {"RFC 9110 s10.1.1: twice", "PUT / HTTP/1.1\r\n" H "Expect: 100-continue\r\nExpect: 100-continue\r\n\r\n", BAD},
     /* RFC 9110 s7.8 */
-    {"Upgrade: websocket", "GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", UP},
-    {"Upgrade: h2c", "GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", UP},
+    {"Upgrade: websocket, without the rest", "GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+     UP},
+    {"RFC 6455 s4.1: WebSocket", WS("GET", "HTTP/1.1", "websocket", "Upgrade", KEY "Sec-WebSocket-Version: 13\r\n"), N},
+    {"RFC 6455 s4.2.1: any case",
+     WS("GET", "HTTP/1.1", "WebSocket", "keep-alive, UPGRADE", KEY "sec-websocket-version: 13\r\n"), N},
+    {"WebSocket without the option",
+     WS("GET", "HTTP/1.1", "websocket", "keep-alive", KEY "Sec-WebSocket-Version: 13\r\n"), UP},
+    {"WebSocket without a key", WS("GET", "HTTP/1.1", "websocket", "Upgrade", "Sec-WebSocket-Version: 13\r\n"), UP},
+    {"WebSocket with two keys", WS("GET", "HTTP/1.1", "websocket", "Upgrade", KEY KEY "Sec-WebSocket-Version: 13\r\n"),
+     UP},
+    {"WebSocket with a short key", WS("GET", "HTTP/1.1", "websocket", "Upgrade", "Sec-WebSocket-Key: x\r\n"), UP},
+    {"WebSocket without a version", WS("GET", "HTTP/1.1", "websocket", "Upgrade", KEY), UP},
+    {"WebSocket of version 8", WS("GET", "HTTP/1.1", "websocket", "Upgrade", KEY "Sec-WebSocket-Version: 8\r\n"), UP},
+    {"WebSocket by POST", WS("POST", "HTTP/1.1", "websocket", "Upgrade", KEY "Sec-WebSocket-Version: 13\r\n"), UP},
+    {"WebSocket in HTTP/1.0", WS("GET", "HTTP/1.0", "websocket", "Upgrade", KEY "Sec-WebSocket-Version: 13\r\n"), UP},
+    {"WebSocket or another", WS("GET", "HTTP/1.1", "websocket, x", "Upgrade", KEY "Sec-WebSocket-Version: 13\r\n"), UP},
+    {"WebSocket or h2c", WS("GET", "HTTP/1.1", "websocket, h2c", "Upgrade", KEY "Sec-WebSocket-Version: 13\r\n"),
+     REASON_HTTP_H2C},
+    {"HTTP2-Settings alone", "GET / HTTP/1.1\r\n" H "HTTP2-Settings: AAEA\r\n\r\n", REASON_HTTP_H2C},
+    {"Upgrade: h2c", "GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", REASON_HTTP_H2C},
     {"Upgrade: TLS/1.0", "OPTIONS * HTTP/1.1\r\n" H "Upgrade: TLS/1.0\r\n\r\n", UP},
     {"Upgrade-Insecure-Requests is no Upgrade", "GET / HTTP/1.1\r\n" H "Upgrade-Insecure-Requests: 1\r\n\r\n", N},
 };
@@ -285,40 +313,40 @@ static const struct {
     {"leading zeros in a size", CHUNKED "0003\r\nabc\r\n000\r\n\r\n" GET, P1 G1, N, false},
     {"an extension", CHUNKED "3;a=b;c\r\nabc\r\n0;last\r\n\r\n" GET, P1 G1, N, false},
     {"an extension of 256", CHUNKED "3;" E256 E256 E256 E256 "\r\nabc\r\n0\r\n\r\n" GET, P1 G1, N, false},
-    {"an extension of 280", CHUNKED "3;" E256 E256 E256 E256 "eeeeeeeeeeeeeeeeeeeeeeee\r\nabc\r\n0\r\n\r\n", P1, LEN,
+    {"an extension of 280", CHUNKED "3;" E256 E256 E256 E256 "eeeeeeeeeeeeeeeeeeeeeeee\r\nabc\r\n0\r\n\r\n", P1, CHNK,
      false},
-    {"an empty extension", CHUNKED "3;\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"a quoted extension", CHUNKED "3;a=\"\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"space before an extension", CHUNKED "3 ;a\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"LF in an extension", CHUNKED "3;a\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"CR in an extension", CHUNKED "3;a\rb\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"size 0x3", CHUNKED "0x3\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"size -1", CHUNKED "-1\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"size +3", CHUNKED "+3\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"size with space in front", CHUNKED " 3\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"size with space behind", CHUNKED "3 \r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"no size", CHUNKED "\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"size of 2^64 + 3", CHUNKED "10000000000000003\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
+    {"an empty extension", CHUNKED "3;\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"a quoted extension", CHUNKED "3;a=\"\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"space before an extension", CHUNKED "3 ;a\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"LF in an extension", CHUNKED "3;a\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"CR in an extension", CHUNKED "3;a\rb\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"size 0x3", CHUNKED "0x3\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"size -1", CHUNKED "-1\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"size +3", CHUNKED "+3\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"size with space in front", CHUNKED " 3\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"size with space behind", CHUNKED "3 \r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"no size", CHUNKED "\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"size of 2^64 + 3", CHUNKED "10000000000000003\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
     {"size of 15 digits", CHUNKED "fffffffffffffff\r\nabc\r\n0\r\n\r\n" GET, P1, N, true},
-    {"size of 16 digits", CHUNKED "0000000000000003\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"LF behind the size", CHUNKED "3\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"data longer than its size", CHUNKED "3\r\nabcd\r\n0\r\n\r\n", P1, LEN, false},
-    {"data shorter than its size", CHUNKED "4\r\nabc\r\n0\r\n\r\n", P1, LEN, false},
-    {"two LF behind the data", CHUNKED "3\r\nabc\n\n0\r\n\r\n", P1, LEN, false},
-    {"two CR behind the data", CHUNKED "3\r\nabc\r\r0\r\n\r\n", P1, LEN, false},
-    {"LF behind the data", CHUNKED "3\r\nabc\n0\r\n\r\n", P1, LEN, false},
-    {"the end without an empty line", CHUNKED "3\r\nabc\r\n0\r\n" GET, P1, BAD, false},
-    {"LF as the last line", CHUNKED "0\r\n\n" GET, P1, BAD, false},
+    {"size of 16 digits", CHUNKED "0000000000000003\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"LF behind the size", CHUNKED "3\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"data longer than its size", CHUNKED "3\r\nabcd\r\n0\r\n\r\n", P1, CHNK, false},
+    {"data shorter than its size", CHUNKED "4\r\nabc\r\n0\r\n\r\n", P1, CHNK, false},
+    {"two LF behind the data", CHUNKED "3\r\nabc\n\n0\r\n\r\n", P1, CHNK, false},
+    {"two CR behind the data", CHUNKED "3\r\nabc\r\r0\r\n\r\n", P1, CHNK, false},
+    {"LF behind the data", CHUNKED "3\r\nabc\n0\r\n\r\n", P1, CHNK, false},
+    {"the end without an empty line", CHUNKED "3\r\nabc\r\n0\r\n" GET, P1, CHNK, false},
+    {"LF as the last line", CHUNKED "0\r\n\n" GET, P1, CHNK, false},
     /* RFC 9112 s7.1.2, RFC 9110 s6.5.1 */
     {"trailers", CHUNKED "0\r\nX-Sum: 1\r\nY:\r\n\r\n" GET, P1 G1, N, false},
-    {"a trailer without colon", CHUNKED "0\r\nX\r\n\r\n", P1, BAD, false},
-    {"a trailer with space before the colon", CHUNKED "0\r\nX : y\r\n\r\n", P1, BAD, false},
-    {"a folded trailer", CHUNKED "0\r\nX: y\r\n z\r\n\r\n", P1, BAD, false},
-    {"a trailer with LF", CHUNKED "0\r\nX: y\n\r\n", P1, BAD, false},
-    {"a trailer with a control byte", CHUNKED "0\r\nX: \x01\r\n\r\n", P1, BAD, false},
-    {"Host in a trailer", CHUNKED "0\r\nhost: c.d\r\n\r\n", P1, LEN, false},
-    {"Content_Length in a trailer", CHUNKED "0\r\nContent_Length: 5\r\n\r\n", P1, LEN, false},
-    {"the coding in the second trailer", CHUNKED "0\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n", P1, LEN, false},
+    {"a trailer without colon", CHUNKED "0\r\nX\r\n\r\n", P1, CHNK, false},
+    {"a trailer with space before the colon", CHUNKED "0\r\nX : y\r\n\r\n", P1, CHNK, false},
+    {"a folded trailer", CHUNKED "0\r\nX: y\r\n z\r\n\r\n", P1, CHNK, false},
+    {"a trailer with LF", CHUNKED "0\r\nX: y\n\r\n", P1, CHNK, false},
+    {"a trailer with a control byte", CHUNKED "0\r\nX: \x01\r\n\r\n", P1, CHNK, false},
+    {"Host in a trailer", CHUNKED "0\r\nhost: c.d\r\n\r\n", P1, CHNK, false},
+    {"Content_Length in a trailer", CHUNKED "0\r\nContent_Length: 5\r\n\r\n", P1, CHNK, false},
+    {"the coding in the second trailer", CHUNKED "0\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n", P1, CHNK, false},
 };
 
 /* The same requests, the same bytes released and the same end, at any split. */
@@ -431,11 +459,85 @@ static void test_mask(void **state)
     }
 }
 
+/* Behind an upgrade nothing is read until the answer is known. */
+static void test_awaits(void **state)
+{
+    (void)state;
+    static const char stream[] =
+        WS("GET", "HTTP/1.1", "websocket", "Upgrade", KEY "Sec-WebSocket-Version: 13\r\n") "GET";
+    struct http_stream s;
+    struct http_request q;
+    size_t consumed;
+    http_stream_init(&s);
+    struct bytes all = {(const uint8_t *)stream, sizeof stream - 1};
+    assert_int_equal(http_stream_feed(&s, all, &q, &consumed), HTTP_REQUEST);
+    assert_int_equal(consumed, sizeof stream - 4);
+    assert_true(q.websocket);
+    struct bytes next = {(const uint8_t *)"get / x\n", 8};
+    assert_int_equal(http_stream_feed(&s, next, &q, &consumed), HTTP_NEED_MORE);
+    http_stream_resume(&s);
+    assert_int_equal(http_stream_feed(&s, next, &q, &consumed), HTTP_REFUSE);
+}
+
+/* RFC 9112 s4, s6.3. */
+static void test_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        enum parse parse;
+        unsigned status;
+        bool framed;
+        enum http_body body;
+        uint64_t length;
+    } rows[] = {
+        {"HTTP/1.1 200 OK\r\n\r\n", PARSE_OK, 200, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.0 200\r\n\r\n", PARSE_OK, 200, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 101 Switching Protocols\r\nX: y\r\n\r\n", PARSE_OK, 101, true, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 407 Who\r\nContent-Length: 12\r\n\r\n", PARSE_OK, 407, true, HTTP_BODY_LENGTH, 12},
+        {"HTTP/1.1 407 \r\ncontent-length:0\r\n\r\n", PARSE_OK, 407, true, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 403 x\r\nTransfer-Encoding: Chunked\r\n\r\n", PARSE_OK, 403, true, HTTP_BODY_CHUNKED, 0},
+        {"HTTP/1.1 304 x\r\nContent-Length: 12\r\n\r\n", PARSE_OK, 304, true, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 403 x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", PARSE_OK, 403, false, HTTP_BODY_LENGTH, 1},
+        {"HTTP/1.1 403 x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", PARSE_OK, 403, false,
+         HTTP_BODY_CHUNKED, 1},
+        {"HTTP/1.1 403 x\r\nContent-Length: 1, 1\r\n\r\n", PARSE_OK, 403, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 403 x\r\nContent_Length: x\r\n\r\n", PARSE_OK, 403, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 403 x\r\nTransfer-Encoding: gzip\r\n\r\n", PARSE_OK, 403, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 403 x\r\nContent-Length: 1\r\n", PARSE_NEED_MORE, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 403", PARSE_NEED_MORE, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.2 200 OK\r\n\r\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 20 OK\r\n\r\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 2000 OK\r\n\r\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 099 OK\r\n\r\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1  200 OK\r\n\r\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 200 OK\n\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+        {"HTTP/1.1 200 OK\r\n folded\r\n\r\n", PARSE_MALFORMED, 0, false, HTTP_BODY_NONE, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct http_answer a = {0};
+        size_t len = strlen(rows[i].head);
+        enum parse parse = http_answer_parse((struct bytes){(const uint8_t *)rows[i].head, len}, &a);
+        if (parse != rows[i].parse || a.status != rows[i].status || a.framed != rows[i].framed ||
+            (a.framed && (a.body != rows[i].body || (a.body == HTTP_BODY_LENGTH && a.length != rows[i].length))))
+            fail_msg("row %zu: %d, %u", i, parse, a.status);
+        for (size_t cut = 0; parse == PARSE_OK && cut < len; cut++)
+            assert_int_equal(http_answer_parse((struct bytes){(const uint8_t *)rows[i].head, cut}, &a),
+                             PARSE_NEED_MORE);
+    }
+    static char endless[HTTP_HEAD_MAX];
+    memset(endless, 'x', sizeof endless);
+    memcpy(endless, "HTTP/1.1 200 OK\r\nX: ", 20);
+    struct http_answer a;
+    assert_int_equal(http_answer_parse((struct bytes){(const uint8_t *)endless, sizeof endless}, &a), PARSE_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads),    cmocka_unit_test(test_facts),  cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_heads),    cmocka_unit_test(test_facts),   cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_bounds),  cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_awaits),   cmocka_unit_test(test_answers),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

@@ -55,6 +55,31 @@ static void open_connection(struct bed *b, struct bed_end to)
     assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
 }
 
+/* The packet in hand left as a reset with nothing of the client's in it, at `next` bytes behind the SYN. */
+static void assert_left_as_reset(const struct bed *b, uint32_t id, size_t next)
+{
+    struct packet p;
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(b->mark[id], MARK_PASS);
+    assert_int_equal(packet_parse((struct bytes){b->last, b->last_len}, true, &p), REASON_NONE);
+    assert_int_equal(b->last_len, 40);
+    assert_int_equal(p.flags, TCP_RST);
+    assert_int_equal(p.sequence, b->client_isn + 1 + (uint32_t)next);
+    assert_int_equal(p.acknowledgment | p.window, 0);
+    assert_int_equal(p.source_port, client.port);
+    assert_true(b->denial.cut);
+}
+
+/* An open connection was cut: so the server was told, and the client got a reset of ours. */
+static void assert_cut(const struct bed *b, uint32_t id, size_t next)
+{
+    struct packet p;
+    assert_left_as_reset(b, id, next);
+    assert_int_equal(packet_parse((struct bytes){b->injected, b->injected_len}, true, &p), REASON_NONE);
+    assert_true(p.flags & TCP_RST);
+    assert_int_equal(p.destination_port, client.port);
+}
+
 static size_t hello_for(const char *name, uint8_t *out, size_t size, size_t extra)
 {
     struct hello_options o = {.what = "test", .name = name, .extra_len = extra};
@@ -140,7 +165,7 @@ static void a_name_must_be_bound_to_this_address(void **state)
     open_connection(b, site);
     size_t len = hello_for("other.example", hello, sizeof hello, 0);
     uint32_t id = client_says(b, site, 0, hello, len);
-    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_cut(b, id, 0);
     assert_int_equal(b->denial.reason, REASON_NAME_NOT_BOUND);
     assert_string_equal(b->denial.tls_server_name, "other.example");
     assert_int_equal(b->seen[0], 0);
@@ -206,8 +231,44 @@ static void urgent_data_is_refused(void **state)
     open_connection(b, site);
     uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_URG, 5001, SERVER_ISN + 1, (struct bytes){0},
                           (struct bytes){(const uint8_t *)"\x16", 1});
-    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_cut(b, id, 0);
     assert_int_equal(b->denial.reason, REASON_TCP_URGENT);
+    bed_free(b);
+}
+
+/* A server that did not take the reset says what it expects; a client's own reset does not leave as it lies. */
+static void both_ends_of_a_cut_connection_are_told(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    struct packet p;
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    client_says(b, site, 0, "SSH-2.0-x\r\n", 11);
+    b->injected_len = 0;
+    uint32_t id = server_says(b, site, TCP_ACK, 1, 0, (struct bytes){(const uint8_t *)"hello", 5});
+    assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    assert_int_equal(packet_parse((struct bytes){b->injected, b->injected_len}, true, &p), REASON_NONE);
+    assert_int_equal(p.destination_port, site.port);
+    assert_int_equal(p.flags, TCP_RST);
+    assert_int_equal(p.sequence, b->client_isn + 1);
+    unsigned before = b->injections;
+    id =
+        bed_tcp(b, MARK_TO_SERVER, client, site, TCP_RST, 0x6c65616b, 0x77776f72, (struct bytes){0}, (struct bytes){0});
+    assert_left_as_reset(b, id, 0);
+    assert_int_equal(b->injections, before);
+    /* In a segment of several packets the reset cannot travel: one of ours goes. */
+    b->now += 600000000;
+    for (int i = 0; i < 20; i++)
+        judge_tick(b->judge, b->now);
+    open_connection(b, site);
+    b->gso = true;
+    before = b->injections;
+    id = client_says(b, site, 0, "SSH-2.0-x\r\n", 11);
+    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_int_equal(b->injections, before + 1);
+    assert_int_equal(packet_parse((struct bytes){b->injected, b->injected_len}, true, &p), REASON_NONE);
+    assert_int_equal(p.destination_port, site.port);
     bed_free(b);
 }
 
@@ -218,7 +279,7 @@ static void not_tls_where_tls_is_meant(void **state)
     bind_name(b, "good.example", SITE);
     open_connection(b, site);
     uint32_t id = client_says(b, site, 0, "SSH-2.0-x\r\n", 11);
-    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_cut(b, id, 0);
     assert_int_equal(b->denial.reason, REASON_TLS_EXPECTED);
     bed_free(b);
 }
@@ -368,7 +429,7 @@ static void after_a_retry_the_name_stays(void **state)
                              (struct bytes){server_hello, sizeof server_hello});
             assert_int_equal(b->mark[id], MARK_APPROVE);
         } else {
-            assert_int_equal(bed_fate(b, id), BED_RESET);
+            assert_cut(b, id, len);
             assert_int_equal(b->denial.reason, REASON_TLS_NAME_CHANGED);
         }
         bed_free(b);
@@ -395,7 +456,7 @@ static void every_request_of_a_connection_is_judged(void **state)
     assert_memory_equal(b->wire + one, second, two);
     assert_int_equal(b->events, 2);
     uint32_t id = client_says(b, web, (uint32_t)(one + two), third, sizeof third - 1);
-    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_cut(b, id, one + two);
     assert_int_equal(b->denial.reason, REASON_NOT_IN_ALLOWLIST);
     assert_int_equal(b->seen[one + two], 0);
     bed_free(b);
@@ -472,7 +533,7 @@ static void pipelined_requests_go_as_far_as_they_are_allowed(void **state)
     assert_int_equal(b->denials, 1);
     assert_int_equal(b->seen[one - 1], 1);
     assert_int_equal(b->seen[one], 0);
-    assert_int_equal(b->injections, 1); /* the packet went with the first request, so the reset is ours */
+    assert_int_equal(b->injections, 2); /* the packet went with the first request, so the resets are ours */
     bed_free(b);
 }
 
@@ -524,7 +585,7 @@ static void a_hello_that_never_ends_is_cut(void **state)
         b->now += 1000000;
         judge_tick(b->judge, b->now);
     }
-    assert_int_equal(bed_fate(b, id), BED_RESET);
+    assert_cut(b, id, 0);
     assert_int_equal(b->denial.reason, REASON_TCP_TOO_LONG);
     bed_free(b);
 }
@@ -576,6 +637,7 @@ int main(void)
         cmocka_unit_test(nothing_goes_before_the_server_answered_this_syn),
         cmocka_unit_test(other_bytes_while_they_wait_are_a_conflict),
         cmocka_unit_test(urgent_data_is_refused),
+        cmocka_unit_test(both_ends_of_a_cut_connection_are_told),
         cmocka_unit_test(not_tls_where_tls_is_meant),
         cmocka_unit_test(any_segmentation_gives_the_same),
         cmocka_unit_test(a_hello_of_many_segments_gets_through),

@@ -203,8 +203,8 @@ static void check_rebuilt_query(const struct question *q)
     assert_string_equal(shown, q->name.len ? q->name.text : "."); /* lower case */
     assert_int_equal(again.edns, q->edns);
     assert_int_equal(again.dnssec_ok, q->dnssec_ok);
-    assert_int_equal(again.recursion_desired, q->recursion_desired);
-    assert_in_range(again.udp_payload, 512, MESSAGE_UDP_PAYLOAD);
+    assert_true(again.recursion_desired && again.authentic_data && !again.checking_disabled); /* whatever q says */
+    assert_int_equal(again.udp_payload, q->edns ? MESSAGE_UDP_PAYLOAD : 512);
 }
 
 static uint64_t next_random(uint64_t *state)
@@ -265,10 +265,15 @@ static void test_build_query(void **state)
     char shown[256];
     uint8_t out[MESSAGE_QUERY_MAX];
     static const char with[] = HEAD("\1\xf0", "\1", "\0", "\0", "\1") NAME IN_A OPT;
-    static const char want[] = "\xab\xcd\1\x30\0\1\0\0\0\0\0\1\x08registry\x07"
-                               "example\0\0\1\0\1" /* Z and RA are gone */
+    static const char want[] = "\xab\xcd\1\x20\0\1\0\0\0\0\0\1\x08registry\x07"
+                               "example\0\0\1\0\1" /* Z, CD and RA are gone */
                                "\0\0\x29\4\xd0\0\0\x80\0\0\0";
     assert_int_equal(read_query(BYTES(with), &q, shown), REASON_NONE);
+    assert_int_equal(message_build_query(&q, 0xabcd, out), sizeof want - 1);
+    assert_memory_equal(out, want, sizeof want - 1);
+    /* RD, AD, CD and the payload size carry nothing of the client's (RESEARCH s2, 31). */
+    static const char other[] = HEAD("\0\0", "\1", "\0", "\0", "\1") NAME IN_A "\0\0\x29\2\x41\0\0\x80\0\0\0";
+    assert_int_equal(read_query(BYTES(other), &q, shown), REASON_NONE);
     assert_int_equal(message_build_query(&q, 0xabcd, out), sizeof want - 1);
     assert_memory_equal(out, want, sizeof want - 1);
     static const char without[] = HEAD("\1\0", "\1", "\0", "\0", "\0") NAME IN_A;

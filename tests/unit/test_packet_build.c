@@ -249,6 +249,14 @@ static void test_reset(void **state)
             assert_int_equal(q.sequence, 0xfffffff0);
             assert_int_equal(q.flags & TCP_RST, TCP_RST);
             assert_int_equal(q.acknowledgment, rows[i].flags & TCP_ACK ? p.acknowledgment : 0);
+            for (int back = 0; back < 2; back++) {
+                q = read_back(out, packet_build_reset_bare(&p, back, 0xfffffff0, out, sizeof out));
+                assert_true(address_equal(&q.source, back ? &p.destination : &p.source));
+                assert_int_equal(q.source_port, back ? 443 : 40000);
+                assert_int_equal(q.sequence, 0xfffffff0);
+                assert_int_equal(q.flags, TCP_RST);
+                assert_int_equal(q.acknowledgment | q.window, 0);
+            }
             assert_int_equal(packet_build_reset(&p, out, 39), 0);
         }
         struct sample s = make(version, 6, TCP_RST | TCP_ACK, NULL, 0, "");

@@ -301,6 +301,23 @@ static void test_cgroup_restricts(void **state)
     assert_int_equal(p.pid, pid);
 }
 
+/* npm writes a sentence over its name, which the kernel cuts in a word; a name that is not cut keeps its space. */
+static void test_cut_name(void **state)
+{
+    static const char *const rows[][2] = {
+        {"npm install is-odd", "npm"}, {"Web Content", "Web Content"}, {"systemd-resolved", "systemd-resolve"}};
+    char before[16] = "";
+    (void)state;
+    prctl(PR_GET_NAME, before);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct event_process p;
+        prctl(PR_SET_NAME, rows[i][0]);
+        assert_true(process_describe(getpid(), &p));
+        assert_string_equal(p.name, rows[i][1]);
+    }
+    prctl(PR_SET_NAME, before);
+}
+
 static void test_describe(void **state)
 {
     struct event_process p;
@@ -323,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_thread_with_own_table),
         cmocka_unit_test(test_cgroup_restricts),
         cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_cut_name),
     };
     return cmocka_run_group_tests_name("process", tests, setup, teardown);
 }

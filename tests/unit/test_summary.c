@@ -64,7 +64,7 @@ static void test_design_line(void **state)
     snprintf(tcp.hint, sizeof tcp.hint, "203.0.113.7:443"); /* even if somebody offered it */
     add(s, tcp);
     expect_printed(s, false,
-                   "sluice: run finished: 41 connections to 2 names allowed, 2 refused (2 names). "
+                   "sluice: run finished: 41 connections to 2 names allowed, 2 refused (1 name, 1 address). "
                    "To allow: --allow evil.test\n");
     assert_int_equal(summary_denied(s), 2);
     assert_int_equal(summary_alerts(s), 1);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nfq/quic_flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SCOPES       65536u
+#define SHARE(of)    ((of) / 5 * 2)
+#define BUCKETS      QUIC_FLOWS
+#define BUCKET(t, k) (&(t)->bucket[flow_key_hash((k), (t)->seed) & (BUCKETS - 1)])
+_Static_assert((BUCKETS & (BUCKETS - 1)) == 0, "a power of two");
+
+/* Mapped whole; of a connection and a held datagram only the pages that are written are ever there. */
+struct quic_table {
+    struct quic_cipher *cipher;
+    uint32_t seed;
+    unsigned flows, helds, swept;
+    uint32_t flow_free, flow_new, connection_free, connection_new, held_free, held_new; /* *_free: + 1, 0: none */
+    uint32_t bucket[BUCKETS];                                                           /* + 1 */
+    uint16_t scope_flows[SCOPES], scope_connections[SCOPES], scope_helds[SCOPES];
+    struct quic_flow flow[QUIC_FLOWS];
+    struct quic_connection connection[QUIC_CONNECTIONS];
+    struct quic_held held[QUIC_HELD];
+};
+
+struct quic_table *quic_table_new(uint32_t seed)
+{
+    struct quic_table *t =
+        mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (t == MAP_FAILED)
+        return NULL;
+    t->seed = seed;
+    t->cipher = quic_cipher_new();
+    if (t->cipher)
+        return t;
+    quic_table_free(t);
+    return NULL;
+}
+
+void quic_table_free(struct quic_table *t)
+{
+    if (!t)
+        return;
+    quic_cipher_free(t->cipher);
+    munmap(t, sizeof *t);
+}
+
+struct quic_cipher *quic_table_cipher(struct quic_table *t)
+{
+    return t->cipher;
+}
+
+struct quic_flow *quic_flow_find(struct quic_table *t, const struct flow_key *key)
+{
+    for (uint32_t i = *BUCKET(t, key); i; i = t->flow[i - 1].hash_next)
+        if (flow_key_equal(&t->flow[i - 1].key, key))
+            return &t->flow[i - 1];
+    return NULL;
+}
+
+struct quic_flow *quic_flow_take(struct quic_table *t, const struct flow_key *key, uint16_t scope)
+{
+    uint32_t index;
+    if (t->scope_flows[scope] >= SHARE(QUIC_FLOWS))
+        return NULL;
+    if (t->flow_free) {
+        index = t->flow_free - 1;
+        t->flow_free = t->flow[index].hash_next;
+    } else if (t->flow_new < QUIC_FLOWS) {
+        index = t->flow_new++;
+    } else {
+        return NULL;
+    }
+    struct quic_flow *f = &t->flow[index];
+    uint32_t *bucket = BUCKET(t, key);
+    *f = (struct quic_flow){.key = *key, .scope = scope, .in_use = true, .hash_next = *bucket};
+    *bucket = index + 1;
+    t->scope_flows[scope]++;
+    t->flows++;
+    return f;
+}
+
+void quic_flow_give(struct quic_table *t, struct quic_flow *f)
+{
+    uint32_t index = (uint32_t)(f - t->flow), *link = BUCKET(t, &f->key);
+    quic_connection_give_all(t, f);
+    while (*link != index + 1)
+        link = &t->flow[*link - 1].hash_next;
+    *link = f->hash_next;
+    t->scope_flows[f->scope]--;
+    t->flows--;
+    f->in_use = false;
+    f->hash_next = t->flow_free;
+    t->flow_free = index + 1;
+}
+
+unsigned quic_flow_count(const struct quic_table *t)
+{
+    return t->flows;
+}
+
+void quic_flow_sweep(struct quic_table *t, void (*each)(void *ctx, struct quic_flow *f), void *ctx)
+{
+    for (unsigned i = 0; i < QUIC_FLOWS / 16 && t->flow_new; i++) {
+        if (t->swept >= t->flow_new)
+            t->swept = 0;
+        struct quic_flow *f = &t->flow[t->swept++];
+        if (f->in_use)
+            each(ctx, f);
+    }
+}
+
+struct quic_connection *quic_connection_add(struct quic_table *t, struct quic_flow *f, struct bytes dcid)
+{
+    uint32_t index;
+    if (f->connections == QUIC_CONNECTIONS_FLOW || dcid.len > QUIC_ID_MAX ||
+        t->scope_connections[f->scope] >= SHARE(QUIC_CONNECTIONS))
+        return NULL;
+    if (t->connection_free) {
+        index = t->connection_free - 1;
+        t->connection_free = t->connection[index].next;
+    } else if (t->connection_new < QUIC_CONNECTIONS) {
+        index = t->connection_new++;
+    } else {
+        return NULL;
+    }
+    struct quic_connection *c = &t->connection[index];
+    c->next = f->connection_first;
+    f->connection_first = index + 1;
+    f->connections++;
+    t->scope_connections[f->scope]++;
+    c->dcid_len = (uint8_t)dcid.len;
+    if (dcid.len)
+        memcpy(c->dcid, dcid.at, dcid.len);
+    c->largest = 0;
+    quic_initial_keys(QUIC_VERSION_1, dcid, false, &c->keys[0]);
+    quic_initial_keys(QUIC_VERSION_2, dcid, false, &c->keys[1]);
+    quic_crypto_init(&c->crypto);
+    return c;
+}
+
+struct quic_connection *quic_connection_first(struct quic_table *t, const struct quic_flow *f)
+{
+    return f->connection_first ? &t->connection[f->connection_first - 1] : NULL;
+}
+
+struct quic_connection *quic_connection_next(struct quic_table *t, const struct quic_connection *c)
+{
+    return c->next ? &t->connection[c->next - 1] : NULL;
+}
+
+void quic_connection_give_all(struct quic_table *t, struct quic_flow *f)
+{
+    while (f->connection_first) {
+        uint32_t index = f->connection_first - 1;
+        f->connection_first = t->connection[index].next;
+        t->connection[index].next = t->connection_free;
+        t->connection_free = index + 1;
+    }
+    t->scope_connections[f->scope] = (uint16_t)(t->scope_connections[f->scope] - f->connections);
+    f->connections = 0;
+}
+
+struct quic_held *quic_hold(struct quic_table *t, struct quic_flow *f)
+{
+    uint32_t index, *link = &f->held_first;
+    if (f->held == QUIC_HELD_FLOW || t->scope_helds[f->scope] >= SHARE(QUIC_HELD))
+        return NULL;
+    if (t->held_free) {
+        index = t->held_free - 1;
+        t->held_free = t->held[index].next;
+    } else if (t->held_new < QUIC_HELD) {
+        index = t->held_new++;
+    } else {
+        return NULL;
+    }
+    while (*link)
+        link = &t->held[*link - 1].next;
+    *link = index + 1;
+    t->held[index].next = 0;
+    t->scope_helds[f->scope]++;
+    t->helds++;
+    f->held++;
+    return &t->held[index];
+}
+
+struct quic_held *quic_held_first(struct quic_table *t, const struct quic_flow *f)
+{
+    return f->held_first ? &t->held[f->held_first - 1] : NULL;
+}
+
+void quic_unhold(struct quic_table *t, struct quic_flow *f)
+{
+    uint32_t index = f->held_first - 1;
+    f->held_first = t->held[index].next;
+    t->held[index].next = t->held_free;
+    t->held_free = index + 1;
+    t->scope_helds[f->scope]--;
+    t->helds--;
+    f->held--;
+}
+
+unsigned quic_held_count(const struct quic_table *t)
+{
+    return t->helds;
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
+# Unix sockets of processes outside: a command under `sluice run` must not have them send for it, its own go on.
+. "$(dirname "$0")/lib.sh"
+bed
+as_user() { h c env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run "$@"; }
+as_root() { h c "$SLUICE" run "$@"; }
+
+# A daemon at NAME ("@" begins an abstract one), KIND SOCK_STREAM or SOCK_DGRAM, notes what comes to LOG.
+DAEMON='
+import os, socket, sys
+name, kind, log = sys.argv[1:4]
+s = socket.socket(socket.AF_UNIX, getattr(socket, kind)); s.bind(name.replace("@", "\0", 1))
+if name[0] != "@": os.chmod(name, 0o777)
+open(log, "ab").close()
+if kind == "SOCK_STREAM": s.listen(5)
+while True:
+    c = s.accept()[0] if kind == "SOCK_STREAM" else s
+    data = c.recv(2000)
+    with open(log, "ab") as f: f.write(data + b"\n")
+    if c is not s: c.sendall(b"back " + data); c.close()'
+SAY='
+import socket, sys
+name, kind, word = sys.argv[1:4]
+s = socket.socket(socket.AF_UNIX, getattr(socket, kind)); s.settimeout(3)
+try:
+    s.connect(name.replace("@", "\0", 1)); s.sendall(word.encode())
+    if kind == "SOCK_STREAM": print(s.recv(2000).decode())
+except OSError as e: sys.exit("refused: %s" % e)'
+mkdir -p "$T/some/place" && chmod 755 "$T/some" "$T/some/place"
+OUTSIDE=("$T/some/place/control SOCK_STREAM" "$T/some/place/notify SOCK_DGRAM" "@sluice-test-$$ SOCK_STREAM" "@sluice-test-dgram-$$ SOCK_DGRAM")
+number=0
+for one in "${OUTSIDE[@]}"; do
+    number=$((number + 1))
+    # shellcheck disable=SC2086
+    start "$T/daemon.$number" c "$PYTHON" -c "$DAEMON" $one "$T/log.$number"
+    eventually 5 [ -e "$T/log.$number" ] || t_fail "a daemon at $one" "$(cat "$T/daemon.$number")"
+done
+
+# arrives NUMBER COMMAND...: what that command says to the daemon comes to it.
+arrives() {
+    local number=$1 n
+    shift
+    n=$(nonce)
+    # shellcheck disable=SC2086
+    "$@" "$PYTHON" -c "$SAY" ${OUTSIDE[number - 1]} "$n" || true
+    eventually 1 grep -q "$n" "$T/log.$number"
+}
+withheld() {
+    local number=$1 n
+    shift
+    case ${OUTSIDE[number - 1]} in @*) [ "$LANDLOCK" -ge 6 ] || skip "this kernel cannot keep abstract sockets apart (Linux 6.12)" ;; esac
+    n=$(nonce)
+    # shellcheck disable=SC2086
+    status 1 "$@" "$PYTHON" -c "$SAY" ${OUTSIDE[number - 1]} "$n"
+    fails grep -q "$n" "$T/log.$number"
+}
+# Its own, of both kinds, between two processes; in a directory where one outside is masked.
+own() {
+    cat > "$T/own.py" <<PY
+import os, socket, sys, tempfile
+for name in ("\0own", tempfile.mkdtemp() + "/own"):
+    s = socket.socket(socket.AF_UNIX); s.bind(name); s.listen(1)
+    if os.fork() == 0:
+        c = socket.socket(socket.AF_UNIX); c.connect(name); c.sendall(b"own"); os._exit(0)
+    assert s.accept()[0].recv(10) == b"own"; os.wait()
+a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"
+print("own go on")
+PY
+    "$@" "$PYTHON" "$T/own.py" | grep 'own go on'
+}
+kept() { arrives 1 "$1" --socket "$T/some/place/control" --; }
+not_there() { status 125 "$1" --socket "$T/some/place/none" -- true; }
+agent() { arrives 1 h c env SUDO_UID=65534 SUDO_GID=65534 SSH_AUTH_SOCK="$T/some/place/control" "$SLUICE" run --; }
+# The name is the caller's; the socket is what counts.
+agent_by_link() {
+    ln -sfn "$T/some/place/control" "$T/agent"
+    arrives 1 h c env SUDO_UID=65534 SUDO_GID=65534 SSH_AUTH_SOCK="$T/agent" "$SLUICE" run --
+}
+# Names of users and groups are asked at a socket on some machines.
+users() { as_user -- sh -c 'id -un && getent passwd root' | grep '^root:'; }
+
+LANDLOCK=$("$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(444, 0, 0, 1))')
+for number in 1 2 3 4; do check "without sluice ${OUTSIDE[number - 1]#"$T"/} is reached" arrives $number h c; done
+for who in as_user as_root; do
+    for number in 1 2 3 4; do check "${OUTSIDE[number - 1]#"$T"/} is not reached ($who)" withheld $number $who --; done
+    check "sockets of its own ($who)" own $who --
+    check "--socket keeps one ($who)" kept $who
+    check "--socket with nothing there ($who)" not_there $who
+done
+check "the ssh agent is kept" agent
+check "the ssh agent is kept, by another name" agent_by_link
+check "names of users" users
+finish

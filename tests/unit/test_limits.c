@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The judge under floods: memory is bounded, one scope never takes what another needs, each limit is told once a second
+ * with a count (RESEARCH s2, 22 to 24). */
+#include "tests/unit/judge_bed.h"
+#include "tests/unit/hellos.h"
+
+#include <stdio.h>
+
+#include "nfq/flow.h"
+#include "nfq/judge_state.h"
+
+static const char *const policy = "version: 1\n"
+                                  "profiles:\n"
+                                  "  p: { allow: [good.example, 'http://good.example'] }\n"
+                                  "scopes:\n"
+                                  "  - { name: flooding, match: { source: 198.18.0.0/16 }, profile: p }\n"
+                                  "  - { name: other, match: { source: 198.19.0.0/16 }, profile: p }\n";
+
+#define SITE       "198.19.0.1"
+#define ISN        5000u
+#define SERVER_ISN 900000u
+
+static const struct bed_end site = {SITE, 443};
+
+static struct bed *flooded(void)
+{
+    struct bed *b = bed_new(policy);
+    struct name n;
+    struct address a = bed_address(SITE);
+    assert_true(name_from_wire((struct bytes){(const uint8_t *)"good.example", 12}, &n));
+    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
+    assert_true(binding_add(b->bindings, 2, &a, &n, 300, b->now));
+    return b;
+}
+
+/* The n-th client of a flood. */
+static struct bed_end numbered(unsigned n)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "198.18.%u.2", n / 60000);
+    return (struct bed_end){text, (uint16_t)(1024 + n % 60000)};
+}
+
+static uint32_t client_says(struct bed *b, struct bed_end from, uint8_t flags, uint32_t at, struct bytes payload)
+{
+    return bed_tcp(b, MARK_TO_SERVER, from, site, flags, ISN + at, flags & TCP_ACK ? SERVER_ISN + 1 : 0,
+                   (struct bytes){0}, payload);
+}
+
+static uint32_t syn(struct bed *b, struct bed_end from)
+{
+    return client_says(b, from, TCP_SYN, 0, (struct bytes){0});
+}
+
+static uint32_t answer(struct bed *b, struct bed_end to)
+{
+    return bed_tcp(b, MARK_FROM_SERVER, site, to, TCP_SYN | TCP_ACK, SERVER_ISN, ISN + 1, (struct bytes){0},
+                   (struct bytes){0});
+}
+
+static void open_connection(struct bed *b, struct bed_end from)
+{
+    assert_int_equal(bed_fate(b, syn(b, from)), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, answer(b, from)), BED_ACCEPTED);
+}
+
+/* A whole hello of the scope that floods nobody gets through. */
+static void other_is_served(struct bed *b)
+{
+    static uint8_t hello[4096];
+    struct hello_options o = {.what = "test", .name = "good.example"};
+    struct bed_end other = {"198.19.0.2", 40000};
+    size_t len = hello_make(&o, hello, sizeof hello);
+    b->scope = 2;
+    memset(b->seen, 0, sizeof b->seen);
+    open_connection(b, other);
+    uint32_t id = client_says(b, other, TCP_ACK, 1, (struct bytes){hello, len});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    b->scope = 1;
+}
+
+static void a_second_passes(struct bed *b)
+{
+    b->now += 1000000;
+    judge_tick(b->judge, b->now);
+}
+
+/* Everything that waits is settled, so that bed_free finds nothing. */
+static void time_passes(struct bed *b)
+{
+    for (unsigned i = 0; i < 40; i++)
+        a_second_passes(b);
+}
+
+static unsigned flows(const struct bed *b)
+{
+    struct judge_counts counts;
+    judge_counts(b->judge, &counts);
+    return counts.flows;
+}
+
+static void half_open_connections_give_way(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    for (unsigned i = 0; i < 40000; i++) {
+        assert_int_equal(bed_fate(b, syn(b, numbered(i))), BED_ACCEPTED);
+        if (i % 1000 == 0)
+            b->now += 10000;
+    }
+    assert_int_equal(flows(b), JUDGE_FLOWS_DEFAULT / 2);
+    assert_int_equal(b->told[REASON_HALF_OPEN], 1);
+    assert_int_equal(b->denial.action, ACTION_GATE);
+    /* The last is there, the first is not. */
+    assert_int_equal(bed_fate(b, answer(b, numbered(39999))), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, answer(b, numbered(0))), BED_DROPPED);
+    other_is_served(b);
+    a_second_passes(b);
+    a_second_passes(b);
+    assert_int_equal(b->told[REASON_HALF_OPEN], 2);
+    assert_int_equal(b->counted[REASON_HALF_OPEN], 40000 - JUDGE_FLOWS_DEFAULT / 2);
+    struct judge_counts counts;
+    judge_counts(b->judge, &counts);
+    assert_int_equal(counts.limits[REASON_HALF_OPEN - REASON_LIMIT_FIRST], 40000 - JUDGE_FLOWS_DEFAULT / 2);
+    /* They end sooner than what was answered. */
+    time_passes(b);
+    assert_int_equal(flows(b), 2);
+    bed_free(b);
+}
+
+static void a_full_table_resets(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    for (unsigned i = 0; i < JUDGE_FLOWS_DEFAULT; i++)
+        open_connection(b, numbered(i));
+    for (unsigned i = 0; i < 500; i++)
+        assert_int_equal(bed_fate(b, syn(b, numbered(20000 + i))), BED_RESET);
+    assert_int_equal(b->told[REASON_TABLE_FULL], 1);
+    assert_int_equal(flows(b), JUDGE_FLOWS_DEFAULT);
+    other_is_served(b);
+    a_second_passes(b);
+    a_second_passes(b);
+    assert_int_equal(b->told[REASON_TABLE_FULL], 2);
+    assert_int_equal(b->counted[REASON_TABLE_FULL], 500);
+    bed_free(b);
+}
+
+static void hellos_that_never_end_leave_room(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    static uint8_t hello[20000];
+    struct hello_options o = {.what = "test", .name = "good.example", .extra_len = 9000};
+    hello_make(&o, hello, sizeof hello);
+    for (unsigned i = 0; i < 3000; i++) {
+        open_connection(b, numbered(i));
+        for (unsigned k = 0; k < 3; k++)
+            client_says(b, numbered(i), TCP_ACK, 1 + 1400 * k, (struct bytes){hello + 1400 * (size_t)k, 1400});
+        if (i % 100 == 0)
+            b->now += 1000;
+    }
+    assert_int_equal(b->told[REASON_STREAMS_FULL], 1);
+    other_is_served(b);
+    a_second_passes(b);
+    assert_int_equal(b->told[REASON_STREAMS_FULL], 2);
+    assert_int_equal(b->counted[REASON_STREAMS_FULL], 3 * (3000 - JUDGE_STREAMS_SCOPE));
+    time_passes(b);
+    assert_int_equal(b->counted[REASON_TCP_TOO_LONG] + b->counted[REASON_REFUSALS_UNTOLD], JUDGE_STREAMS_SCOPE);
+    bed_free(b);
+}
+
+static void held_packets_leave_room(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    for (unsigned i = 0; i < 400; i++) {
+        open_connection(b, numbered(i));
+        for (unsigned k = 0; k < 16; k++) /* gaps: nothing is joined, nothing is acknowledged */
+            client_says(b, numbered(i), TCP_ACK, 10 + 10 * k, (struct bytes){(const uint8_t *)"x", 1});
+    }
+    struct judge_counts counts;
+    judge_counts(b->judge, &counts);
+    assert_int_equal(counts.held_packets, FLOW_HELD_SCOPE);
+    assert_int_equal(b->told[REASON_HELD_FULL], 1);
+    other_is_served(b);
+    time_passes(b);
+    judge_counts(b->judge, &counts);
+    assert_int_equal(counts.held_packets, 0);
+    bed_free(b);
+}
+
+static void held_bytes_leave_room(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    static uint8_t large[60000];
+    for (unsigned i = 0; i < 700; i++) {
+        open_connection(b, numbered(i));
+        client_says(b, numbered(i), TCP_ACK, 10, (struct bytes){large, sizeof large});
+    }
+    struct judge_counts counts;
+    judge_counts(b->judge, &counts);
+    assert_in_range(counts.held_packets, 400, FLOW_HELD_KIB / 2 / 59);
+    assert_int_equal(b->told[REASON_HELD_FULL] + b->told[REASON_STREAMS_FULL] > 0, true);
+    other_is_served(b);
+    time_passes(b);
+    bed_free(b);
+}
+
+static void refusals_of_one_scope_are_counted(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    b->attribute = true;
+    struct bed_end nowhere = {"203.0.113.1", 443};
+    for (unsigned i = 0; i < 2000; i++)
+        bed_tcp(b, MARK_TO_SERVER, numbered(i), nowhere, TCP_SYN, ISN, 0, (struct bytes){0}, (struct bytes){0});
+    struct judge_counts counts;
+    judge_counts(b->judge, &counts);
+    assert_int_equal(counts.waiting_refusals, JUDGE_REFUSALS_SCOPE);
+    assert_int_equal(counts.refused, 2000);
+    assert_int_equal(b->told[REASON_NOT_RESOLVED], LIMIT_REFUSALS);
+    /* The other's is told, and waits for its process. */
+    b->scope = 2;
+    uint32_t id = bed_tcp(b, MARK_TO_SERVER, (struct bed_end){"198.19.0.2", 1}, nowhere, TCP_SYN, ISN, 0,
+                          (struct bytes){0}, (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_IN);
+    assert_int_equal(b->told[REASON_NOT_RESOLVED], LIMIT_REFUSALS + 1);
+    a_second_passes(b);
+    assert_int_equal(b->told[REASON_REFUSALS_UNTOLD], 1);
+    assert_int_equal(b->counted[REASON_REFUSALS_UNTOLD], 2000 - LIMIT_REFUSALS);
+    assert_int_equal(b->denial.scope_id, 1);
+    a_second_passes(b);
+    assert_int_equal(b->told[REASON_REFUSALS_UNTOLD], 1);
+    bed_free(b);
+}
+
+static void questions_leave_room(void **state)
+{
+    (void)state;
+    static const uint8_t question[] = {0,   7,   1, 0,   0,   1,   0,   0,   0,   0,   0, 0, 4, 'g', 'o',
+                                       'o', 'd', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0,   1};
+    struct bytes asked = {question, sizeof question};
+    struct bed *b = flooded();
+    struct bed_end resolver = {BED_RESOLVER, 53};
+    unsigned passed = 0;
+    for (unsigned i = 0; i < 9000; i++)
+        passed += bed_fate(b, bed_udp(b, MARK_TO_SERVER, numbered(i), resolver, asked)) == BED_ACCEPTED;
+    assert_int_equal(passed, EXCHANGE_SCOPE_MAX);
+    assert_int_equal(b->told[REASON_QUESTIONS_FULL], 1);
+    b->scope = 2;
+    uint32_t id = bed_udp(b, MARK_TO_SERVER, (struct bed_end){"198.19.0.2", 40000}, resolver, asked);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    bed_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_open_connections_give_way),
+        cmocka_unit_test(a_full_table_resets),
+        cmocka_unit_test(hellos_that_never_end_leave_room),
+        cmocka_unit_test(held_packets_leave_room),
+        cmocka_unit_test(held_bytes_leave_room),
+        cmocka_unit_test(refusals_of_one_scope_are_counted),
+        cmocka_unit_test(questions_leave_room),
+    };
+    return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
+}
