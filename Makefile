@@ -48,6 +48,8 @@ BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnf
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
 	qemu-system-x86 qemu-system-common busybox-static cpio
+# What attacks in tests/redteam, unpacked below BUILD/tools, with the libraries that they bring.
+ATTACKERS := hping3 libtcl8.6 ptunnel-ng iodine dns2tcp nghttp2-client libev4 ngtcp2-client libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3
 
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
@@ -94,7 +96,7 @@ deps:
 demo-deps: deps
 	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
 check-deps: deps
-	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns hping3 libtcl8.6 ptunnel-ng && tests/vm/kernel
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns $(ATTACKERS) && tests/vm/kernel
 
 #: make demo       a poisoned package against the gate, in a small internet made of namespaces
 demo: demo-deps
