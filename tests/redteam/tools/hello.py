@@ -6,17 +6,17 @@ hello.py send FORM NONCE [ADDRESS [PORT]]     one hello, in one segment
 hello.py cut SIZE|records NONCE [ADDRESS]     an honest hello for NONCE.test: segments of SIZE bytes; records of many sizes
 hello.py resumed NONCE none|other             a session of allowed.test, taken up again without a name or with another
 hello.py call writev|sendfile|sendmsg NONCE   an honest hello, the name in two pieces
-hello.py change sendfile|zerocopy NONCE       an allowed name in pages that another thread writes at the same time
+hello.py change sendfile|zerocopy NONCE       an allowed name in pages that another process writes at the same time
 First it resolves allowed.test, so the address is open; the address is 198.18.2.80 unless said."""
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import ssl
 import struct
 import sys
 import tempfile
-import threading
 import time
 
 ALLOWED, WEB = b"allowed.test", "198.18.2.80"
@@ -224,34 +224,30 @@ def change(how, nonce):
     good = b"deep.a.wild.test"
     bad = nonce.encode() + b"." + b"x" * (len(good) - len(nonce) - 1)
     socket.getaddrinfo(good.decode(), 443)
-    going = True
-    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
-        for attempt in range(12):
-            data = honest(good.decode())[3]
-            file.truncate(65536)
-            pages = mmap.mmap(file.fileno(), 65536)
-            pages[: len(data)] = data
-            at, going = data.index(good), True
-
-            def flip():
-                while going:
-                    pages[at : at + len(good)] = bad
-                    pages[at : at + len(good)] = good
-
-            thread = threading.Thread(target=flip)
-            sock = connect()
-            thread.start()
+    data = honest(good.decode())[3]
+    at = data.index(good)
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        file.truncate(65536)
+        pages = mmap.mmap(file.fileno(), 65536)
+        pages[: len(data)] = data
+        flipper = os.fork()
+        signal.alarm(0 if flipper else 8)
+        while flipper == 0:  # beside us, in the same pages
+            pages[at : at + len(good)] = bad
+            pages[at : at + len(good)] = good
+        for _ in range(24):
             try:
+                sock = connect()
                 if how == "sendfile":
                     os.sendfile(sock.fileno(), file.fileno(), 0, len(data))
                 else:
                     sock.setsockopt(socket.SOL_SOCKET, 60, 1)  # SO_ZEROCOPY
                     sock.send(memoryview(pages)[: len(data)], 0x4000000)  # MSG_ZEROCOPY
+                hear(sock)
             except OSError as error:
                 print(error)
-            hear(sock)
-            going = False
-            thread.join()
+        os.kill(flipper, signal.SIGKILL)
+        os.waitpid(flipper, 0)
 
 
 COMMANDS = {f.__name__: f for f in (send, cut, second, resumed, call, change)}

