@@ -49,9 +49,9 @@ BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl cu
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev libhttp-parser-dev libhtp-dev \
 	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio git
 
-# Unpacked below BUILD/tools, not installed: they would start daemons or change the machine.
+# Unpacked below BUILD/tools, with the libraries that they bring: installed they would start daemons or change the machine.
 TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 \
-	hping3 libtcl8.6 ptunnel-ng
+	hping3 libtcl8.6 ptunnel-ng iodine dns2tcp nghttp2-client
 
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )

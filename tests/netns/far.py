@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The far side of the tests' small internet: servers that nginx and dnsmasq are not.
 
-far.py inside            beside nginx and dnsmasq: hashes, streams, banners, echoes; a silent and a slow resolver
+far.py inside            beside nginx and dnsmasq: hashes, streams, banners, echoes; a silent, a slow and an odd resolver
 far.py attacker CERT KEY the attacker: DNS (any name is his), web, TLS, a UDP port; answers whatever comes
 
 Bounded: 30 minutes, 64 MiB a connection, one connection a task.  Prints "ready" when everything listens."""
@@ -39,6 +39,27 @@ def dns_answer(message, four, six, ttl=60):
     data = {1: socket.inet_pton(socket.AF_INET, four), 28: socket.inet_pton(socket.AF_INET6, six), 16: b"\x04word"}.get(qtype)
     record = b"\xc0\x0c" + struct.pack(">HHIH", qtype, 1, ttl, len(data)) + data if data else b""
     return message[:2] + b"\x84\x00" + struct.pack(">HHHH", 1, 1 if data else 0, 0, 0) + message[12:end] + record
+
+
+ODD = {  # the addresses that names of the zone odd.test have: what no honest zone says
+    "wire": "168.63.129.16", "shared": "100.64.3.66", "nat64": "64:ff9b::a9fe:a9fe", "6to4": "2002:a9fe:a9fe::1",
+    "mapped": "::ffff:169.254.169.254", "extra": "198.18.2.80", "cross": "198.18.3.67"}  # fmt: skip
+
+
+def odd_answer(message):
+    """The attacker's zone: special addresses, records for others' names, an alias of an allowed name."""
+    name, qtype, end = dns_question(message) or (b"", 0, 0)
+    first = name.split(b".")[0].lower().decode("ascii", "replace")
+    address, allowed, records = ODD.get(first, ""), b"\7allowed\4test\0", []
+    if address and qtype == (28 if ":" in address else 1):
+        data = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+        if first == "cross":
+            records.append(b"\xc0\x0c" + struct.pack(">HHIH", 5, 1, 60, len(allowed)) + allowed)
+        owner = allowed if first == "cross" else b"\xc0\x0c"
+        records.append(owner + struct.pack(">HHIH", qtype, 1, 60, len(data)) + data)
+    extra = [allowed + struct.pack(">HHIH", 1, 1, 3600, 4) + socket.inet_aton("198.18.3.66")] if first == "extra" and records else []
+    counts = struct.pack(">HHHH", 1, len(records) + len(extra), len(extra), len(extra))
+    return message[:2] + b"\x84\x00" + counts + message[12:end] + b"".join(records + extra * 3) if end else None
 
 
 class Datagram(asyncio.DatagramProtocol):
@@ -136,6 +157,7 @@ async def inside():
     await udp("198.18.2.54", 53, lambda message: None)
     await udp("2001:db8:2::54", 53, lambda message: None)
     await udp("198.18.2.55", 53, lambda message: dns_answer(message, "198.18.2.80", "2001:db8:2::80"), delay=1.5)
+    await udp("198.18.2.56", 53, odd_answer)
     for address in "198.18.2.81", "2001:db8:2::81":
         await tcp(address, 9000, hash_all)
         await tcp(address, 9001, stream)

@@ -4,7 +4,8 @@
 #
 #     c ───── g ───── s     c: the client host, 198.18.1.2, 2001:db8:1::2
 #             └────── a     g: the gateway between
-#                           s: inside servers: DNS .2.53, web .2.80, .2.81, silent DNS .2.54, slow DNS .2.55
+#                           s: inside servers: DNS .2.53, web .2.80, .2.81, silent DNS .2.54, slow DNS .2.55,
+#                           odd DNS .2.56 (for the attacker's zone odd.test)
 #                           a: the attacker, 198.18.3.66, 2001:db8:3::66, who also has the cloud metadata address
 #
 # A host is a process that holds a network and a mount namespace of its own (an empty /run, its own resolv.conf); it dies
@@ -165,7 +166,7 @@ net_up() {
     address g gs 198.18.2.1/24 2001:db8:2::1/64
     address g ga 198.18.3.1/24 2001:db8:3::1/64
     local last
-    for last in 53 54 55 80 81; do address s s0 198.18.2.$last/24 2001:db8:2::$last/64; done
+    for last in 53 54 55 56 80 81; do address s s0 198.18.2.$last/24 2001:db8:2::$last/64; done
     address s s0 10.66.0.80/32
     address a a0 198.18.3.66/24 2001:db8:3::66/64 169.254.169.254/32 fd00:ec2::254/128
     h s ip route add local 198.18.4.0/24 dev lo
@@ -207,7 +208,7 @@ dns_up() {
     local i
     {
         printf '%s\n' no-resolv no-hosts no-daemon user=root log-queries=extra log-facility=- local=/test/ cache-size=0 edns-packet-max=4096 bind-interfaces \
-            listen-address=198.18.2.53,2001:db8:2::53 server=/evil.test/198.18.3.66 server=/slow.test/198.18.2.55 pid-file=
+            listen-address=198.18.2.53,2001:db8:2::53 server=/evil.test/198.18.3.66 server=/slow.test/198.18.2.55 server=/odd.test/198.18.2.56 pid-file=
         for i in allowed other cdn both pinned short; do echo "host-record=$i.test,198.18.2.80,2001:db8:2::80"; done
         echo "host-record=mirror.test,198.18.2.81,2001:db8:2::81"
         echo "host-record=tcp.test,198.18.2.81,2001:db8:2::81"
@@ -360,7 +361,7 @@ YAML
 # What most tests allow.
 ALLOW=(allowed.test http://allowed.test cdn.test chain0.test v4only.test v6only.test both.test '"**.wild.test"' tcp://tcp.test:9000-9001
     tcp://mirror.test:2525 udp://mirror.test:9123 http://mirror.test big.test slow.test 'split.test@10.66.0.0/16' private.test
-    meta.test loop.test)
+    meta.test loop.test '"**.odd.test"')
 
 # gate_up FORM POLICY: starts `sluice gate` there, waits until it holds.
 gate_up() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What run and the rows share; sourced after tests/netns/lib.sh.
 #
-# A row is a file rows/NNN-slug.sh (NNN: the row of the catalogue in RESEARCH §2; b…, c…: what passed bullfrog and cijail; x…: what
+# A row is a file rows/NNN-slug.sh (NNN: the row of the catalogue in RESEARCH §2; b…, c…: what passed bullfrog and cijail; d… (DNS), x…: what
 # the catalogue lacks).  It is sourced in a subshell, and sets
 #     title=     the attack in a few words           origin=   paper, CVE, issue, or the catalogue's row
 #     who=       user (uid 65534, no capability), cap (the same with CAP_NET_RAW) or root (of c: a machine or container of its own)

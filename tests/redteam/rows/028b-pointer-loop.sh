@@ -1,0 +1,5 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2329
+# SPDX-License-Identifier: GPL-3.0-or-later
+title='A question whose name points to itself' origin='RESEARCH §2.28'
+sink=s reason=dns_malformed
+attack() { tool dnswire.py query pointer-loop "$1"; }

@@ -1,0 +1,5 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2329
+# SPDX-License-Identifier: GPL-3.0-or-later
+title='SSLv3 hellos' origin='RESEARCH §2.51'
+sink=s reason='tls_no_name|tls_malformed'
+attack() { tool hello.py send sslv3 "$1"; }
