@@ -26,7 +26,7 @@ struct policy_profile {
     const struct policy_profile *parent; /* extends, or NULL */
     struct matcher *allow, *deny;
     struct {
-        uint32_t names_per_minute, label_bytes;
+        uint32_t names_per_minute, label_bytes, bytes_per_hour;
     } budget; /* 0: the default */
 };
 

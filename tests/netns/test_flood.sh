@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 bed
 h c ip addr add 198.18.1.3/24 dev c0
+h c ip addr add 198.18.1.4/24 dev c0
 # Half-open: nobody answers on 8443.  And the raw SYNs' answers meet no socket: the client's kernel would end what they opened.
 h s nft 'add table inet bed; add chain inet bed i { type filter hook input priority 0; }; add rule inet bed i tcp dport 8443 drop'
 h c nft 'add table inet bed; add chain inet bed o { type filter hook output priority -400; }; add rule inet bed o ip saddr 198.18.1.3 tcp flags & rst == rst drop'
@@ -17,10 +18,10 @@ version: 1
 resolvers: [198.18.2.53, 198.18.2.54, "2001:db8:2::53"]
 profiles:
   flooding: { allow: [allowed.test, "tls://mirror.test:8443", "tls://mirror.test:8444-8445"] }
-  other: { allow: [allowed.test] }
+  other: { allow: [allowed.test, "**.wild.test"], dns: { budget: { names_per_minute: 50, bytes_per_hour: 400 } } }
 scopes:
   - { name: flooding, match: { source: 198.18.1.3/32 }, profile: flooding }
-  - { name: other, match: { source: 198.18.1.2/32 }, profile: other }
+  - { name: other, match: { source: [198.18.1.2/32, 198.18.1.4/32] }, profile: other }
 unmatched: pass
 YAML
 flood() { h c timeout 40 "$PYTHON" "$ROOT/tests/netns/flood.py" "$@"; }
@@ -79,6 +80,19 @@ refused_connections() {
 datagrams() { flooded refusals_untold 1000 flood datagrams 198.18.1.3 198.18.3.66 20000; }
 questions() { flooded questions_full 1000 flood dns 198.18.1.3 198.18.2.54 20000 allowed.test; }
 names() { flooded refusals_untold 1000 flood dns 198.18.1.3 198.18.2.53 10000 evil.test many; }
+# Two clients of one scope, who ask for names that do not exist: one's tunnel ends at its budget, the other has its own.
+asked() { grep -c "query\[A\] n[0-9]*\.$1 from" "$T/dns.log"; }
+tunnel() {
+    local from
+    from=$(lines)
+    flood dns 198.18.1.2 198.18.2.53 200 wild.test many # 2 to 4 bytes each: the names of a minute
+    said_since "$from" tunnel_suspected
+    [ "$(asked wild.test)" = 50 ] || die "$(asked wild.test) names went on, not 50" || return 1
+    tail -n +$((from + 1)) "$T/events" | jq -se 'map(select(.event.reason == "tunnel_suspected")) | length > 0 and all(.sluice.hint == null and .source.ip == "198.18.1.2" and .sluice.verdict == "deny")'
+    flood dns 198.18.1.4 198.18.2.53 40 0123456789abcdef.wild.test many # 19 or 20 bytes each: the bytes of an hour
+    eventually 2 [ "$(asked 0123456789abcdef.wild.test)" -ge 20 ]
+    [ "$(asked 0123456789abcdef.wild.test)" = 20 ] || die "$(asked 0123456789abcdef.wild.test) long names went on, not 20"
+}
 # The inspector stands still for a second and the queues fill: what does not fit is dropped by the kernel.
 overrun() {
     local from pid
@@ -95,7 +109,7 @@ overrun() {
 }
 # Entries that no packet made, as many as the kernel takes: it drops the first packet of every new connection.
 conntrack_full() {
-    local from max
+    local from max status=0
     from=$(lines)
     max=$(h g cat /proc/sys/net/netfilter/nf_conntrack_max)
     [ "$max" -le 600000 ] || skip "the table has room for $max connections"
@@ -103,11 +117,13 @@ conntrack_full() {
     awk -v n=$((max + 1000)) 'BEGIN {for (i = 0; i < n; i++) printf "-I -p udp -s 10.%d.%d.%d -d 192.0.2.1 --sport 1 --dport 2 -t 300 -u ASSURED,SEEN_REPLY\n", i / 65536 % 256, i / 256 % 256, i % 256}' > "$T/entries"
     h g conntrack -R "$T/entries" > "$T/load" 2>&1 || true
     [ "$(h g cat /proc/sys/net/netfilter/nf_conntrack_count)" -ge $((max - 100)) ] || skip "only $(h g cat /proc/sys/net/netfilter/nf_conntrack_count) entries could be made: $(tail -n 1 "$T/load")"
-    fetch_other 2 && die "a new connection was made through a full table"
-    flood refused 198.18.1.3 198.18.3.66 50
-    said_since "$from" conntrack_full
+    # A few that nobody has answered give way first.
+    flood syn 198.18.1.3 198.18.3.66 80 2000
+    flood datagrams 198.18.1.3 198.18.3.66 2000
+    fetch_other 2 && echo "there was room for one"
+    said_since "$from" conntrack_full || status=1
     h g conntrack -D -d 192.0.2.1 > /dev/null 2>&1
-    eventually 8 fetch_other 3
+    [ $status = 0 ] && eventually 8 fetch_other 3
 }
 # At most one event of a limit in each second and scope; the person's lines are bounded too.
 once_a_second() {
@@ -153,6 +169,7 @@ check "refused connections" refused_connections
 check "refused datagrams" datagrams
 check "questions without an answer" questions
 check "refused names" names
+check "a tunnel under a wildcard" tunnel
 check "queues that overrun" overrun
 check "a full conntrack table" conntrack_full
 check "a second round takes nothing more" again
