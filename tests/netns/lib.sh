@@ -350,6 +350,7 @@ profiles:
     allow:
 $(printf '      - %s\n' "$@")
 ${DENY:+    deny: [$DENY]}
+${PROFILE_MORE:+    $PROFILE_MORE}
 scopes:
   - name: test
     match: $match
