@@ -65,7 +65,7 @@ through() {
         took=$(($(now_ms) - start))
         echo "$took/$(($(rtos) - waits))" > "$T/took.$1.$FORM"
         # A wait for a time-out (a second query after 2 s, a retransmission) would show again; a machine that is busy would not.
-        [ $got = 0 ] && [ $took -gt $(((${before%/*} * 2 + 1500) * SLOW)) ] || break
+        [ $got = 0 ] && [ $took -gt $(((${before%/*} * 3 + 4000) * SLOW)) ] || break
     done
     sleep 0.2
     tail -n +$((from + 1)) "$T/events" | jq -c 'select(.sluice.verdict != "allow" and .sluice.verdict != "ignored") | [.sluice.verdict, .event.action, .event.reason, .dns.question, .destination, .process.name]' > "$T/denied"
@@ -74,7 +74,7 @@ through() {
         die "$(wc -l < "$T/denied") refusals of legitimate work" || return 1
     fi
     [ $got = 0 ] || die "status $got" || return 1
-    [ $attempt = 1 ] || [ $took -le $(((${before%/*} * 2 + 1500) * SLOW)) ] || die "took $took ms and more before, ${before%/*} ms without the gate"
+    [ $attempt = 1 ] || [ $took -le $(((${before%/*} * 3 + 4000) * SLOW)) ] || die "took $took ms and more before, ${before%/*} ms without the gate"
 }
 
 resolv_conf ''
