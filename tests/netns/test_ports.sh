@@ -45,11 +45,12 @@ echo_after_host() {
 }
 run_beside_run() {
     # Each run is a scope of its own; the one that lives has used the port when the other does.
-    as_user --allow other.test -- sh -c 'dig +short +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 other.test && sleep 3' > "$T/first" 2> "$T/err.first" &
-    eventually 5 grep -q 198.18.2.80 "$T/first"
+    as_user --allow other.test -- sh -c 'dig +short +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 other.test; for i in $(seq 200); do [ ! -e "$1" ] || break; sleep 0.1; done' sh "$T/done" > "$T/first" 2> "$T/err.first" &
+    eventually 20 grep -q 198.18.2.80 "$T/first"
     [ "$(as_user --allow allowed.test -- dig +short +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
     fails as_user --allow allowed.test -- sh -c 'dig +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 other.test | grep NOERROR'
-    wait $!
+    touch "$T/done"
+    wait
 }
 run_after_host() {
     local i
