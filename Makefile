@@ -47,7 +47,7 @@ BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnf
 	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
-	qemu-system-x86 qemu-system-common busybox-static cpio
+	qemu-system-x86 qemu-system-common busybox-static cpio git openssh-client libwrap0 wget
 
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
@@ -94,7 +94,7 @@ deps:
 demo-deps: deps
 	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
 check-deps: deps
-	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns && tests/vm/kernel
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns openssh-server && tests/vm/kernel
 
 #: make demo       a poisoned package against the gate, in a small internet made of namespaces
 demo: demo-deps
