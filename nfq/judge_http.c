@@ -78,8 +78,10 @@ static struct decision decide_request(struct judge *j, const struct visit *v, co
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_ADDRESS};
     if (request->port != f->key.server_port)
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_HOST_DIFFERS};
-    struct bound_name bound[BINDING_NAMES_MAX];
+    struct bound_name bound[BINDING_NAMES_MAX + 1];
     unsigned bounds = judge_bound(j, v, &f->key.server, bound);
+    if (name_equal(&f->shown, &request->host)) /* an open flow outlives the binding of what it showed */
+        bound[bounds++] = (struct bound_name){f->shown.text, f->shown.len, false};
     return decide_shown(v->scope, request->websocket ? ENDPOINT_WS : ENDPOINT_HTTP, &request->host, &f->key.server,
                         f->key.server_port, bound, bounds);
 }

@@ -62,14 +62,35 @@ static void clear(const struct build *b, enum ruleset_base_chain chain)
     build_end(b, &r);
 }
 
-/* By the connection's mark: packets without a socket, replies. */
+/* By the connection's mark: packets without a socket, replies.  Not a datagram of this host's toward a server: it has
+ * its socket, which no scope claimed, and only uses ports that a scope used before. */
 static void dispatch_marked(const struct build *b, enum ruleset_base_chain chain, const char *prefix)
 {
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         uint16_t id = b->rules->scope[i].id;
         struct expression_rule r = base_rule(b, chain);
         match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
+        if (chain == BASE_OUTPUT) {
+            match_protocol(&r, NFT_CMP_NEQ, IPPROTO_UDP);
+            go(b, &r, prefix, id);
+            r = base_rule(b, chain);
+            match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
+            match_ct_direction(&r, IP_CT_DIR_REPLY);
+        }
         go(b, &r, prefix, id);
+    }
+}
+
+/* Such a datagram's connection is the host's again, and so are its answers.  Another gate's marks are that one's. */
+static void release_ports(const struct build *b)
+{
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        struct expression_rule r = base_rule(b, BASE_OUTPUT);
+        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
+        match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+        set_ct_mark(&r, ~b->mask, 0);
+        build_end(b, &r);
     }
 }
 
@@ -92,6 +113,7 @@ static void output_rules(const struct build *b)
         match_port(&r, IPPROTO_UDP, 53);
         go(b, &r, SCOPE_OUTPUT, s->id);
     }
+    release_ports(b);
     if (b->rules->unmatched) {
         r = base_rule(b, BASE_OUTPUT);
         verdict_goto(&r, CHAIN_UNMATCHED_OUTPUT);

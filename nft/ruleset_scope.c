@@ -55,6 +55,18 @@ static void refuse_unproven(const struct build *b, const char *chain, const stru
     build_refer(b, &r, s->id, MARK_STRAY);
 }
 
+/* Conntrack remembers a datagram's ports for 30 seconds and more, and by then they are used again: what the host's own
+ * processes or another scope had there says nothing of this datagram, for or against it.  It begins anew. */
+static void begin_datagram(const struct build *b, const char *chain, const struct ruleset_scope *s)
+{
+    struct expression_rule r = build_rule(b, chain);
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->scope, NFT_CMP_NEQ, build_value(b, s->id, 0));
+    build_ct_mark(b, &r, s->id, MARK_UNDECIDED);
+    build_end(b, &r);
+}
+
 /* Packets of a connection that has a mark. */
 static void judge_marked(const struct build *b, const char *chain, const struct ruleset_scope *s, enum build_side side)
 {
@@ -205,6 +217,7 @@ static void toward_server(const struct build *b, const struct ruleset_scope *s, 
         build_end(b, &r);
     }
     refuse_unproven(b, chain, s);
+    begin_datagram(b, chain, s);
     judge_marked(b, chain, s, side);
     begin_connection(b, chain, s);
     if (side == SIDE_OUTPUT)
