@@ -142,6 +142,8 @@ void judge_stray(struct judge *j, struct visit *v)
         e.verdict = VERDICT_DENY;
     } else if (!tcp && p->protocol != IPPROTO_UDP) {
         e.reason = REASON_PROTOCOL;
+        if (packet_is_icmp_error(p)) /* any host sends one about an answer that came too late */
+            e.verdict = VERDICT_IGNORED;
     } else if (is_group(&p->destination)) {
         e.reason = REASON_LINK_LOCAL_NAMES;
         if (is_group_report(p))
@@ -154,9 +156,28 @@ void judge_stray(struct judge *j, struct visit *v)
     refusal_make(j, v, &e, tcp ? REFUSAL_RESET : REFUSAL_ICMP, (struct bytes){0}, MARK_PASS);
 }
 
+/* No answer: it would go to whom the lie names.  Before a host has an address it lies to nobody (DHCP). */
+void judge_forged(struct judge *j, struct visit *v)
+{
+    static const struct address none4 = {.family = 4}, none6 = {.family = 6};
+    const struct packet *p = &v->packet;
+    bool none = address_equal(&p->source, &none4) || address_equal(&p->source, &none6);
+    struct event e;
+    judge_event_init(j, v, ACTION_PACKET, &e);
+    e.source = (struct event_endpoint){p->source, p->source_port};
+    e.destination = (struct event_endpoint){p->destination, p->destination_port};
+    e.reason = REASON_SOURCE_FORGED;
+    e.verdict = none ? VERDICT_IGNORED : VERDICT_DENY;
+    refusal_make(j, v, &e, REFUSAL_DROP, (struct bytes){0}, MARK_PASS);
+}
+
 void judge_incoming(struct judge *j, struct visit *v)
 {
     const struct packet *p = &v->packet;
+    if (v->in->forwarded) { /* to a member, and no part of a connection */
+        judge_discard(j, v);
+        return;
+    }
     /* From a member of the scope, and not the answer to a SYN: conntrack took the connection up in its middle. */
     if (v->in->at_output && p->protocol == IPPROTO_TCP && !(p->flags & TCP_SYN)) {
         judge_stray(j, v);

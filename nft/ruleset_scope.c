@@ -35,6 +35,18 @@ static void refuse_unproven(const struct build *b, const char *chain, const stru
     match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
     build_refer(b, &r, s->id, MARK_STRAY);
 
+    /* An error that a client's side sends quotes what it likes: only to a server that may have its bytes as they are.
+     */
+    static const uint8_t icmp[] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
+    for (unsigned i = 0; i < sizeof icmp; i++) {
+        r = build_rule(b, chain);
+        match_protocol(&r, NFT_CMP_EQ, icmp[i]);
+        match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+        match_ct_mark(&r, b->mask, NFT_CMP_NEQ, build_value(b, s->id, MARK_APPROVED));
+        build_refer(b, &r, s->id, MARK_STRAY);
+    }
+
     r = build_rule(b, chain);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
