@@ -332,6 +332,7 @@ static void proven_rules(const struct build *b, const struct ruleset_scope *s)
  * let go: there nothing tells them apart. */
 static void forward_rules(const struct build *b)
 {
+    build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         proven_rules(b, &b->rules->scope[i]);
         struct expression_rule r = base_rule(b, BASE_FORWARD);

@@ -155,6 +155,10 @@ u = udp()
 frame(ip6(me, to, 44, struct.pack(">BBHI", 17, 0, 0, 77) + u))
 frame(ip6(me, to, 44, struct.pack(">BBHI", 17, 0, 1, 78) + u[:8])); frame(ip6(me, to, 44, struct.pack(">BBHI", 17, 0, 8, 78) + u[8:]))
 frame(ip6(me, to, 44, struct.pack(">BBHI", 60, 0, 0, 79) + bytes([17, 0, 1, 4, 0, 0, 0, 0]) + u))
+for kind in (133, 135, 136):
+    b = struct.pack(">BBHI", kind, 0, 0, 0) + bytes(16) + word
+    b = b[:2] + struct.pack(">H", checksum(pseudo(me, to, 58, len(b)) + b)) + b[4:]
+    frame(ip6(me, to, 58, b)[:7] + b"\xff" + ip6(me, to, 58, b)[8:])
 for protocol in (47, 41, 4, 50, 51, 108, 132, 33, 136, 103, 2, 89, 253): frame(ip6(me, to, protocol, word * 3)); frame(ip4("198.18.1.2", "198.18.3.66", protocol, word * 3))
 h = ip4("198.18.1.2", "198.18.3.66", 17, struct.pack(">HHHH", 4000, 9999, 8 + len(word), 0) + word)
 def options(o):
