@@ -185,6 +185,12 @@ for match in '{ interface: gc }' '{ source: [198.18.1.0/24, "2001:db8:1::/64"] }
     check "path MTU and neighbours go on $match" big_both
     gate_down
 done
+# What no scope claims: a refusal of it would be sent to whom the lie names, with the words.
+FORM=forward policy "$T/policy.yaml" "${ALLOW[@]}"
+sed -i 's|match: .*|match: { source: 198.18.1.7/32 }|; s|unmatched: pass|unmatched: refuse|' "$T/policy.yaml"
+gate_up forward "$T/policy.yaml"
+check "a forged source that no scope claims is told, and not answered" forged_told
+gate_down
 FORM=output policy "$T/policy.yaml" "${ALLOW[@]}"
 gate_up output "$T/policy.yaml"
 check "path MTU and neighbours go on" big_both
