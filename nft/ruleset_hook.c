@@ -128,6 +128,12 @@ static void prerouting_rules(const struct build *b)
         for (unsigned k = 0; k < s->sources; k++) {
             r = base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
+            match_ct_direction(&r,
+                               IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
+            match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+            build_refer(b, &r, s->id, MARK_FROM_SERVER);
+            r = base_rule(b, BASE_PREROUTING);
+            match_source(&r, NFT_CMP_EQ, &s->source[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
         }
     }

@@ -191,6 +191,13 @@ sed -i 's|match: .*|match: { source: 198.18.1.7/32 }|; s|unmatched: pass|unmatch
 gate_up forward "$T/policy.yaml"
 check "a forged source that no scope claims is told, and not answered" forged_told
 gate_down
+FORM=forward policy "$T/policy.yaml" "${ALLOW[@]}"
+sed -i 's|match: .*|match: { source: [0.0.0.0/0, "::/0"] }|' "$T/policy.yaml"
+gate_up forward "$T/policy.yaml"
+check "a forged source within a wide range is told, and not answered" forged_told
+check "while an allowed fetch succeeds" fetch -4 https://allowed.test/hello
+check "while an allowed fetch succeeds (v6)" fetch -6 https://allowed.test/hello
+gate_down
 FORM=output policy "$T/policy.yaml" "${ALLOW[@]}"
 gate_up output "$T/policy.yaml"
 check "path MTU and neighbours go on" big_both
