@@ -95,7 +95,6 @@
     REASON(OLDER_THAN_SCOPE, "older_than_scope", false, "the connection is older than the scope, or was reset")       \
     REASON(INCOMING, "incoming", false, "a connection into the scope")                                                \
     REASON(ANSWER_FORGED, "answer_forged", true, "an answer that came in where its sender does not live")             \
-    REASON(SOURCE_FORGED, "source_forged", true, "a packet whose source does not live where it came in")              \
     REASON(LOOPBACK_LEFT, "loopback_left", true, "traffic meant for loopback was sent elsewhere")                     \
     REASON(POLICY_CHANGED, "policy_changed", false, "the policy no longer allows this open connection")               \
     /* the gate itself */                                                                                             \

@@ -230,9 +230,7 @@ void judge_packet(struct judge *j, const struct judge_packet *packet, uint64_t n
     }
     v.audit = j->config.recorded || v.scope->mode == POLICY_AUDIT;
     v.relayed = is_relayed(j, &v.packet, packet->path);
-    if (packet->path == MARK_FROM_SERVER && packet->at_output)
-        judge_forged(j, &v);
-    else if (form != REASON_NONE)
+    if (form != REASON_NONE)
         judge_other(j, &v, form);
     else if (packet->path == MARK_TO_SERVER)
         to_server(j, &v);

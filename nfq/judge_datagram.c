@@ -156,21 +156,6 @@ void judge_stray(struct judge *j, struct visit *v)
     refusal_make(j, v, &e, tcp ? REFUSAL_RESET : REFUSAL_ICMP, (struct bytes){0}, MARK_PASS);
 }
 
-/* No answer: it would go to whom the lie names.  Before a host has an address it lies to nobody (DHCP). */
-void judge_forged(struct judge *j, struct visit *v)
-{
-    static const struct address none4 = {.family = 4}, none6 = {.family = 6};
-    const struct packet *p = &v->packet;
-    bool none = address_equal(&p->source, &none4) || address_equal(&p->source, &none6);
-    struct event e;
-    judge_event_init(j, v, ACTION_PACKET, &e);
-    e.source = (struct event_endpoint){p->source, p->source_port};
-    e.destination = (struct event_endpoint){p->destination, p->destination_port};
-    e.reason = REASON_SOURCE_FORGED;
-    e.verdict = none ? VERDICT_IGNORED : VERDICT_DENY;
-    refusal_make(j, v, &e, REFUSAL_DROP, (struct bytes){0}, MARK_PASS);
-}
-
 void judge_incoming(struct judge *j, struct visit *v)
 {
     const struct packet *p = &v->packet;

@@ -166,7 +166,6 @@ void judge_quic_sweep(struct judge *j);
 void judge_datagram(struct judge *j, struct visit *v);
 void judge_other(struct judge *j, struct visit *v, enum reason form);
 void judge_stray(struct judge *j, struct visit *v);
-void judge_forged(struct judge *j, struct visit *v);
 void judge_incoming(struct judge *j, struct visit *v);
 
 #endif

@@ -120,7 +120,8 @@ static void prerouting_rules(const struct build *b)
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-            build_refer(b, &r, s->id, MARK_FROM_SERVER);
+            verdict(&r, NF_DROP);
+            build_end(b, &r);
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -131,7 +132,8 @@ static void prerouting_rules(const struct build *b)
             match_ct_direction(&r,
                                IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-            build_refer(b, &r, s->id, MARK_FROM_SERVER);
+            verdict(&r, NF_DROP);
+            build_end(b, &r);
             r = base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);

@@ -91,6 +91,8 @@ static void judge_marked(const struct build *b, const char *chain, const struct 
     for (unsigned step = b->rules->fast_path ? 0 : 1; s->quic && step < 2; step++) {
         r = build_rule(b, chain);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
+        if (side == SIDE_OUTPUT) /* there it is a datagram inside the scope */
+            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
         if (step == 0)
             match_quic_short(&r);
         else

@@ -288,7 +288,8 @@ static void unmatched_prerouting_rules(const struct build *b)
     /* As with a scope's own interface: a lie about the source gets no answer, which would quote it. */
     r = build_rule(b, chain);
     match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-    build_refer(b, &r, b->rules->unmatched, MARK_FROM_SERVER);
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
 
     build_scope_name(scope, SCOPE_PREROUTING, b->rules->unmatched);
     r = build_rule(b, chain);

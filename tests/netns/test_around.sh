@@ -96,18 +96,12 @@ forged_reaches() {
     forged "$n"
     expect_arrived "$n" s
 }
-forged_told() {
-    local n from
+forged_dropped() {
+    local n
     n=$(nonce)
-    from=$(wc -l < "$T/events")
     forged "$n"
     expect_not_arrived "$n" s
     expect_not_arrived "$n" a # nor is it quoted
-    said "$from" source_forged 198.18.2.80
-    sleep 1.5
-    [ "$(tail -n +$((from + 1)) "$T/events" | grep -c source_forged)" -le 4 ]
-    tail -n +$((from + 1)) "$T/events" | jq -se '[.[] | select(.event.reason == "source_forged")] | all(.source.ip == "198.18.3.66") and (map(.sluice.count // 1) | add) >= 40' > /dev/null ||
-        die "$(tail -n 3 "$T/events")"
 }
 
 # The far side sends what is no part of a connection to a member.
@@ -181,7 +175,7 @@ for match in '{ interface: gc }' '{ source: [198.18.1.0/24, "2001:db8:1::/64"] }
     check "a smaller MTU behind the gate is told to the server $match" too_big
     check "packets of no connection do not come in $match" strange_withheld
     check "extension headers, options, other protocols go nowhere $match" attack_refused 'ip_form|protocol|not_resolved|udp_not_allowed' 3:: extensions
-    case $match in *interface*) check "a forged source is told, once a second $match" forged_told ;; esac
+    case $match in *interface*) check "a forged source gets no answer $match" forged_dropped ;; esac
     check "path MTU and neighbours go on $match" big_both
     gate_down
 done
@@ -189,12 +183,12 @@ done
 FORM=forward policy "$T/policy.yaml" "${ALLOW[@]}"
 sed -i 's|match: .*|match: { source: 198.18.1.7/32 }|; s|unmatched: pass|unmatched: refuse|' "$T/policy.yaml"
 gate_up forward "$T/policy.yaml"
-check "a forged source that no scope claims is told, and not answered" forged_told
+check "a forged source that no scope claims gets no answer" forged_dropped
 gate_down
 FORM=forward policy "$T/policy.yaml" "${ALLOW[@]}"
 sed -i 's|match: .*|match: { source: [0.0.0.0/0, "::/0"] }|' "$T/policy.yaml"
 gate_up forward "$T/policy.yaml"
-check "a forged source within a wide range is told, and not answered" forged_told
+check "a forged source within a wide range gets no answer" forged_dropped
 check "while an allowed fetch succeeds" fetch -4 https://allowed.test/hello
 check "while an allowed fetch succeeds (v6)" fetch -6 https://allowed.test/hello
 gate_down

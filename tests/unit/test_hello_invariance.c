@@ -145,7 +145,7 @@ static size_t open_connection(struct bed *b, const struct hello *h)
     uint8_t reply[128];
     memset(b->seen, 0, 2 * HELLO_MAX);
     b->denials = b->events = b->pokes = 0;
-    b->now += 2500; /* more connections a second would be told as a count */
+    b->now += 2500;                 /* more connections a second would be told as a count */
     b->client_isn = (uint32_t)seed; /* around the end of the numbers too */
     b->local = pick(2);
     bed_tcp(b, MARK_TO_SERVER, client, site, TCP_SYN, b->client_isn, 0, (struct bytes){0}, (struct bytes){0});
