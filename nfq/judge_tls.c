@@ -68,9 +68,10 @@ static void refuse_shown(struct judge *j, struct visit *v, struct flow *f)
     judge_tcp_refuse(j, v, f, &e);
 }
 
-/* Moves over early data that a server skips after a HelloRetryRequest (RFC 8446 s4.2.10).  False: it is not whole yet.
- */
-static bool skip_early_data(struct judge *j, struct flow *f)
+/* Moves over early data that a server skips after a HelloRetryRequest (RFC 8446 s4.2.10).  False: it is not whole yet,
+ * or refused.  It is kept until the server has it, like a hello: sent beyond the server's window, it could come again
+ * as another second hello. */
+static bool skip_early_data(struct judge *j, struct visit *v, struct flow *f)
 {
     for (;;) {
         struct bytes ready = stream_ready(f->stream);
@@ -82,8 +83,12 @@ static bool skip_early_data(struct judge *j, struct flow *f)
             return r.state == PARSE_OK;
         if (len > RECORD_MAX || ready.len < RECORD_HEADER + len)
             return false;
+        if (!stream_has_room(f->stream, RECORD_HEADER + len)) {
+            judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TCP_TOO_LONG);
+            return false;
+        }
         judge_tcp_release(j, f, f->stream->start + RECORD_HEADER + len, MARK_PASS);
-        stream_release(f->stream, RECORD_HEADER + len, false);
+        stream_release(f->stream, RECORD_HEADER + len, true);
     }
 }
 
@@ -92,7 +97,7 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f)
     bool second = f->state == FLOW_RETRY;
     if (f->state != FLOW_OPEN && !second)
         return; /* held until the server has answered */
-    if (second && f->early_data && !skip_early_data(j, f))
+    if (second && f->early_data && !skip_early_data(j, v, f))
         return;
     struct bytes ready = stream_ready(f->stream);
     struct handshake_client *h = &j->handshake;

@@ -137,7 +137,7 @@ static void prerouting_rules(const struct build *b)
             match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
             verdict_jump(&r, CHAIN_NEIGHBOUR);
             build_end(b, &r);
-            /* A source that does not live there would get our refusal, and with it the words that it quotes.  Silence.
+            /* A source that does not live there would get our refusal, and with it the words that it quotes: silence.
              */
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
@@ -149,6 +149,13 @@ static void prerouting_rules(const struct build *b)
             go(b, &r, SCOPE_PREROUTING, s->id);
         }
         for (unsigned k = 0; k < s->sources; k++) {
+            r = base_rule(b, BASE_PREROUTING);
+            match_source(&r, NFT_CMP_EQ, &s->source[k]);
+            match_ct_direction(&r,
+                               IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
+            match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+            verdict(&r, NF_DROP);
+            build_end(b, &r);
             r = base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -334,12 +341,30 @@ static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
     }
 }
 
+/* To a scope behind an interface or of a source: what conntrack takes for no part of a connection has no mark by which
+ * it would be judged.  Neighbour discovery is never tracked. */
+static void proven_rules(const struct build *b, const struct ruleset_scope *s)
+{
+    for (unsigned k = 0; k < s->interfaces + s->sources; k++) {
+        struct expression_rule r = base_rule(b, BASE_FORWARD);
+        match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
+        match_protocol(&r, NFT_CMP_NEQ, IPPROTO_ICMPV6);
+        if (k < s->interfaces)
+            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, s->interface[k]);
+        else
+            match_destination(&r, NFT_CMP_EQ, &s->source[k - s->interfaces]);
+        build_refer(b, &r, s->id, MARK_INCOMING);
+    }
+}
+
 /* A member of a scope that writes its server's or resolver's answers itself (raw sockets) would have them believed:
  * they come in where their destination lives, and their source does not.  Where both live behind one interface, it is
  * let go: there nothing tells them apart. */
 static void forward_rules(const struct build *b)
 {
+    build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
+        proven_rules(b, &b->rules->scope[i]);
         struct expression_rule r = base_rule(b, BASE_FORWARD);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_UNDECIDED));
         match_ct_direction(&r, IP_CT_DIR_REPLY);

@@ -436,6 +436,41 @@ static void after_a_retry_the_name_stays(void **state)
     }
 }
 
+/* A client sends early data beyond the server's window, which drops it, and then a second hello of another name in its
+ * place: the server, told to retry, would read that one. */
+static void early_data_stays_as_it_was(void **state)
+{
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        struct bed *b = bed_new(policy);
+        static uint8_t hello[4096], record[16389], other[16389];
+        bind_name(b, "good.example", SITE);
+        open_connection(b, site);
+        size_t len = hello_for("good.example", hello, sizeof hello, 4);
+        uint8_t *extension = memmem(hello, len, "\x4a\x4a\0\4", 4);
+        assert_non_null(extension);
+        memcpy(extension, "\0\x2a\0\0\x4a\x4a\0\0", 8); /* early_data, and another in its four bytes */
+        client_says(b, site, 0, hello, len);
+        server_says(b, site, TCP_ACK, 1, len, (struct bytes){retry, sizeof retry});
+        static const uint8_t header[] = {23, 3, 3, 0x40, 0};
+        memcpy(record, header, sizeof header);
+        memset(other, 'x', sizeof other);
+        uint32_t id = client_says(b, site, (uint32_t)len, record, sizeof record);
+        assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+        if (!large) {
+            client_says(b, site, (uint32_t)len, other, sizeof other); /* bed_accept compares the bytes */
+            assert_int_equal(b->denials, 0);
+        }
+        for (unsigned i = 1; large && i < 4; i++)
+            client_says(b, site, (uint32_t)(len + i * sizeof record), record, sizeof record);
+        if (large) {
+            assert_int_equal(b->denials, 1); /* more than is kept */
+            assert_int_equal(b->denial.reason, REASON_TCP_TOO_LONG);
+        }
+        bed_free(b);
+    }
+}
+
 static void every_request_of_a_connection_is_judged(void **state)
 {
     (void)state;
@@ -643,6 +678,7 @@ int main(void)
         cmocka_unit_test(a_hello_of_many_segments_gets_through),
         cmocka_unit_test(what_we_acknowledged_is_sent_again),
         cmocka_unit_test(after_a_retry_the_name_stays),
+        cmocka_unit_test(early_data_stays_as_it_was),
         cmocka_unit_test(every_request_of_a_connection_is_judged),
         cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),
         cmocka_unit_test(a_packet_of_many_requests_is_not_cut),
