@@ -24,8 +24,9 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
     memcpy(e.tls_next_protocol, hello->alpn, sizeof hello->alpn);
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
     e.asked_port = f->asked_port;
+    bool ech = v->scope && (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)));
     if (v->scope && f->tunnel) { /* the name was judged when CONNECT named it */
-        if (hello->ech)
+        if (ech)
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
         else if (!hello->has_name)
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
@@ -36,16 +37,16 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
     } else if (v->scope) {
         struct bound_name bound[BINDING_NAMES_MAX];
         unsigned bounds = judge_bound(j, v, &f->key.server, bound);
-        if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
+        if (ech)
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
         else if (!hello->has_name)
             d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
         else
             d = decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
                              bounds);
-        if (hello->ech && d.path != DECIDE_REFUSE)
-            d.reason = REASON_OUTER_NAME_ALLOWED;
     }
+    if (v->scope && hello->ech && d.path != DECIDE_REFUSE)
+        d.reason = REASON_OUTER_NAME_ALLOWED;
     judge_event_decision(&d, &e);
     f->shown = hello->server_name;
     if (d.path != DECIDE_REFUSE) {
