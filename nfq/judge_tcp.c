@@ -165,17 +165,26 @@ static void client_syn(struct judge *j, struct visit *v)
 #define JOINED_BYTES 1200u /* small segments that wait become one packet of at most so much payload */
 #define JOIN_FROM    4     /* packets held */
 
-/* A segment that lies before what was released: the kept bytes go in place of its own. */
+/* A segment that lies before what was released: the kept bytes go in place of its own, and what the server has already
+ * does not go at all.  If that is all of it, an old sequence number asks for an acknowledgment (RFC 9293 s3.10.7.4). */
 static void client_again(struct judge *j, struct visit *v, struct flow *f, uint64_t offset, size_t len)
 {
     if (judge_promise_carry(j, v, f, offset))
         return;
-    memcpy(j->payload, v->packet.payload.at, len);
+    size_t known = offset >= f->acknowledged ? 0 : (size_t)(f->acknowledged - offset);
+    bool fin = v->packet.flags & TCP_FIN && len == v->packet.payload.len && known <= len;
+    if (known > len)
+        known = len;
+    uint64_t first = known < len || fin ? offset + known : f->acknowledged - 1;
+    memcpy(j->payload, v->packet.payload.at + known, len - known);
     if (f->stream)
-        stream_overlay(f->stream, offset, j->payload, len);
-    if (len < v->packet.payload.len)
+        stream_overlay(f->stream, first, j->payload, len - known);
+    if (len < v->packet.payload.len || known == len)
         v->packet.flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    judge_pass(j, v, MARK_PASS, (struct bytes){j->payload, len});
+    if (fin)
+        v->packet.flags |= TCP_FIN;
+    v->packet.sequence = f->isn + 1 + (uint32_t)first;
+    judge_pass(j, v, MARK_PASS, (struct bytes){j->payload, len - known});
 }
 
 static bool is_held(struct judge *j, const struct flow *f, uint64_t offset, size_t len)

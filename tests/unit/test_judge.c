@@ -538,6 +538,41 @@ static void early_data_stays_as_it_was(void **state)
     }
 }
 
+/* What the server has needs no second copy: a receiver drops it, so it would be words for whoever listens between. */
+static void what_the_server_has_does_not_leave_again(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096], other[4096];
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    memset(other, 'x', sizeof other);
+    client_says(b, site, 0, hello, len);
+    server_says(b, site, TCP_ACK, 1, len - 50, (struct bytes){0});
+    struct packet p;
+    static const struct {
+        uint32_t back, len;
+    } rows[] = {{0, 50}, {50, 100}, {100, 49}, {200, 150}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t at = (uint32_t)len - 50 - rows[i].back;
+        uint32_t id = client_says(b, site, at, i == 0 || i == 1 ? hello + at : other, rows[i].len);
+        assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+        assert_int_equal(packet_parse((struct bytes){b->last, b->last_len}, true, &p), REASON_NONE);
+        bool some = rows[i].len > rows[i].back;
+        assert_int_equal(p.payload.len, some ? rows[i].len - rows[i].back : 0);
+        assert_int_equal(p.sequence, b->client_isn + 1 + (uint32_t)len - 50 - !some);
+        if (some)
+            assert_memory_equal(p.payload.at, hello + len - 50, p.payload.len);
+    }
+    /* A probe of a connection that is kept alive is one old byte or none (RFC 9293 s3.8.4): it is answered as before.
+     */
+    uint32_t id = client_says(b, site, (uint32_t)len - 51, "k", 1);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(b->denials, 0);
+    bed_free(b);
+}
+
 static void every_request_of_a_connection_is_judged(void **state)
 {
     (void)state;
@@ -748,6 +783,7 @@ int main(void)
         cmocka_unit_test(what_we_acknowledged_is_sent_again),
         cmocka_unit_test(after_a_retry_the_name_stays),
         cmocka_unit_test(early_data_stays_as_it_was),
+        cmocka_unit_test(what_the_server_has_does_not_leave_again),
         cmocka_unit_test(every_request_of_a_connection_is_judged),
         cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),
         cmocka_unit_test(a_packet_of_many_requests_is_not_cut),
