@@ -7,8 +7,10 @@ flood.py syn SOURCE ADDRESS PORT COUNT             SYNs from raw sockets, each f
 flood.py hellos SOURCE ADDRESS PORT COUNT SECONDS  connections that each send the first part of a large ClientHello
 flood.py refused SOURCE ADDRESS COUNT              connections, each to another port
 flood.py dns SOURCE RESOLVER COUNT NAME [MANY]     questions for NAME, or for n<i>.NAME
-flood.py datagrams SOURCE ADDRESS COUNT            to another port each"""
+flood.py datagrams SOURCE ADDRESS COUNT            to another port each
+flood.py escape SOURCE ADDRESS RESOLVER FILE       connections, datagrams and questions, ten a second while FILE is there"""
 import errno
+import os
 import random
 import resource
 import select
@@ -103,7 +105,7 @@ def refused(source, address, count):
 
 def dns(source, resolver, count, name, many=""):
     socks = []
-    for _ in range(64):
+    for _ in range(min(64, int(count))):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind((source, 0))
         sock.connect((resolver, 53))
@@ -129,5 +131,23 @@ def datagrams(source, address, count):
             pass
 
 
-COMMANDS = {f.__name__: f for f in (listen, syn, hellos, refused, dns, datagrams)}
+def escape(source, address, resolver, file):
+    end = time.monotonic() + 300
+    while os.path.exists(file) and time.monotonic() < end:
+        stream, datagram = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stream.setblocking(False)
+        stream.connect_ex((address, 80))
+        dns(source, resolver, 1, "escaped-question.evil.test")
+        try:
+            datagram.sendto(b"escaped-datagram", (address, 9999))
+        except OSError:
+            pass
+        time.sleep(0.1)
+        try:
+            stream.send(b"GET /escaped-request HTTP/1.0\r\n\r\n")
+        except OSError:
+            pass
+
+
+COMMANDS = {f.__name__: f for f in (listen, syn, hellos, refused, dns, datagrams, escape)}
 COMMANDS[sys.argv[1]](*sys.argv[2:])
