@@ -12,7 +12,8 @@
 #     forms=     where the gate stands: "output forward" by default; "run" is `sluice run`
 #     extra=()   policy entries that only this row needs (the gate is told to read its policy again: about a second)
 #     cannot=    why it cannot exist on a build host: then nothing else is needed but title and origin
-# and defines attack NONCE (by client …), perhaps prepare (servers, files; before each attack), arrived NONCE (is it at the sink?).
+# and defines attack NONCE (by client …), perhaps prepare NONCE (servers, files; before each attack), arrived NONCE (is it at the sink?),
+# early NONCE (before a gate starts; without one: before the attack).
 ROWS=$ROOT/tests/redteam/rows
 TOOL=$T/tools # the rows' tools, where every user can read them
 RESULTS=$T/results
@@ -32,6 +33,12 @@ redteam_bed() {
     chmod 644 "$CA"
     dns_up
     far_up s inside
+    # Packets by hand (tools/raw.py): our kernel knows nothing of their connections and would reset them.
+    h c nft -f - <<'NFT' || exit 1
+table inet hand {
+    chain out { type filter hook output priority -400; meta mark 0 tcp sport 61000-65535 tcp flags & (fin|syn|rst|psh|ack) == rst drop; }
+}
+NFT
     local host
     for host in a s; do
         start "$T/sink.$host" $host "$PYTHON" "$TOOL/sink.py" $host "$T/$([ $host = s ] && echo web || echo evil).pem" "$T/$([ $host = s ] && echo web || echo evil).key"
@@ -69,6 +76,9 @@ client() {
 tool() { client "$PYTHON" "$TOOL/$1" "${@:2}"; }
 near() { tool near.py "$@"; }
 
+# For a row whose bytes may arrive as long as the server does not read the forbidden name: arrived() { name_arrived "$1"; }
+name_arrived() { grep -aq "^tls [0-9]* $1" "$T/sink.$sink"; }
+
 # In the client's host, but outside of the scope (a daemon of the machine; in the forward form there is no outside).
 beside() { h c "$@"; }
 
@@ -83,6 +93,7 @@ row() {
         title='' origin='' who=user sink=a reason='' verdict='' forms='output forward' extra=() cannot=''
         NAME=$(basename "$file" .sh)
         prepare() { :; }
+        early() { :; }
         arrived() { grep -aiq -- "$1" "$T/sink.$sink" || grep -aiq -- "$1" "$T/$sink.pcap"; }
         # shellcheck disable=SC1090
         . "$file"
@@ -100,33 +111,51 @@ row_line() { printf '%s\n' "${cannot:+cannot}|$forms|$who|$sink|${#extra[@]}|$NA
 row_reaches() {
     local n
     n=$(nonce)
+    early "$n"
     prepare "$n"
     attack "$n" || true
     if [[ $sink == g ]]; then settle g; fi
     eventually 5 arrived "$n" || die "even without the gate it did not arrive"
 }
 
+# Before the gate starts: the row's nonce for this form.
+row_early() {
+    local n
+    n=$(nonce)
+    echo "$n" > "$RESULTS/$NAME.$FORM.nonce"
+    early "$n"
+}
+
 # With it: an event says why, and an allowed fetch succeeds.  Whether the nonce arrived is asked when all attacks were made.
 row_refused() {
     local n from
-    n=$(nonce)
-    from=$(wc -l < "$T/events")
+    n=$(cat "$RESULTS/$NAME.$FORM.nonce")
+    from=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
     prepare "$n"
-    echo "$n" > "$RESULTS/$NAME.$FORM.nonce"
+    : > "$RESULTS/$NAME.$FORM.made"
     attack "$n" || true
     case $reason in
     silent:*) echo "${verdict:-dropped}|${reason#silent: }" > "$RESULTS/$NAME.$FORM" ;;
     *)
-        said "$from" "$reason" '' || return 1
-        tail -n +$((from + 1)) "$T/events" | grep -E "\"reason\" *: *\"($reason)\"" | head -n 1 |
-            jq -r --arg verdict "$verdict" '(if $verdict != "" then $verdict else .sluice.verdict end) + "|" + .event.reason' > "$RESULTS/$NAME.$FORM"
+        eventually 3 event_since "$from" || {
+            echo "no event with reason $reason since $from; the last are:"
+            tail -n 5 "$T/events" | cut -c 1-500
+            return 1
+        }
         ;;
     esac
     who=root fetch -4 https://allowed.test/hello | grep -q 'hello from allowed.test' || die "the allowed fetch failed"
 }
+# event_since TIME: a refusal for the row's reason is there; leaves its verdict and reason for the table.
+event_since() {
+    local seen
+    seen=$(tail -n 3000 "$T/events" | grep -E "\"reason\" *: *\"($reason)\"" | jq -r --arg from "$1" --arg verdict "$verdict" \
+        'select(.["@timestamp"] >= $from) | (if $verdict != "" then $verdict else .sluice.verdict end) + "|" + .event.reason' | head -n 1)
+    [ -n "$seen" ] && echo "$seen" > "$RESULTS/$NAME.$FORM"
+}
 row_never_arrived() {
     local n
-    [ -e "$RESULTS/$NAME.$FORM.nonce" ] || die "no attack was made"
+    [ -e "$RESULTS/$NAME.$FORM.made" ] || die "no attack was made"
     n=$(cat "$RESULTS/$NAME.$FORM.nonce")
     if arrived "$n"; then
         rm -f "$RESULTS/$NAME.$FORM"

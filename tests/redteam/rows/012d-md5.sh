@@ -1,0 +1,8 @@
+# shellcheck shell=bash disable=SC2034,SC2329
+# SPDX-License-Identifier: GPL-3.0-or-later
+title='A decoy hello with an MD5 option, then the real one'
+origin='RESEARCH §2.12; Geneva; SymTCP'
+reason='tcp_option'
+who=cap sink=s
+attack() { tool tcp.py md5 "$1"; }
+arrived() { name_arrived "$1"; }

@@ -1,0 +1,7 @@
+# shellcheck shell=bash disable=SC2034,SC2329
+# SPDX-License-Identifier: GPL-3.0-or-later
+title='A daemon that outlives the run'
+origin='RESEARCH §2.74'
+reason='silent: what is left of a run is ended before its rules go'
+forms=run verdict=ended
+attack() { tool send.py double_fork 198.18.3.66 9999 "$1"; sleep 0.6; }
