@@ -114,6 +114,14 @@ static void refuse_late(struct judge *j, struct visit *v, struct flow *f)
     judge_tcp_refuse(j, v, f, &e);
 }
 
+/* MD5, AO or malformed options (packet.h). */
+static bool options_refused(const struct packet *p)
+{
+    uint8_t options[40];
+    memcpy(options, p->options.at, p->options.len);
+    return packet_clean_options(options, p->options.len) != REASON_NONE;
+}
+
 static void client_syn(struct judge *j, struct visit *v)
 {
     const struct packet *p = &v->packet;
@@ -137,9 +145,7 @@ static void client_syn(struct judge *j, struct visit *v)
         refuse_syn(j, v, &d, bound, bounds);
         return;
     }
-    uint8_t options[40];
-    memcpy(options, p->options.at, p->options.len);
-    if (packet_clean_options(options, p->options.len) != REASON_NONE && !v->audit) {
+    if (options_refused(p) && !v->audit) {
         struct event e;
         judge_event_init(j, v, ACTION_TCP_CONNECT, &e);
         e.reason = REASON_TCP_OPTION;
@@ -368,8 +374,16 @@ void judge_tcp_client(struct judge *j, struct visit *v)
         judge_discard(j, v); /* nothing goes before the server has answered this very SYN */
     } else if (p->flags & TCP_URG && !v->audit) {
         judge_tcp_refuse_for(j, v, f, ACTION_TCP_CONNECT, REASON_TCP_URGENT);
+    } else if (options_refused(p) &&
+               !v->audit) { /* on a segment too: with the MD5 option, a server without the key drops it */
+        judge_tcp_refuse_for(j, v, f, ACTION_TCP_CONNECT, REASON_TCP_OPTION);
     } else {
         int64_t offset = judge_flow_offset(f, p->sequence);
+        /* Bytes left of the first: a server cuts them off and reads the rest; no sound client sends them. */
+        if (offset < 0 && p->payload.len > 1 && !v->audit) {
+            judge_tcp_refuse_for(j, v, f, ACTION_TCP_CONNECT, REASON_TCP_SEQUENCE);
+            return;
+        }
         uint64_t end = (uint64_t)offset + p->payload.len;
         /* A keep-alive probe before the first byte: nothing of it is a byte of the stream. */
         bool bare = offset < 0 || (p->payload.len == 0 && !(p->flags & TCP_FIN));

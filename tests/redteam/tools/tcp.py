@@ -4,9 +4,12 @@
 Each shows an allowed name (DECOY) to whoever looks at packets, and the forbidden one, which holds the nonce, to the server's kernel."""
 import ctypes
 import mmap
+import os
 import socket
+import ssl
 import struct
 import sys
+import tempfile
 import time
 
 from raw import ACK, FIN, PSH, RST, SYN, URG, Tcp, hello, ip4, send, tcp
@@ -112,16 +115,50 @@ def changed_page(nonce):
     wait(sock)
 
 
-def covert_ttl(nonce):
-    """The hop limit as a word, on the way to an allowed server: 77 from a port that the nonce gives."""
+def changed_file(nonce):
+    """The same by sendfile: the pages are the file's."""
+    sock, data = plain(), hello(DECOY)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        os.sendfile(sock.fileno(), file.fileno(), 0, len(data))
+        os.pwrite(file.fileno(), evil(nonce).encode(), data.index(DECOY.encode()))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 64)
+        wait(sock)
+
+
+def reused_ports(nonce):
+    """A connection with an allowed name that the server resets; then the same ports, another name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     socket.getaddrinfo(DECOY, 443, socket.AF_INET)
-    sock = socket.socket()
-    sock.settimeout(1)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 77)
-    sock.bind(("", 20000 + int(nonce[-4:], 16) % 10000))
-    sock.connect((TO, 443))
-    sock.send(hello(DECOY))
-    wait(sock)
+
+    def connect():
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", 23456))
+        sock.settimeout(2)
+        sock.connect((TO, 443))
+        return sock
+
+    sock = connect()
+    raw = sock.dup()
+    first = context.wrap_socket(sock, server_hostname=DECOY)
+    try:
+        for _ in range(200):
+            raw.send(b"\x17\x03\x03\x40\0" + b"X" * 16384)
+        time.sleep(0.2)
+        raw.send(b"x")
+    except OSError:
+        pass
+    os.close(first.detach())
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+    time.sleep(0.05)
+    second = connect()
+    second.send(hello(evil(nonce)))
+    wait(second)
 
 
 # ---- by packets of our own ----
@@ -148,7 +185,8 @@ def left_overlap(nonce):
 def decoy_then(nonce, **how):
     """A decoy that the server never takes, then the real bytes at the same place."""
     conn = by_hand(how.pop("timestamps", True))
-    conn.send(hello(DECOY), at=how.pop("at", 0), **how)
+    ahead = how.pop("ahead", 0)
+    conn.send(hello(DECOY), at=how.pop("at", 0), ack=(conn.ack + ahead) & 0xFFFFFFFF, **how)
     time.sleep(0.05)
     conn.send(hello(evil(nonce)), at=0)
     result(conn)
@@ -163,7 +201,7 @@ def bad_seq(nonce):
 
 
 def bad_ack(nonce):
-    decoy_then(nonce, ack=1)
+    decoy_then(nonce, ahead=1000000)
 
 
 def stale_stamp(nonce):
