@@ -94,7 +94,7 @@ deps:
 demo-deps: deps
 	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
 check-deps: deps
-	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns && tests/vm/kernel
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns hping3 libtcl8.6 ptunnel-ng && tests/vm/kernel
 
 #: make demo       a poisoned package against the gate, in a small internet made of namespaces
 demo: demo-deps

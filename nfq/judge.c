@@ -199,7 +199,7 @@ static void to_server(struct judge *j, struct visit *v)
     if (p->protocol == IPPROTO_TCP)
         judge_tcp_client(j, v);
     else if (p->protocol != IPPROTO_UDP)
-        judge_other(j, v, REASON_PROTOCOL);
+        judge_related(j, v);
     else if (p->destination_port == 53 && (!v->scope || decide_is_resolver(v->scope, &p->destination)))
         judge_dns_query(j, v);
     else

@@ -114,6 +114,20 @@ void judge_other(struct judge *j, struct visit *v, enum reason form)
     refusal_make(j, v, &e, silent ? REFUSAL_DROP : REFUSAL_ICMP, (struct bytes){0}, MARK_PASS);
 }
 
+/* conntrack calls an ICMP error related or invalid, never new: one that the rules bring here as the scope's own is
+ * about a connection of the scope.  What it quotes may still be anything: it goes on as a copy without room for words.
+ */
+void judge_related(struct judge *j, struct visit *v)
+{
+    size_t len = packet_rebuild_icmp_error(&v->packet, j->out, sizeof j->out);
+    if (!len || !v->scope)
+        judge_other(j, v, REASON_PROTOCOL);
+    else if (v->audit)
+        judge_discard(j, v);
+    else
+        judge_accept(j, v->in->id, MARK_PASS, (struct bytes){j->out, len});
+}
+
 /* The rules refused it: its connection is not one of this scope that was seen from its first packet. */
 void judge_stray(struct judge *j, struct visit *v)
 {

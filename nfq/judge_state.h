@@ -165,6 +165,8 @@ void judge_quic_sweep(struct judge *j);
 /* judge_datagram.c */
 void judge_datagram(struct judge *j, struct visit *v);
 void judge_other(struct judge *j, struct visit *v, enum reason form);
+/* Neither TCP nor UDP, toward the server: an ICMP error about a connection of the scope, or refused. */
+void judge_related(struct judge *j, struct visit *v);
 void judge_stray(struct judge *j, struct visit *v);
 void judge_incoming(struct judge *j, struct visit *v);
 

@@ -69,6 +69,10 @@ size_t packet_build_udp_answer(const struct packet *p, struct bytes payload, uin
  * 0: none may be sent (RFC 1122 s3.2.2, RFC 4443 s2.4): about an ICMP error or redirect, to or from a multicast,
  * broadcast (255.255.255.255) or unspecified address, about a fragment but the first. */
 size_t packet_build_icmp_error(const struct packet *p, uint8_t *out, size_t size);
+/* The ICMP error `p` with what its receiver needs and nothing else: the header that it quotes, cleared of what could be
+ * words, and 8 bytes behind it; the size of "too big", the pointer of a parameter problem.  0: no error that a sound
+ * host sends (a redirect, a short quotation, one with options). */
+size_t packet_rebuild_icmp_error(const struct packet *p, uint8_t *out, size_t size);
 /* A TCP reset towards p's sender, as its receiver would send it (RFC 9293 s3.5.2, s3.10.7.1).  0: `p` is not TCP, or
  * is a reset itself. */
 size_t packet_build_reset(const struct packet *p, uint8_t *out, size_t size);

@@ -245,6 +245,64 @@ size_t packet_build_icmp_error(const struct packet *p, uint8_t *out, size_t size
     return finish_packet(&w, &h, 2);
 }
 
+/* Nothing but what a receiver needs to find its connection: the header of the packet it is about, without what could
+ * be words, and the first 8 bytes behind it (RFC 792, RFC 4443 s3.1 asks for more but needs no more). */
+static void write_quoted(struct writer *w, struct reader *r, bool ip4)
+{
+    if (ip4) {
+        size_t start = writer_len(w);
+        reader_u16(r);
+        writer_u16(w, 0x4500);
+        writer_u16(w, reader_u16(r)); /* its length */
+        writer_u32(w, DONT_FRAGMENT);
+        reader_bytes(r, 5); /* identification, fragment, hop limit */
+        writer_u8(w, PACKET_HOP_LIMIT);
+        writer_u8(w, reader_u8(r));
+        reader_u16(r);
+        writer_u16(w, 0);
+        writer_bytes(w, reader_bytes(r, 8)); /* its addresses */
+        if (writer_len(w) == start + IP4_HEADER)
+            writer_patch_u16(w, start + 10, checksum((struct bytes){w->start + start, IP4_HEADER}));
+    } else {
+        reader_u32(r);
+        writer_u32(w, 6u << 28);
+        writer_u16(w, reader_u16(r));
+        writer_u8(w, reader_u8(r));
+        reader_u8(r);
+        writer_u8(w, PACKET_HOP_LIMIT);
+        writer_bytes(w, reader_bytes(r, 32));
+    }
+    writer_bytes(w, reader_bytes(r, 8));
+}
+
+size_t packet_rebuild_icmp_error(const struct packet *p, uint8_t *out, size_t size)
+{
+    bool ip4 = p->version == 4;
+    struct reader r = reader_init(p->whole, false);
+    reader_bytes(&r, p->transport_at);
+    uint8_t type = reader_u8(&r), code = reader_u8(&r);
+    reader_u16(&r); /* checksum */
+    uint32_t more = reader_u32(&r);
+    struct reader quoted = r;
+    uint8_t first = reader_u8(&r);
+    bool problem = type == (ip4 ? ICMP_PARAMETERPROB : ICMP6_PARAM_PROB);
+    bool too_big = ip4 ? type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED : type == ICMP6_PACKET_TOO_BIG;
+    bool error = too_big || problem || type == (ip4 ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH) ||
+                 type == (ip4 ? ICMP_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED);
+    if (p->protocol != (ip4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || !error || (ip4 ? first != 0x45 : first >> 4 != 6))
+        return 0;
+
+    struct ip_header h = kept_ip_header(p);
+    struct writer w = writer_init(out, size);
+    write_ip(&w, &h);
+    writer_u8(&w, type);
+    writer_u8(&w, code);
+    writer_u16(&w, 0);
+    writer_u32(&w, too_big ? (ip4 ? more & 0xffff : more) : problem ? (ip4 ? more & 0xff000000 : more) : 0);
+    write_quoted(&w, &quoted, ip4);
+    return quoted.state == PARSE_OK ? finish_packet(&w, &h, 2) : 0;
+}
+
 /* A reset with nothing else: `p` gives version and ports, `back` their order. */
 static size_t build_reset(const struct packet *p, bool back, uint32_t sequence, bool ack, uint32_t acknowledgment,
                           uint8_t *out, size_t size)

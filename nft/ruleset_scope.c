@@ -35,6 +35,15 @@ static void refuse_unproven(const struct build *b, const char *chain, const stru
     match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
     build_refer(b, &r, s->id, MARK_STRAY);
 
+    static const uint8_t icmp[] = {IPPROTO_ICMP, IPPROTO_ICMPV6}; /* what an error quotes is judged too */
+    for (unsigned i = 0; i < sizeof icmp; i++) {
+        r = build_rule(b, chain);
+        match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+        match_protocol(&r, NFT_CMP_EQ, icmp[i]);
+        build_refer(b, &r, s->id, MARK_TO_SERVER);
+    }
     r = build_rule(b, chain);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
