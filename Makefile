@@ -46,10 +46,12 @@ FUZZ_SECONDS ?= 30
 BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnftnl-dev libldns-dev libssl-dev libyaml-dev \
 	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
-CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev nftables conntrack socat shellcheck \
-	qemu-system-x86 qemu-system-common busybox-static cpio
-# What attacks in tests/redteam, unpacked below BUILD/tools, with the libraries that they bring.
-ATTACKERS := hping3 libtcl8.6 ptunnel-ng iodine dns2tcp nghttp2-client libev4 ngtcp2-client libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3
+CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev libhttp-parser-dev libhtp-dev \
+	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio git openssh-client libwrap0 wget
+
+# Unpacked below BUILD/tools, with the libraries that they bring: installed they would start daemons or change the machine.
+TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 \
+	hping3 libtcl8.6 ptunnel-ng iodine dns2tcp nghttp2-client openssh-server
 
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
@@ -85,6 +87,9 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
+$(BUILD)/fuzz/fuzz_dns_oracle: LDLIBS += -lknot
+$(BUILD)/fuzz/fuzz_hello_oracle: LDLIBS += -lgnutls
+$(BUILD)/fuzz/fuzz_http_oracle: LDLIBS += -lhttp_parser -lhtp
 fuzzers: $(FUZZERS)
 fuzz:
 	$(MAKE) BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers
@@ -96,7 +101,7 @@ deps:
 demo-deps: deps
 	@.ci/install $(BED_DEPS) npm\|nodejs && .ci/install --unpack $(BUILD)/tools nginx
 check-deps: deps
-	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools nginx systemd-resolved slirp4netns $(ATTACKERS) && tests/vm/kernel
+	@.ci/install $(CHECK_DEPS) && .ci/install --unpack $(BUILD)/tools $(TOOL_DEPS) && tests/vm/kernel
 
 #: make demo       a poisoned package against the gate, in a small internet made of namespaces
 demo: demo-deps

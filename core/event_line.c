@@ -122,7 +122,10 @@ static void line_subject(struct line *l, const struct event *e)
         line_hostile(l, e->http_method, sizeof e->http_method);
         line_text(l, " ");
     }
+    bool bracket = e->asked_port && strchr(name, ':');
+    line_text(l, bracket ? "[" : "");
     line_hostile(l, name, 4 * NAME_MAX_BYTES);
+    line_text(l, bracket ? "]" : "");
     if (e->asked_port)
         line_format(l, ":%u", e->asked_port);
     if (e->http_method[0])

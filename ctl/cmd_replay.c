@@ -89,7 +89,7 @@ static const struct policy_scope *scope_of(const struct replay *r, const struct 
 static void judge_it(struct replay *r, struct bytes ip, const struct address *client, enum capture_side side)
 {
     const struct policy_scope *scope = scope_of(r, client);
-    struct judge_packet in = {.id = ++r->next_id, .ip = ip, .at_output = true};
+    struct judge_packet in = {.id = ++r->next_id, .ip = ip, .at_output = side != CAPTURE_SERVER};
     in.path = side == CAPTURE_SERVER ? MARK_FROM_SERVER : MARK_TO_SERVER;
     in.sum_unfinished = true; /* a recording on the sender's host has no checksums yet */
     in.scope = scope ? scope->id : 1;

@@ -169,8 +169,11 @@ const struct command command_run = {
         "variable SLUICE_ALLOW (one a line) can be reached; every refusal is a line on standard error, and a summary "
         "follows at the end. Under sudo, COMMAND runs as the user who called, without any capability. As root without "
         "sudo, and with --as-root, it keeps root in a network namespace of its own. What COMMAND leaves running is "
-        "ended "
-        "with it.",
+        "ended with it. ENDPOINT is NAME (TLS on 443; *.NAME and **.NAME for what is below it), tls://NAME:PORT, "
+        "http://NAME, "
+        "ws://NAME, tcp://NAME:PORT, udp://NAME:PORT, ADDRESS[/BITS][:PORT], dns://NAME?types=TXT, or "
+        "proxy://NAME:PORT for an "
+        "HTTP proxy, of which may be asked what the others allow.",
     .option = options,
     .run = run,
 };

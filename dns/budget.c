@@ -6,29 +6,37 @@
 #include <sys/random.h>
 
 #include "core/hash.h"
+#include "core/share.h"
 
 #define BUDGET_MINUTE_USEC 60000000ull
+#define BUDGET_HOUR_USEC   (60 * BUDGET_MINUTE_USEC)
+#define BUDGET_PART_USEC   (10 * BUDGET_MINUTE_USEC)
+#define BUDGET_PARTS       7    /* this one, and those that an hour before now reaches into */
 #define BUDGET_SOURCES     4096 /* powers of two */
 #define BUDGET_NAMES       65536
 #define BUDGET_PROBES      16
+#define BUDGET_FORGOTTEN   256 /* bytes of an hour: who spent as many does not give way to strangers */
 
-/* The minute of one source in one scope. */
+/* The minute of one source in one scope, and the bytes of its last parts of an hour. */
 struct budget_source {
     bool in_use;
     uint16_t scope;
     struct address source;
     uint64_t start_usec;
     uint32_t names;
+    uint64_t part; /* now's, counted from the start of time */
+    uint32_t bytes[BUDGET_PARTS];
 };
 
-/* A name that a source spent: by hash, and the minute that it was spent in. */
+/* A name that a source spent: by hash, when it was counted last, and when its bytes were. */
 struct budget_name {
     uint64_t hash; /* of scope, source and name; 0: unused */
-    uint64_t spent_usec;
+    uint64_t spent_usec, paid_usec;
 };
 
 struct budget {
     uint32_t seed[2];
+    struct share sources;
     struct budget_source source[BUDGET_SOURCES];
     struct budget_name name[BUDGET_NAMES];
 };
@@ -36,8 +44,9 @@ struct budget {
 struct budget *budget_new(void)
 {
     struct budget *b = calloc(1, sizeof *b);
-    if (b && getrandom(b->seed, sizeof b->seed, 0) != (ssize_t)sizeof b->seed) {
-        free(b);
+    if (b && (!share_init(&b->sources, BUDGET_SOURCES, BUDGET_SOURCES / 2) ||
+              getrandom(b->seed, sizeof b->seed, 0) != (ssize_t)sizeof b->seed)) {
+        budget_free(b);
         return NULL;
     }
     return b;
@@ -45,7 +54,14 @@ struct budget *budget_new(void)
 
 void budget_free(struct budget *b)
 {
+    if (b)
+        share_done(&b->sources);
     free(b);
+}
+
+void budget_scopes(struct budget *b, unsigned scopes)
+{
+    share_scopes(&b->sources, scopes);
 }
 
 /* A host of IPv6 takes any address of its /64: they are one source. */
@@ -57,28 +73,67 @@ static struct address budget_source_address(const struct address *source)
     return a;
 }
 
+/* Forgets the parts of the hour that are past; returns the bytes of those that are left. */
+static uint32_t budget_hour(struct budget_source *s, uint64_t now_usec)
+{
+    uint64_t part = now_usec / BUDGET_PART_USEC;
+    uint32_t sum = 0;
+    if (part - s->part >= BUDGET_PARTS)
+        memset(s->bytes, 0, sizeof s->bytes);
+    else
+        for (uint64_t i = s->part + 1; i <= part; i++)
+            s->bytes[i % BUDGET_PARTS] = 0;
+    s->part = part;
+    for (unsigned i = 0; i < BUDGET_PARTS; i++)
+        sum += s->bytes[i];
+    return sum;
+}
+
+/* A place for a new source among those where it may be; NULL: too many sources at once. */
+static struct budget_source *budget_place(struct budget *b, uint16_t scope, uint32_t hash, uint64_t now_usec)
+{
+    bool room = share_has_room(&b->sources, scope, 1);
+    struct budget_source *best = NULL;
+    uint32_t least = BUDGET_FORGOTTEN;
+    for (uint32_t i = 0; i < BUDGET_PROBES; i++) {
+        struct budget_source *s = &b->source[(hash + i) % BUDGET_SOURCES];
+        if (!s->in_use && room)
+            return s;
+        if (!s->in_use || now_usec - s->start_usec < BUDGET_MINUTE_USEC || (!room && s->scope != scope))
+            continue;
+        uint32_t bytes = budget_hour(s, now_usec);
+        if (bytes < least) {
+            best = s;
+            least = bytes;
+        }
+    }
+    return best;
+}
+
 /* The source's minute, begun anew when it is over; NULL: too many sources at once. */
 static struct budget_source *budget_find_source(struct budget *b, uint16_t scope, const struct address *address,
                                                 uint64_t now_usec)
 {
     uint32_t hash = address_hash(address, b->seed[0] ^ scope);
-    struct budget_source *unused = NULL;
     for (uint32_t i = 0; i < BUDGET_PROBES; i++) {
         struct budget_source *s = &b->source[(hash + i) % BUDGET_SOURCES];
-        bool over = !s->in_use || now_usec - s->start_usec >= BUDGET_MINUTE_USEC;
-        if (s->in_use && s->scope == scope && address_equal(&s->source, address)) {
-            if (over) {
-                s->start_usec = now_usec;
-                s->names = 0;
-            }
-            return s;
+        if (!s->in_use || s->scope != scope || !address_equal(&s->source, address))
+            continue;
+        if (now_usec - s->start_usec >= BUDGET_MINUTE_USEC) {
+            s->start_usec = now_usec;
+            s->names = 0;
         }
-        if (over && !unused)
-            unused = s;
+        return s;
     }
-    if (unused)
-        *unused = (struct budget_source){true, scope, *address, now_usec, 0};
-    return unused;
+    struct budget_source *s = budget_place(b, scope, hash, now_usec);
+    if (!s)
+        return NULL;
+    if (s->in_use)
+        share_give(&b->sources, s->scope, 1);
+    *s = (struct budget_source){.in_use = true, .scope = scope, .source = *address, .start_usec = now_usec};
+    s->part = now_usec / BUDGET_PART_USEC;
+    share_note(&b->sources, scope, 1);
+    return s;
 }
 
 static uint64_t budget_name_hash(const struct budget *b, uint16_t scope, const struct address *source,
@@ -103,30 +158,48 @@ static size_t budget_longest_label(const struct name *name)
     return longest;
 }
 
-bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name,
-                  uint32_t names_per_minute, uint32_t label_bytes, uint64_t now_usec)
+/* The place of a name: its own, or else the one whose name was spent longest ago, if it may go. */
+static struct budget_name *budget_find_name(struct budget *b, uint64_t hash, uint64_t now_usec)
+{
+    struct budget_name *oldest = NULL;
+    for (uint64_t i = 0; i < BUDGET_PROBES; i++) {
+        struct budget_name *n = &b->name[(hash + i) % BUDGET_NAMES];
+        if (n->hash == hash)
+            return n;
+        if (n->hash && now_usec - n->spent_usec < BUDGET_MINUTE_USEC)
+            continue;
+        if (!oldest || !n->hash || (oldest->hash && n->spent_usec < oldest->spent_usec))
+            oldest = n;
+    }
+    return oldest;
+}
+
+bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name, size_t below,
+                  const struct budget_limits *limits, uint64_t now_usec)
 {
     struct address from = budget_source_address(source);
-    uint32_t names_max = names_per_minute ? names_per_minute : BUDGET_NAMES_PER_MINUTE;
-    if (budget_longest_label(name) > (label_bytes ? label_bytes : BUDGET_LABEL_BYTES))
+    uint32_t names_max = limits->names_per_minute ? limits->names_per_minute : BUDGET_NAMES_PER_MINUTE;
+    uint32_t bytes_max = limits->bytes_per_hour ? limits->bytes_per_hour : BUDGET_BYTES_PER_HOUR;
+    if (budget_longest_label(name) > (limits->label_bytes ? limits->label_bytes : BUDGET_LABEL_BYTES))
         return false;
     struct budget_source *s = budget_find_source(b, scope, &from, now_usec);
     if (!s)
         return false;
     uint64_t hash = budget_name_hash(b, scope, &from, name);
-    struct budget_name *unused = NULL;
-    for (uint64_t i = 0; i < BUDGET_PROBES; i++) {
-        struct budget_name *n = &b->name[(hash + i) % BUDGET_NAMES];
-        bool over = !n->hash || now_usec - n->spent_usec >= BUDGET_MINUTE_USEC;
-        if (n->hash == hash && !over)
-            return true;
-        if (over && !unused)
-            unused = n;
-    }
+    struct budget_name *n = budget_find_name(b, hash, now_usec);
+    bool known = n && n->hash == hash;
+    if (known && now_usec - n->spent_usec < BUDGET_MINUTE_USEC)
+        return true;
     if (s->names >= names_max)
         return false;
+    bool paid = known && now_usec - n->paid_usec < BUDGET_HOUR_USEC;
+    uint32_t hour = budget_hour(s, now_usec);
+    if (!paid && (hour > bytes_max || below > bytes_max - hour))
+        return false;
+    if (!paid)
+        s->bytes[s->part % BUDGET_PARTS] += (uint32_t)below;
     s->names++;
-    if (unused) /* else the name costs again when it comes again */
-        *unused = (struct budget_name){hash, now_usec};
+    if (n) /* else the name costs again when it comes again */
+        *n = (struct budget_name){hash, now_usec, paid ? n->paid_usec : now_usec};
     return true;
 }

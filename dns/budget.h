@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Budgets for names below wildcards: what keeps DNS under `**.example` from being a channel (RESEARCH s2, 36).
  *
- * Counts distinct names a minute per source and scope, and bounds the bytes of a name's longest label; fixed memory,
- * one worker.  A name that was counted within the minute costs nothing again.  A source's minute begins with its first
- * name. IPv6 sources are counted by /64.  When the tables are full of other sources, the answer is no. */
+ * Counts, for each source in each scope, distinct names a minute and the bytes that they have below the wildcard in an
+ * hour, and bounds the bytes of a name's longest label; fixed memory, one worker.  A name that was counted within the
+ * minute costs nothing again, one that was counted within the hour no bytes; what the resolver answers changes nothing.
+ * A source's minute begins with its first name; its hour is any hour.  IPv6 sources are counted by /64.  When the table
+ * is full, the source gives way that spent least and is not in its minute; where there is none, the answer is no.  A
+ * scope may have half of the table. */
 #ifndef SLUICE_DNS_BUDGET_H
 #define SLUICE_DNS_BUDGET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/address.h"
@@ -15,14 +19,23 @@
 
 #define BUDGET_NAMES_PER_MINUTE 300
 #define BUDGET_LABEL_BYTES      63
+#define BUDGET_BYTES_PER_HOUR   65536
+
+/* 0: the default. */
+struct budget_limits {
+    uint32_t names_per_minute, label_bytes, bytes_per_hour;
+};
 
 struct budget;
 
 struct budget *budget_new(void);
 void budget_free(struct budget *b);
 
-/* Spends one name of the source's minute.  False: beyond the budget (0 limits mean the defaults). */
-bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name,
-                  uint32_t names_per_minute, uint32_t label_bytes, uint64_t now_usec);
+/* How many scopes there are to share with. */
+void budget_scopes(struct budget *b, unsigned scopes);
+
+/* Spends one name, of which `below` bytes lie below the wildcard.  False: beyond the budget, nothing is spent. */
+bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name, size_t below,
+                  const struct budget_limits *limits, uint64_t now_usec);
 
 #endif

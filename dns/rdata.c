@@ -37,6 +37,10 @@ static bool rdata_expand(struct bytes message, uint16_t type, size_t at, size_t 
         names += ldns_rr_descriptor_field_type(form, i) == LDNS_RDF_TYPE_DNAME;
     if (names > RDATA_NAMES_MAX || type == LDNS_RR_TYPE_HIP) /* HIP: names behind a field of its own form */
         return false;
+    /* ldns reads a record without data as RFC 2136 uses it; in an answer only types that nobody knows, NULL and APL may
+     * be empty, and clients differ on the others. */
+    if (at == end && fields > 0 && form->_type == type && type != LDNS_RR_TYPE_NULL)
+        return false;
     for (size_t i = 0; names > 0; i++) {
         ldns_rdf_type field = ldns_rr_descriptor_field_type(form, i);
         if (field == LDNS_RDF_TYPE_DNAME) {

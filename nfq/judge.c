@@ -53,6 +53,7 @@ void judge_policy(struct judge *j, const struct policy *policy)
     flow_table_scopes(j->flows, scopes);
     stream_pool_scopes(j->streams, scopes);
     exchange_scopes(j->exchange, scopes);
+    budget_scopes(j->budget, scopes);
     share_scopes(&j->refusals, scopes);
     if (j->config.bindings)
         binding_scopes(j->config.bindings, scopes);

@@ -156,6 +156,8 @@ void judge_stray(struct judge *j, struct visit *v)
         e.verdict = VERDICT_DENY;
     } else if (!tcp && p->protocol != IPPROTO_UDP) {
         e.reason = REASON_PROTOCOL;
+        if (packet_is_icmp_error(p)) /* any host sends one about an answer that came too late */
+            e.verdict = VERDICT_IGNORED;
     } else if (is_group(&p->destination)) {
         e.reason = REASON_LINK_LOCAL_NAMES;
         if (is_group_report(p))
@@ -171,6 +173,10 @@ void judge_stray(struct judge *j, struct visit *v)
 void judge_incoming(struct judge *j, struct visit *v)
 {
     const struct packet *p = &v->packet;
+    if (v->in->forwarded) { /* to a member, and no part of a connection */
+        judge_discard(j, v);
+        return;
+    }
     /* From a member of the scope, and not the answer to a SYN: conntrack took the connection up in its middle. */
     if (v->in->at_output && p->protocol == IPPROTO_TCP && !(p->flags & TCP_SYN)) {
         judge_stray(j, v);

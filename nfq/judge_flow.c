@@ -11,7 +11,8 @@
 #define SHOWN_USEC     (120ull * 1000000)
 #define AWAIT_USEC     (600ull * 1000000) /* a proxy connects before it answers */
 #define HTTP_USEC      (7200ull * 1000000)
-#define DECIDED_USEC   (3ull * 1000000) /* what was queued before the verdict has arrived by then */
+#define CLOSING_USEC   (10ull * 1000000) /* of silence after the client's FIN, which may be lost and come again */
+#define DECIDED_USEC   (3ull * 1000000)  /* what was queued before the verdict has arrived by then */
 
 struct flow_key judge_flow_key(const struct packet *p, bool from_server)
 {
@@ -222,7 +223,7 @@ static void sweep(void *ctx, struct flow *f)
         judge_flow_forget(j, f);
         return;
     }
-    uint64_t allowed = f->closing && f->state == FLOW_HTTP ? SHOWN_USEC : allowance(j, f);
+    uint64_t allowed = f->closing && f->state == FLOW_HTTP ? CLOSING_USEC : allowance(j, f);
     if (j->now_usec > f->last_usec + allowed)
         judge_flow_forget(j, f);
 }

@@ -78,8 +78,10 @@ static struct decision decide_request(struct judge *j, const struct visit *v, co
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_ADDRESS};
     if (request->port != f->key.server_port)
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_HOST_DIFFERS};
-    struct bound_name bound[BINDING_NAMES_MAX];
+    struct bound_name bound[BINDING_NAMES_MAX + 1];
     unsigned bounds = judge_bound(j, v, &f->key.server, bound);
+    if (name_equal(&f->shown, &request->host)) /* an open flow outlives the binding of what it showed */
+        bound[bounds++] = (struct bound_name){f->shown.text, f->shown.len, false};
     return decide_shown(v->scope, request->websocket ? ENDPOINT_WS : ENDPOINT_HTTP, &request->host, &f->key.server,
                         f->key.server_port, bound, bounds);
 }
@@ -149,7 +151,7 @@ static void tell_only(struct judge *j, struct visit *v, struct event *e)
 static void refuse_form(struct judge *j, struct visit *v, struct flow *f)
 {
     struct bound_name bound[BINDING_NAMES_MAX];
-    unsigned bounds = f->http.reason == REASON_HTTP_CONNECT ? judge_bound(j, v, &f->key.server, bound) : 0;
+    unsigned bounds = judge_bound(j, v, &f->key.server, bound);
     struct endpoint hint = {.scheme = ENDPOINT_PROXY, .port_low = f->key.server_port, .port_high = f->key.server_port};
     struct event e;
     judge_event_init(j, v, ACTION_HTTP_REQUEST, &e);
@@ -159,7 +161,8 @@ static void refuse_form(struct judge *j, struct visit *v, struct flow *f)
         memcpy(e.domain, f->shown.text, f->shown.len + 1u);
     else if (bounds)
         memcpy(e.domain, bound[0].name, bound[0].len + 1u);
-    if (bounds && name_from_wire((struct bytes){(const uint8_t *)bound[0].name, bound[0].len}, &hint.name))
+    bool is_name = bounds && name_from_wire((struct bytes){(const uint8_t *)bound[0].name, bound[0].len}, &hint.name);
+    if (is_name && e.reason == REASON_HTTP_CONNECT)
         endpoint_format(&hint, e.hint, sizeof e.hint);
     judge_tcp_refuse(j, v, f, &e);
 }

@@ -73,6 +73,8 @@ static enum reason read_initial(struct judge *j, struct quic_flow *f, const stru
     enum quic_open opened = QUIC_OTHER_KEYS;
     for (; c; c = quic_connection_next(j->quic, c)) {
         opened = quic_initial_open(cipher, &c->keys[version], p, c->largest, j->payload, &len, &number);
+        if (opened == QUIC_OTHER_KEYS) /* aioquic keeps its keys when the server goes on in another version */
+            opened = quic_initial_open(cipher, &c->keys[!version], p, c->largest, j->payload, &len, &number);
         if (opened != QUIC_OTHER_KEYS)
             break;
     }

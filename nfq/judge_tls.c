@@ -13,6 +13,27 @@ static void hint_for(const struct visit *v, const struct name *name, struct even
     endpoint_format(&hint, e->hint, sizeof e->hint);
 }
 
+static struct decision decide_hello(struct judge *j, const struct visit *v, const struct flow *f,
+                                    const struct client_hello *hello)
+{
+    struct bound_name bound[BINDING_NAMES_MAX];
+    struct decision d;
+    if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
+        return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
+    if (!hello->has_name)
+        return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
+    if (f->tunnel && !name_equal(&f->shown, &hello->server_name))
+        return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_PROXY_NAME};
+    if (f->tunnel) /* judged when CONNECT named it; but the policy may have changed */
+        d = decide_proxied(v->scope, ENDPOINT_TLS, &hello->server_name, NULL, f->asked_port);
+    else
+        d = decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
+                         judge_bound(j, v, &f->key.server, bound));
+    if (hello->ech && d.path != DECIDE_REFUSE)
+        d.reason = REASON_OUTER_NAME_ALLOWED;
+    return d;
+}
+
 /* Tells what the hello showed; true: it is allowed. */
 static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, const struct client_hello *hello)
 {
@@ -24,28 +45,8 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
     memcpy(e.tls_next_protocol, hello->alpn, sizeof hello->alpn);
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
     e.asked_port = f->asked_port;
-    if (v->scope && f->tunnel) { /* the name was judged when CONNECT named it */
-        if (hello->ech)
-            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
-        else if (!hello->has_name)
-            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
-        else if (!name_equal(&f->shown, &hello->server_name))
-            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_PROXY_NAME};
-        else
-            d = decide_proxied(v->scope, ENDPOINT_TLS, &hello->server_name, NULL, f->asked_port);
-    } else if (v->scope) {
-        struct bound_name bound[BINDING_NAMES_MAX];
-        unsigned bounds = judge_bound(j, v, &f->key.server, bound);
-        if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
-            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
-        else if (!hello->has_name)
-            d = (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
-        else
-            d = decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
-                             bounds);
-        if (hello->ech && d.path != DECIDE_REFUSE)
-            d.reason = REASON_OUTER_NAME_ALLOWED;
-    }
+    if (v->scope)
+        d = decide_hello(j, v, f, hello);
     judge_event_decision(&d, &e);
     f->shown = hello->server_name;
     if (d.path != DECIDE_REFUSE) {
@@ -68,9 +69,10 @@ static void refuse_shown(struct judge *j, struct visit *v, struct flow *f)
     judge_tcp_refuse(j, v, f, &e);
 }
 
-/* Moves over early data that a server skips after a HelloRetryRequest (RFC 8446 s4.2.10).  False: it is not whole yet.
- */
-static bool skip_early_data(struct judge *j, struct flow *f)
+/* Moves over early data that a server skips after a HelloRetryRequest (RFC 8446 s4.2.10).  False: it is not whole yet,
+ * or refused.  It is kept until the server has it, like a hello: sent beyond the server's window, it could come again
+ * as another second hello. */
+static bool skip_early_data(struct judge *j, struct visit *v, struct flow *f)
 {
     for (;;) {
         struct bytes ready = stream_ready(f->stream);
@@ -82,8 +84,12 @@ static bool skip_early_data(struct judge *j, struct flow *f)
             return r.state == PARSE_OK;
         if (len > RECORD_MAX || ready.len < RECORD_HEADER + len)
             return false;
+        if (!stream_has_room(f->stream, RECORD_HEADER + len)) {
+            judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TCP_TOO_LONG);
+            return false;
+        }
         judge_tcp_release(j, f, f->stream->start + RECORD_HEADER + len, MARK_PASS);
-        stream_release(f->stream, RECORD_HEADER + len, false);
+        stream_release(f->stream, RECORD_HEADER + len, true);
     }
 }
 
@@ -92,7 +98,7 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f)
     bool second = f->state == FLOW_RETRY;
     if (f->state != FLOW_OPEN && !second)
         return; /* held until the server has answered */
-    if (second && f->early_data && !skip_early_data(j, f))
+    if (second && f->early_data && !skip_early_data(j, v, f))
         return;
     struct bytes ready = stream_ready(f->stream);
     struct handshake_client *h = &j->handshake;

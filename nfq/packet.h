@@ -63,6 +63,8 @@ size_t packet_rebuild(const struct packet *p, struct bytes payload, bool trim_op
 
 /* An answer to `p` from the place it was sent to: UDP with this payload.  0: `p` is not UDP, or it does not fit. */
 size_t packet_build_udp_answer(const struct packet *p, struct bytes payload, uint8_t *out, size_t size);
+/* ICMP or ICMPv6, and neither a query nor what answers one.  Works on what packet_parse refused too. */
+bool packet_is_icmp_error(const struct packet *p);
 /* ICMP destination unreachable, or its ICMPv6 form, from the place `p` was sent to: port unreachable for UDP, protocol
  * unreachable (v6: administratively prohibited) for others.  Quotes as much of `p` as fits 576 bytes in all, or 1280
  * for IPv6 (RFC 1812 s4.3.2.3, RFC 4443 s2.4).  Works on what packet_parse refused too, if `whole` was filled.

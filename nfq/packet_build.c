@@ -177,8 +177,10 @@ static bool is_unicast(const struct address *a)
 
 /* Messages about which an error may be sent: queries and what answers them.  A type that is not known to be one may be
  * an error (RFC 1122 s3.2.2). */
-static bool is_icmp_error(const struct packet *p)
+bool packet_is_icmp_error(const struct packet *p)
 {
+    if (p->protocol != (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+        return false;
     struct reader r = reader_init(p->whole, false);
     /* An IPv4 header with options is longer; it is quoted though it was refused. */
     reader_bytes(&r, p->version == 4 ? (size_t)(reader_u8(&r) & 0x0f) * 4 - 1 : IP6_HEADER);
@@ -221,7 +223,7 @@ size_t packet_build_icmp_error(const struct packet *p, uint8_t *out, size_t size
     if (p->whole.len == 0 || !is_unicast(&p->source) || !is_unicast(&p->destination) || is_later_fragment(p))
         return 0;
     bool ip4 = p->version == 4, udp = p->protocol == IPPROTO_UDP;
-    if (p->protocol == (ip4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) && is_icmp_error(p))
+    if (packet_is_icmp_error(p))
         return 0;
 
     struct ip_header h = {.source = &p->destination,

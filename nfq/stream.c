@@ -153,12 +153,23 @@ uint8_t *stream_ready_writable(struct stream *s)
     return s->window;
 }
 
+static bool follows_sent(const struct stream *s)
+{
+    const struct stream_sent *last = s->sents ? &s->sent_range[s->sents - 1] : NULL;
+    return last && last->offset + last->len == s->start;
+}
+
+bool stream_has_room(const struct stream *s, size_t len)
+{
+    return (s->sents < STREAM_SENT_MAX || follows_sent(s)) && len <= STREAM_SENT_BYTES - s->sent_used;
+}
+
 bool stream_release(struct stream *s, size_t len, bool judged)
 {
     if (judged) {
         struct stream_sent *last = s->sents ? &s->sent_range[s->sents - 1] : NULL;
-        bool follows = last && last->offset + last->len == s->start;
-        if ((s->sents == STREAM_SENT_MAX && !follows) || len > STREAM_SENT_BYTES - s->sent_used)
+        bool follows = follows_sent(s);
+        if (!stream_has_room(s, len))
             return false;
         if (follows)
             last->len += (uint32_t)len;

@@ -60,6 +60,8 @@ uint8_t *stream_ready_writable(struct stream *s);
 /* Moves `start` over `len` ready bytes, which are released.  `judged`: they carry the meaning of the connection (a
  * hello, a head) and are kept until acknowledged; false: no room to keep them, nothing was moved. */
 bool stream_release(struct stream *s, size_t len, bool judged);
+/* Would it have room to keep them? */
+bool stream_has_room(const struct stream *s, size_t len);
 
 /* Forgets kept bytes below `acknowledged`. */
 void stream_acknowledged(struct stream *s, uint64_t acknowledged);

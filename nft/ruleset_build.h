@@ -88,6 +88,8 @@ void build_hook_rules(const struct build *b);
 void build_scope_rules(const struct build *b, const struct ruleset_scope *scope);
 
 /* nft/ruleset_shared.c: the chains without a scope. */
+/* Neighbour discovery is never routed (RFC 4861 s7.1): a bridge hands it on with all its hops, or nobody does. */
+void build_neighbour_forward(const struct build *b, const char *chain);
 void build_shared_chains(const struct build *b);
 void build_shared_rules(const struct build *b);
 /* For packets that no scope claims (unmatched: refuse). */

@@ -62,14 +62,35 @@ static void clear(const struct build *b, enum ruleset_base_chain chain)
     build_end(b, &r);
 }
 
-/* By the connection's mark: packets without a socket, replies. */
+/* By the connection's mark: packets without a socket, replies.  Not a datagram of this host's toward a server: it has
+ * its socket, which no scope claimed, and only uses ports that a scope used before. */
 static void dispatch_marked(const struct build *b, enum ruleset_base_chain chain, const char *prefix)
 {
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         uint16_t id = b->rules->scope[i].id;
         struct expression_rule r = base_rule(b, chain);
         match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
+        if (chain == BASE_OUTPUT) {
+            match_protocol(&r, NFT_CMP_NEQ, IPPROTO_UDP);
+            go(b, &r, prefix, id);
+            r = base_rule(b, chain);
+            match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
+            match_ct_direction(&r, IP_CT_DIR_REPLY);
+        }
         go(b, &r, prefix, id);
+    }
+}
+
+/* Such a datagram's connection is the host's again, and so are its answers.  Another gate's marks are that one's. */
+static void release_ports(const struct build *b)
+{
+    for (unsigned i = 0; i < b->rules->scopes; i++) {
+        struct expression_rule r = base_rule(b, BASE_OUTPUT);
+        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
+        match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+        set_ct_mark(&r, ~b->mask, 0);
+        build_end(b, &r);
     }
 }
 
@@ -92,6 +113,7 @@ static void output_rules(const struct build *b)
         match_port(&r, IPPROTO_UDP, 53);
         go(b, &r, SCOPE_OUTPUT, s->id);
     }
+    release_ports(b);
     if (b->rules->unmatched) {
         r = base_rule(b, BASE_OUTPUT);
         verdict_goto(&r, CHAIN_UNMATCHED_OUTPUT);
@@ -115,7 +137,7 @@ static void prerouting_rules(const struct build *b)
             match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
             verdict_jump(&r, CHAIN_NEIGHBOUR);
             build_end(b, &r);
-            /* A source that does not live there would get our refusal, and with it the words that it quotes.  Silence.
+            /* A source that does not live there would get our refusal, and with it the words that it quotes: silence.
              */
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
@@ -127,6 +149,13 @@ static void prerouting_rules(const struct build *b)
             go(b, &r, SCOPE_PREROUTING, s->id);
         }
         for (unsigned k = 0; k < s->sources; k++) {
+            r = base_rule(b, BASE_PREROUTING);
+            match_source(&r, NFT_CMP_EQ, &s->source[k]);
+            match_ct_direction(&r,
+                               IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
+            match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+            verdict(&r, NF_DROP);
+            build_end(b, &r);
             r = base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -312,12 +341,30 @@ static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
     }
 }
 
+/* To a scope behind an interface or of a source: what conntrack takes for no part of a connection has no mark by which
+ * it would be judged.  Neighbour discovery is never tracked. */
+static void proven_rules(const struct build *b, const struct ruleset_scope *s)
+{
+    for (unsigned k = 0; k < s->interfaces + s->sources; k++) {
+        struct expression_rule r = base_rule(b, BASE_FORWARD);
+        match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
+        match_protocol(&r, NFT_CMP_NEQ, IPPROTO_ICMPV6);
+        if (k < s->interfaces)
+            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, s->interface[k]);
+        else
+            match_destination(&r, NFT_CMP_EQ, &s->source[k - s->interfaces]);
+        build_refer(b, &r, s->id, MARK_INCOMING);
+    }
+}
+
 /* A member of a scope that writes its server's or resolver's answers itself (raw sockets) would have them believed:
  * they come in where their destination lives, and their source does not.  Where both live behind one interface, it is
  * let go: there nothing tells them apart. */
 static void forward_rules(const struct build *b)
 {
+    build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
+        proven_rules(b, &b->rules->scope[i]);
         struct expression_rule r = base_rule(b, BASE_FORWARD);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_UNDECIDED));
         match_ct_direction(&r, IP_CT_DIR_REPLY);

@@ -35,15 +35,19 @@ static void refuse_unproven(const struct build *b, const char *chain, const stru
     match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
     build_refer(b, &r, s->id, MARK_STRAY);
 
-    static const uint8_t icmp[] = {IPPROTO_ICMP, IPPROTO_ICMPV6}; /* what an error quotes is judged too */
-    for (unsigned i = 0; i < sizeof icmp; i++) {
+    /* An error that a client's side sends quotes what it likes: none about an undecided connection, and of one about
+     * another a copy that quotes no more than its receiver needs. */
+    static const uint8_t icmp[] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
+    for (unsigned i = 0; i < 2 * sizeof icmp; i++) {
+        bool approved = i >= sizeof icmp;
         r = build_rule(b, chain);
+        match_protocol(&r, NFT_CMP_EQ, icmp[i % sizeof icmp]);
         match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
         match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-        match_protocol(&r, NFT_CMP_EQ, icmp[i]);
-        build_refer(b, &r, s->id, MARK_TO_SERVER);
+        match_ct_mark(&r, b->mask, approved ? NFT_CMP_EQ : NFT_CMP_NEQ, build_value(b, s->id, MARK_APPROVED));
+        build_refer(b, &r, s->id, approved ? MARK_TO_SERVER : MARK_STRAY);
     }
+
     r = build_rule(b, chain);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
@@ -53,6 +57,18 @@ static void refuse_unproven(const struct build *b, const char *chain, const stru
     r = build_rule(b, chain);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     build_refer(b, &r, s->id, MARK_STRAY);
+}
+
+/* Conntrack remembers a datagram's ports for 30 seconds and more, and by then they are used again: what the host's own
+ * processes or another scope had there says nothing of this datagram, for or against it.  It begins anew. */
+static void begin_datagram(const struct build *b, const char *chain, const struct ruleset_scope *s)
+{
+    struct expression_rule r = build_rule(b, chain);
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->scope, NFT_CMP_NEQ, build_value(b, s->id, 0));
+    build_ct_mark(b, &r, s->id, MARK_UNDECIDED);
+    build_end(b, &r);
 }
 
 /* Packets of a connection that has a mark. */
@@ -88,6 +104,8 @@ static void judge_marked(const struct build *b, const char *chain, const struct 
     for (unsigned step = b->rules->fast_path ? 0 : 1; s->quic && step < 2; step++) {
         r = build_rule(b, chain);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
+        if (side == SIDE_OUTPUT) /* there it is a datagram inside the scope */
+            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
         if (step == 0)
             match_quic_short(&r);
         else
@@ -205,6 +223,7 @@ static void toward_server(const struct build *b, const struct ruleset_scope *s, 
         build_end(b, &r);
     }
     refuse_unproven(b, chain, s);
+    begin_datagram(b, chain, s);
     judge_marked(b, chain, s, side);
     begin_connection(b, chain, s);
     if (side == SIDE_OUTPUT)

@@ -114,17 +114,18 @@ static void clear_rules(const struct build *b)
 }
 
 /* Neighbour discovery with hop limit 255: from or to this link, never routed.  RFC 4861 s11.2. */
+static const uint8_t neighbour_type[] = {ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT};
+
 static void neighbour_rules(const struct build *b, const char *chain, const char *chain_to)
 {
-    static const uint8_t type[] = {ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT};
     static const struct address_range *const link[] = {&link_local, &link_multicast};
     const uint8_t hop_limit = 255;
-    for (unsigned i = 0; i < LENGTH(type); i++) {
+    for (unsigned i = 0; i < LENGTH(neighbour_type); i++) {
         struct expression_rule r = build_rule(b, chain);
         match_family(&r, NFPROTO_IPV6);
         match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
         match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
-        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &type[i], 1);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
         verdict_jump(&r, chain_to);
         build_end(b, &r);
     }
@@ -136,12 +137,29 @@ static void neighbour_rules(const struct build *b, const char *chain, const char
     }
 }
 
-/* To another address on the link: at prerouting only to this host itself; at output only what the kernel sends, for a
- * program's own packet could be routed on. */
+void build_neighbour_forward(const struct build *b, const char *chain)
+{
+    const uint8_t hop_limit = 255;
+    for (unsigned i = 0; i < LENGTH(neighbour_type); i++) {
+        for (unsigned routed = 0; routed < 2; routed++) {
+            struct expression_rule r = build_rule(b, chain);
+            match_family(&r, NFPROTO_IPV6);
+            match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+            match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
+            if (!routed)
+                match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
+            verdict(&r, routed ? NF_DROP : NF_ACCEPT);
+            build_end(b, &r);
+        }
+    }
+}
+
+/* To another address on the link: at prerouting to any, for a bridge hands it on as it is (bridge-nf), and what is
+ * routed has lost a hop by the time it is at forward; at output only what the kernel sends. */
 static void neighbour_unicast_rules(const struct build *b)
 {
     struct expression_rule r = build_rule(b, CHAIN_NEIGHBOUR_TO);
-    match_destination_type(&r, NFT_CMP_EQ, RTN_LOCAL);
+    match_destination(&r, NFT_CMP_NEQ, &multicast);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
 
@@ -265,6 +283,12 @@ static void unmatched_prerouting_rules(const struct build *b)
     r = build_rule(b, chain);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+
+    /* As with a scope's own interface: a lie about the source gets no answer, which would quote it. */
+    r = build_rule(b, chain);
+    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+    verdict(&r, NF_DROP);
     build_end(b, &r);
 
     build_scope_name(scope, SCOPE_PREROUTING, b->rules->unmatched);

@@ -30,7 +30,7 @@ struct policy_profile {
     const struct policy_profile *parent; /* extends, or NULL */
     struct matcher *allow, *deny;
     struct {
-        uint32_t names_per_minute, label_bytes;
+        uint32_t names_per_minute, label_bytes, bytes_per_hour;
     } budget;              /* 0: the default */
     enum policy_quic quic; /* JUDGE: a TLS entry stands for QUIC on the same ports too */
     enum policy_ech ech;   /* OUTER: an encrypted ClientHello is judged by its outer name */

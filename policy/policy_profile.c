@@ -130,7 +130,7 @@ static struct matcher *build_matcher(struct policy_build *b, const struct docume
 static bool build_budget(const struct document *d, uint32_t dns, struct policy_profile *p, struct error *e)
 {
     static const char *const dns_keys[] = {"budget", NULL};
-    static const char *const budget_keys[] = {"names_per_minute", "label_bytes", NULL};
+    static const char *const budget_keys[] = {"names_per_minute", "label_bytes", "bytes_per_hour", NULL};
     if (!dns)
         return true;
     if (!document_keys(d, dns, "dns", dns_keys, e))
@@ -141,7 +141,9 @@ static bool build_budget(const struct document *d, uint32_t dns, struct policy_p
     return document_keys(d, budget, "budget", budget_keys, e) &&
            policy_number(d, document_find(d, budget, "names_per_minute"), "names_per_minute", 1, 1000000,
                          &p->budget.names_per_minute, e) &&
-           policy_number(d, document_find(d, budget, "label_bytes"), "label_bytes", 1, 63, &p->budget.label_bytes, e);
+           policy_number(d, document_find(d, budget, "label_bytes"), "label_bytes", 1, 63, &p->budget.label_bytes, e) &&
+           policy_number(d, document_find(d, budget, "bytes_per_hour"), "bytes_per_hour", 1, 1000000000,
+                         &p->budget.bytes_per_hour, e);
 }
 
 static bool build_choices(const struct document *d, uint32_t node, struct policy_profile *p, struct error *e)
@@ -262,6 +264,7 @@ static bool inherit(struct policy_build *b)
             p->budget.label_bytes = p->budget.label_bytes ? p->budget.label_bytes : up->budget.label_bytes;
             p->quic = p->quic == POLICY_QUIC_UNSET ? up->quic : p->quic;
             p->ech = p->ech == POLICY_ECH_UNSET ? up->ech : p->ech;
+            p->budget.bytes_per_hour = p->budget.bytes_per_hour ? p->budget.bytes_per_hour : up->budget.bytes_per_hour;
         }
     }
     for (unsigned i = 0; i < policy->profiles; i++) {

@@ -10,8 +10,8 @@
 
 enum { TAG = 16, SAMPLE = 16, NUMBER_MAX = 4, BLOCK = 64, SALT = 20 };
 
-/* A library context of our own: the default one reads a configuration file at its first use, which the inspector may
- * not. */
+/* Nothing here may read a file: the inspector's seccomp filter kills it for that.  So the library context is our own,
+ * and OpenSSL is told first that there is no configuration to load at the first use of a cipher. */
 struct quic_cipher {
     OSSL_LIB_CTX *library;
     EVP_CIPHER *gcm, *ecb;
@@ -32,8 +32,10 @@ void quic_cipher_free(struct quic_cipher *c)
 struct quic_cipher *quic_cipher_new(void)
 {
     struct quic_cipher *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c || OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1) {
+        free(c);
         return NULL;
+    }
     c->library = OSSL_LIB_CTX_new();
     c->ctx = EVP_CIPHER_CTX_new();
     if (c->library) {

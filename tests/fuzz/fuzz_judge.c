@@ -56,9 +56,11 @@ static bool on_event(void *ctx, const struct event *e)
 
 static void prepare(void)
 {
-    static const char text[] = "version: 1\nresolvers: [198.18.2.53]\nprofiles:\n  p:\n    allow: [allowed.test, "
-                               "'http://mirror.test', '**.wild.test', 'tcp://tcp.test:22', 'udp://u.test:9']\n"
-                               "scopes:\n  - { name: s, match: { source: 0.0.0.0/0 }, profile: p }\n";
+    static const char text[] =
+        "version: 1\nresolvers: [198.18.2.53]\nprofiles:\n  p:\n    allow: [allowed.test, "
+        "'http://mirror.test', '**.wild.test', 'ws://mirror.test:8081', 'proxy://mirror.test:3128', "
+        "'tcp://git.test:22', 'tcp://tcp.test:22', 'udp://u.test:9']\n"
+        "scopes:\n  - { name: s, match: { source: 0.0.0.0/0 }, profile: p }\n";
     struct policy_source source = {"fuzz.yaml", {(const uint8_t *)text, sizeof text - 1}};
     struct policy_system system = {0};
     struct error e = {0};

@@ -28,6 +28,7 @@ CGROUP=/sluice-bed-$$
 CA=$T/ca.pem
 declare -A HOST=() # name → pid of the process that holds the host
 GATE_HOST='' FORM=''
+WEB_MORE=${WEB_MORE:-}
 passed=0 failed=0 skipped=0
 
 # ---- results ----
@@ -192,7 +193,7 @@ resolver() {
 
 certificates() {
     local names
-    names=$(printf 'DNS:%s,' {allowed,other,cdn,chain0,v4only,v6only,both,split,private,mirror,pinned,short,big,slow}.test a.wild.test stub.test)
+    names=$(printf 'DNS:%s,' {allowed,other,cdn,chain0,v4only,v6only,both,split,private,mirror,pinned,short,big,slow}.test a.wild.test stub.test ${CERT_NAMES:-})
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=sluice test CA" \
         -keyout "$T/ca.key" -out "$CA" 2> /dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=allowed.test" -keyout "$T/web.key" -out "$T/web.csr" 2> /dev/null
@@ -203,6 +204,7 @@ certificates() {
     chmod 644 "$T"/*.key
 }
 
+# CERT_NAMES: more names for the certificate; DNS_MORE: more lines (words) of dnsmasq's configuration; WEB_MORE: more of nginx's ($T is replaced).
 # The inside DNS: zone "test" by dnsmasq; evil.test is the attacker's, slow.test goes to the slow resolver.
 dns_up() {
     local i
@@ -216,6 +218,8 @@ dns_up() {
         echo "host-record=deep.a.wild.test,198.18.2.80"
         echo "host-record=v4only.test,198.18.2.80"
         echo "host-record=v6only.test,2001:db8:2::80"
+        echo "host-record=quic4.test,198.18.2.81"
+        echo "host-record=quic6.test,2001:db8:2::81"
         echo "host-record=private.test,10.66.0.80"
         echo "host-record=split.test,10.66.0.80"
         echo "host-record=meta.test,169.254.169.254,fd00:ec2::254"
@@ -225,6 +229,7 @@ dns_up() {
         echo "cname=chain2.test,mirror.test"
         echo "txt-record=allowed.test,some text"
         for i in {1..100}; do echo "host-record=big.test,198.18.4.$i"; done
+        printf '%s\n' ${DNS_MORE:-}
     } > "$T/dnsmasq.conf"
     start "$T/dns.log" s dnsmasq -C "$T/dnsmasq.conf"
     eventually 10 grep -q started "$T/dns.log" || { cat "$T/dns.log" && exit 1; }
@@ -242,7 +247,7 @@ http {
     log_format line '\$host "\$request" \$status \$remote_addr \$connection_requests';
     access_log $T/nginx/access.log line;
     client_body_temp_path $T/nginx/b; proxy_temp_path $T/nginx/p; fastcgi_temp_path $T/nginx/f; uwsgi_temp_path $T/nginx/u; scgi_temp_path $T/nginx/s;
-    default_type application/octet-stream; ssl_certificate $T/web.pem; ssl_certificate_key $T/web.key; keepalive_timeout 60;
+    default_type application/octet-stream; ssl_certificate $T/web.pem; ssl_certificate_key $T/web.key; ssl_protocols TLSv1.2 TLSv1.3; keepalive_timeout 60;
     server {
         listen 80 default_server; listen [::]:80 default_server; listen 443 ssl http2 default_server; listen [::]:443 ssl http2 default_server;
         root $T/www;
@@ -250,6 +255,7 @@ http {
         location = /slow { alias $T/www/large; limit_rate 4m; }
         location / { }
     }
+    ${WEB_MORE//\$T/$T}
 }
 CONF
     start "$T/nginx.log" s "$NGINX" -p "$T/nginx" -c "$T/nginx.conf"
@@ -347,6 +353,7 @@ profiles:
     allow:
 $(printf '      - %s\n' "$@")
 ${DENY:+    deny: [$DENY]}
+${PROFILE_MORE:+    $PROFILE_MORE}
 scopes:
   - name: test
     match: $match

@@ -96,7 +96,9 @@ gate_down
 
 scoped "$T/policy.yaml" '  - { name: net, match: { interface: gc }, profile: one }'
 h g nft -f - <<'NFT'
-table ip nat { chain post { type nat hook postrouting priority srcnat; oifname "gs" masquerade; oifname "ga" masquerade; } }
+table ip nat {
+    chain post { type nat hook postrouting priority srcnat; oifname "gs" masquerade; oifname "ga" masquerade; }
+}
 NFT
 gate_up forward "$T/policy.yaml"
 check "a masqueraded client" masqueraded

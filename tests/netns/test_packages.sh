@@ -27,7 +27,15 @@ gated() { (cd "$T/work" && h c env HOME="$T/home" TMPDIR="$T/home" "${CALLER[@]}
 fresh() { rm -rf "${T:?}/work" "${T:?}/home" && mkdir -p "$T/work" "$T/home" && chmod 777 "$T/work" "$T/home" && : > "$T/events"; }
 
 # try TOOL PREPARE NAMES COMMAND...: without the gate (else skip), with the registry allowed, and with it not.
-passes() { fresh && $PREPARE && gated "$@" || { cat "$T/err" && return 1; }; }
+passes() {
+    local start
+    fresh && $PREPARE
+    start=$(now_ms)
+    gated "$@" || { cat "$T/err" && return 1; }
+    echo $(($(now_ms) - start)) > "$T/took"
+    jq -c 'select(.sluice.verdict == "deny") | [.event.action, .event.reason, .dns.question, .destination]' "$T/events" > "$T/denied"
+    [ ! -s "$T/denied" ] || { cat "$T/denied" && return 1; }
+}
 fails_with_reason() {
     local got=0
     fresh
@@ -36,11 +44,12 @@ fails_with_reason() {
     quick 60000 gated "$@" || got=$?
     [ $got != 0 ]
     [ $got != 99 ]
-    grep -E "^sluice: deny +dns +${FIRST//./\\.} " "$T/err" || { cat "$T/err" && return 1; }
+    grep -E "^(\S*m)?sluice: deny +dns +${FIRST//./\\.} " "$T/err" || { cat "$T/err" && return 1; }
     jq -se --arg name "$FIRST" 'any(.dns.question.name == $name and .event.reason == "not_in_allowlist")' "$T/events"
 }
 try() {
     local tool=$1 hosts=$3 name
+    [ -z "${LARGE:-}" ] || [ "$SLOW" = 1 ] || return 0 # once is enough: not again under sanitizers
     PREPARE=$2
     shift 3
     ALLOWED=()
@@ -48,12 +57,17 @@ try() {
     FIRST=${hosts%% *}
     fresh
     $PREPARE
+    local start took
+    start=$(now_ms)
     if ! timeout 90 nsenter -t "${HOST[c]}" -n -m --wdns="$T/work" env HOME="$T/home" TMPDIR="$T" "$@" > "$T/plain.out" 2>&1; then
         t_skip "$tool" "its registry $FIRST does not answer here, also without the gate: $(grep -v '^ *$' "$T/plain.out" | tail -n 1 | cut -c 1-120)"
         return
     fi
+    took=$(($(now_ms) - start))
+    rm -f "$T/took"
     check "$tool: an install passes when ${hosts% } is allowed" passes "$@"
-    check "$tool: it fails with its reason when not" fails_with_reason "$@"
+    [ ! -e "$T/took" ] || echo "     $tool took $(cat "$T/took") ms, $took ms without the gate"
+    [ -n "${LARGE:-}" ] || check "$tool: it fails with its reason when not" fails_with_reason "$@"
 }
 nothing() { :; }
 
@@ -64,6 +78,7 @@ if command -v npm > /dev/null; then
     CALLER=(SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody)
     try "npm under sudo" nothing "$(echo "$REGISTRY" | host_of)" "${NPM[@]}"
     CALLER=()
+    LARGE=1 try "npm, some sixty packages" nothing "$(echo "$REGISTRY" | host_of)" "${NPM[@]:0:${#NPM[@]}-1}" express@4.18.2
 else
     t_skip npm "not on this machine"
 fi
@@ -77,6 +92,8 @@ if [ -n "$PIP" ]; then
     # The files may lie on another host than the index: the index itself says which.
     FILES=$(curl -fsS --max-time 20 "${INDEX%/}/six/" 2> /dev/null | grep -o 'href="https://[^/"]*' | sed 's,.*//,,' | sort -u | head -3 | tr '\n' ' ')
     try pip nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 0 --timeout 20 --no-deps --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" six==1.16.0
+    LARGE=1 try "pip, ten packages" nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 0 --timeout 20 --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" \
+        flask==3.0.0 requests==2.31.0
 else
     t_skip pip "not on this machine"
 fi
@@ -99,6 +116,8 @@ if command -v cargo > /dev/null; then
     CARGO_HOSTS="$CARGO_INDEX $CARGO_FILES"
     if [ -n "$CARGO_INDEX" ]; then
         try cargo in_work "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=0 "$CARGO" fetch
+        crates() { in_work && printf 'clap = { version = "=4.4.18", features = ["derive"] }\ntokio = { version = "=1.35.1", features = ["full"] }\n' >> "$T/work/Cargo.toml"; }
+        LARGE=1 try "cargo, some fifty crates" crates "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=0 "$CARGO" fetch
     else
         t_skip cargo "its registry does not answer here, also without the gate"
     fi
@@ -112,7 +131,26 @@ if command -v go > /dev/null; then
     module() { (cd "$T/work" && printf 'module bed\n\ngo 1.19\n' > go.mod); }
     try go module "$(echo "$PROXY" | host_of)" env GOPATH="$T/home/go" GOCACHE="$T/home/cache" GOFLAGS=-modcacherw GOPROXY="$PROXY" GONOSUMDB='*' GONOSUMCHECK=1 GOFLAGS=-mod=mod GOSUMDB=off GOTOOLCHAIN=local \
         "$GO" mod download github.com/google/uuid@v1.6.0
+    # With its check-sum data base, where that answers: by way of the proxy, else at its own host.
+    SUMDB=$(go env GOSUMDB | cut -d' ' -f1)
+    modules() { (cd "$T/work" && printf 'module bed\n\ngo 1.19\n\nrequire github.com/gin-gonic/gin v1.9.1\n' > go.mod); }
+    LARGE=1 try "go, a module graph and its sums" modules "$(echo "$PROXY" | host_of) ${SUMDB%%+*}" env GOPATH="$T/home/go" GOCACHE="$T/home/cache" GOPROXY="$PROXY" \
+        GOFLAGS='-mod=mod -modcacherw' GOTOOLCHAIN=local "$GO" mod download
 else
     t_skip go "not on this machine"
+fi
+
+if command -v mvn > /dev/null && command -v java > /dev/null; then
+    # Maven's own default repository, out of the model that every project inherits.
+    MODEL=$(find /usr/share/maven/lib "$(dirname "$(dirname "$(readlink -f "$(command -v mvn)")")")/lib" -name 'maven-model-builder*.jar' 2> /dev/null | head -1)
+    CENTRAL=$("$PYTHON" -c 'import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read("org/apache/maven/model/pom-4.0.0.xml").decode())' "$MODEL" 2> /dev/null |
+        sed -n 's,.*<url>\(https://[^<]*\)</url>.*,\1,p' | head -1)
+    if [ -n "$CENTRAL" ]; then
+        try mvn nothing "$(echo "$CENTRAL" | host_of)" mvn -q -B "-Dmaven.repo.local=$T/home/m2" "-Duser.home=$T/home" dependency:get -Dartifact=commons-io:commons-io:2.11.0
+    else
+        t_skip mvn "its default repository could not be read"
+    fi
+else
+    t_skip mvn "not on this machine"
 fi
 finish

@@ -123,4 +123,10 @@ check "a group on loopback reaches no listener outside" withheld both 224.0.0.25
 check "a resolver inside the scope is free" own_resolver
 check "a reload cuts nothing of it" reloaded
 gate_down
+policy "$T/policy.yaml" allowed.test
+sed -i 's/^  test:$/  test:\n    quic: judge/' "$T/policy.yaml"
+gate_up output "$T/policy.yaml"
+check "a resolver inside the scope is free, where QUIC is judged" own_resolver
+check "a listener outside does not inherit a port, where QUIC is judged" withheld taken_over 127.0.0.1
+gate_down
 finish

@@ -60,7 +60,8 @@ struct quic_sender {
     const char *key_id; /* of which the keys are made */
     const char *dcid, *scid, *token;
     uint32_t number;
-    bool reserved; /* sets a reserved bit */
+    bool reserved;        /* sets a reserved bit */
+    uint32_t key_version; /* of the keys; 0: the same */
 };
 
 /* An Initial with these frames; returns its length. */
@@ -80,7 +81,8 @@ static inline size_t quic_seal(struct quic_cipher *c, const struct quic_sender *
     writer_u8(&w, (uint8_t)strlen(token));
     writer_bytes(&w, (struct bytes){(const uint8_t *)token, strlen(token)});
     writer_u16(&w, (uint16_t)(0x4000 | (4 + frames.len + 16)));
-    quic_initial_keys(s->version, (struct bytes){(const uint8_t *)s->key_id, strlen(s->key_id)}, false, &keys);
+    quic_initial_keys(s->key_version ? s->key_version : s->version,
+                      (struct bytes){(const uint8_t *)s->key_id, strlen(s->key_id)}, false, &keys);
     return quic_initial_seal(c, &keys, (struct bytes){header, writer_len(&w)}, s->number, frames, out, size);
 }
 

@@ -29,13 +29,20 @@ static struct name numbered(unsigned i)
     return n;
 }
 
+static bool spend(struct budget *b, uint16_t scope, const struct address *a, const struct name *n, uint32_t names,
+                  uint32_t label, uint64_t now)
+{
+    struct budget_limits limits = {names, label, 0};
+    return budget_spend(b, scope, a, n, n->len - sizeof "cdn.example", &limits, now);
+}
+
 static unsigned spend_many(struct budget *b, uint16_t scope, const struct address *a, unsigned first, unsigned count,
                            uint32_t limit, uint64_t now)
 {
     unsigned passed = 0;
     for (unsigned i = first; i < first + count; i++) {
         struct name n = numbered(i);
-        passed += budget_spend(b, scope, a, &n, limit, 0, now);
+        passed += spend(b, scope, a, &n, limit, 0, now);
     }
     return passed;
 }
@@ -68,7 +75,7 @@ static void test_prefix(void **state)
         snprintf(s, sizeof s, "2001:db8::%x", i + 1);
         struct address a = address(s);
         struct name n = numbered(i);
-        passed += budget_spend(b, 1, &a, &n, 10, 0, SECOND);
+        passed += spend(b, 1, &a, &n, 10, 0, SECOND);
     }
     assert_int_equal(passed, 10);
     struct address elsewhere = address("2001:db8:0:1::1");
@@ -85,9 +92,71 @@ static void test_labels(void **state)
     /* 58 random characters below a wildcard passed cijail (RESEARCH s6). */
     static const char tunnel[] = "mzxw6ytboi2dcmrrgiytemjsgeztkmbtgy3tqojqmfrggzdfmztwq2lkmn.cdn.example";
     assert_true(name_from_wire((struct bytes){(const uint8_t *)tunnel, sizeof tunnel - 1}, &n));
-    assert_false(budget_spend(b, 1, &a, &n, 0, 57, SECOND));
-    assert_true(budget_spend(b, 1, &a, &n, 0, 58, SECOND));
-    assert_true(budget_spend(b, 1, &a, &n, 0, 0, SECOND));
+    assert_false(spend(b, 1, &a, &n, 0, 57, SECOND));
+    assert_true(spend(b, 1, &a, &n, 0, 58, SECOND));
+    assert_true(spend(b, 1, &a, &n, 0, 0, SECOND));
+    budget_free(b);
+}
+
+static struct name long_name(unsigned i)
+{
+    char s[80];
+    struct name n;
+    int len = snprintf(s, sizeof s, "%08x0123456789012345678901.%08x.cdn.example", i, ~i); /* 39 + dot below */
+    assert_true(name_from_wire((struct bytes){(const uint8_t *)s, (size_t)len}, &n));
+    return n;
+}
+
+static unsigned spend_bytes(struct budget *b, const struct address *a, unsigned first, unsigned count, uint32_t limit,
+                            uint64_t now)
+{
+    struct budget_limits limits = {1000000, 0, limit};
+    unsigned passed = 0;
+    for (unsigned i = first; i < first + count; i++) {
+        struct name n = long_name(i);
+        passed += budget_spend(b, 1, a, &n, 39, &limits, now);
+    }
+    return passed;
+}
+
+static void test_bytes(void **state)
+{
+    (void)state;
+    struct budget *b = budget_new();
+    struct address a = address("10.0.0.1"), other = address("10.0.0.2");
+    uint64_t now = 1000 * SECOND;
+    assert_int_equal(spend_bytes(b, &a, 0, 20, 390, now), 10);
+    assert_int_equal(spend_bytes(b, &other, 0, 20, 390, now), 10); /* each source its own */
+    assert_int_equal(spend_bytes(b, &a, 0, 20, 390, now), 10);     /* the same names cost nothing */
+    /* Nor do they after a minute; new ones are not had by waiting for one. */
+    assert_int_equal(spend_bytes(b, &a, 0, 10, 390, now + 120 * SECOND), 10);
+    assert_int_equal(spend_bytes(b, &a, 100, 20, 390, now + 120 * SECOND), 0);
+    assert_int_equal(spend_bytes(b, &a, 100, 20, 390, now + 3599 * SECOND), 0);
+    assert_int_equal(spend_bytes(b, &a, 100, 20, 390, now + 4300 * SECOND), 10);
+    /* The default. */
+    assert_int_equal(spend_bytes(b, &a, 1000, 3000, 0, now + 20000 * SECOND), BUDGET_BYTES_PER_HOUR / 39);
+    budget_free(b);
+}
+
+/* Whatever the hour begins with: never more than the limit in any. */
+static void test_any_hour(void **state)
+{
+    (void)state;
+    struct budget *b = budget_new();
+    struct address a = address("10.0.0.1");
+    static unsigned spent[24 * 60];
+    for (unsigned minute = 0, next = 0; minute < 24 * 60; minute++) {
+        for (unsigned tries = 0; tries < minute % 7; tries++, next++)
+            spent[minute] += 39 * spend_bytes(b, &a, next, 1, 1000, (1000 + minute * 60ull) * SECOND);
+        unsigned hour = 0;
+        for (unsigned i = minute < 59 ? 0 : minute - 59; i <= minute; i++)
+            hour += spent[i];
+        assert_true(hour <= 1000);
+    }
+    unsigned day = 0;
+    for (unsigned i = 0; i < 24 * 60; i++)
+        day += spent[i];
+    assert_in_range(day, 24 * 600, 24 * 1000); /* and not much less */
     budget_free(b);
 }
 
@@ -100,13 +169,32 @@ static void test_many_sources(void **state)
     for (unsigned i = 0; i < 20000; i++) {
         struct address a = {4, {10, 1, (uint8_t)(i >> 8), (uint8_t)i}};
         struct name n = numbered(i);
-        passed += budget_spend(b, 1, &a, &n, 1, 0, SECOND);
+        passed += spend(b, 1, &a, &n, 1, 0, SECOND);
         n = numbered(i + 100000);
-        assert_false(budget_spend(b, 1, &a, &n, 1, 0, SECOND));
+        assert_false(spend(b, 1, &a, &n, 1, 0, SECOND));
     }
-    assert_in_range(passed, 3000, 4096);
+    assert_int_equal(passed, 2048); /* a scope's half */
     struct address a = address("192.0.2.1");
+    assert_int_equal(spend_many(b, 2, &a, 0, 5, 5, SECOND), 5); /* another scope is not touched by it */
     assert_int_equal(spend_many(b, 1, &a, 0, 5, 5, 62 * SECOND), 5);
+    budget_free(b);
+}
+
+/* Who spent much is not forgotten for the sake of strangers, so that nobody gets a new hour by inventing them. */
+static void test_the_greatest_stay(void **state)
+{
+    (void)state;
+    struct budget *b = budget_new();
+    struct address a = address("10.0.0.1");
+    uint64_t now = 1000 * SECOND;
+    assert_int_equal(spend_bytes(b, &a, 0, 20, 390, now), 10);
+    for (unsigned round = 1; round < 10; round++)
+        for (unsigned i = 0; i < 6000; i++) {
+            struct address stranger = {4, {10, (uint8_t)(1 + round), (uint8_t)(i >> 8), (uint8_t)i}};
+            struct name n = numbered(i);
+            spend(b, 1, &stranger, &n, 10, 0, now + round * 61 * SECOND);
+        }
+    assert_int_equal(spend_bytes(b, &a, 500, 20, 390, now + 700 * SECOND), 0);
     budget_free(b);
 }
 
@@ -116,7 +204,10 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_any_hour),
         cmocka_unit_test(test_many_sources),
+        cmocka_unit_test(test_the_greatest_stay),
     };
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
 }

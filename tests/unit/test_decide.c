@@ -554,6 +554,64 @@ static void test_pure(void **state)
     assert_int_equal(first.reason, again.reason);
 }
 
+/* quic: judge: an entry for TLS stands for UDP on its ports, and for nothing else. */
+static void test_quic(void **state)
+{
+    (void)state;
+    static const char quic_text[] = "version: 1\n"
+                                    "profiles:\n"
+                                    "  p:\n"
+                                    "    quic: judge\n"
+                                    "    allow: [registry.example, 'tcp://git.example:443', http://mirror.example,\n"
+                                    "            'udp://time.example:443', noquic.example]\n"
+                                    "    deny: ['udp://noquic.example:443']\n"
+                                    "scopes: [{ name: s, match: { cgroup: /s }, profile: p }]\n";
+    static const struct {
+        const char *bound, *shown;
+        uint16_t port;
+        enum decide_path path;
+        enum reason shown_reason; /* NONE: it is not asked for */
+    } rows[] = {
+        {"registry.example", "registry.example", 443, DECIDE_INSPECT_QUIC, REASON_NAME_ALLOWED},
+        {"!registry.example", "registry.example", 443, DECIDE_INSPECT_QUIC, REASON_NAME_ALLOWED},
+        {"registry.example", "other.example", 443, DECIDE_INSPECT_QUIC, REASON_NOT_IN_ALLOWLIST},
+        {"registry.example", "noquic.example", 443, DECIDE_INSPECT_QUIC, REASON_DENIED},
+        {"registry.example git.example", "git.example", 443, DECIDE_INSPECT_QUIC, REASON_NOT_IN_ALLOWLIST},
+        {"registry.example", "registry.example", 8443, DECIDE_REFUSE, REASON_NONE},
+        {"git.example", "git.example", 443, DECIDE_REFUSE, REASON_NONE},
+        {"mirror.example", "mirror.example", 80, DECIDE_REFUSE, REASON_NONE},
+        {"noquic.example", "noquic.example", 443, DECIDE_REFUSE, REASON_NONE},
+        {"time.example", "time.example", 443, DECIDE_RELEASE, REASON_NONE},
+        {"", "registry.example", 443, DECIDE_REFUSE, REASON_NAME_NOT_BOUND},
+    };
+    struct policy_system system = {.resolvers = 1, .resolver = {{4, {192, 0, 2, 53}}}};
+    struct error e = {0};
+    struct policy_source source = {"test.yaml", text(quic_text)};
+    struct policy *policy = policy_compile(&source, 1, &system, NULL, &e);
+    if (!policy)
+        fail_msg("%s", e.text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct name shown;
+        struct address a = address(PUBLIC);
+        struct bound_list bound;
+        bind_names(&bound, rows[i].bound);
+        struct decision d = decide_udp(&policy->scope[0], &a, rows[i].port, bound.name, bound.count);
+        if (d.path != rows[i].path)
+            fail_msg("row %zu: path %d", i, (int)d.path);
+        if (rows[i].shown_reason == REASON_NONE)
+            continue;
+        assert_true(name_from_wire(text(rows[i].shown), &shown));
+        d = decide_shown_quic(&policy->scope[0], &shown, &a, rows[i].port, bound.name, bound.count);
+        if (d.reason != rows[i].shown_reason)
+            fail_msg("row %zu: %s", i, reason_name(d.reason));
+    }
+    struct name shown;
+    struct address a = address(PUBLIC);
+    assert_true(name_from_wire(text("registry.example"), &shown));
+    assert_int_equal(decide_shown_quic(f.scope, &shown, &a, 443, NULL, 0).reason, REASON_QUIC);
+    policy_free(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_chain_is_upwards),
         cmocka_unit_test(test_resolver),
         cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_quic),
     };
     return cmocka_run_group_tests_name("decide", tests, setup, teardown);
 }

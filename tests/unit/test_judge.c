@@ -223,6 +223,73 @@ static void other_bytes_while_they_wait_are_a_conflict(void **state)
     bed_free(b);
 }
 
+/* Options on a SYN: refused (19 MD5, RFC 2385; 29 AO, RFC 5925; one that has no end), or gone (34 fast open, RFC 7413;
+ * 30 multipath, RFC 8684). */
+static void options_of_a_syn(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t options[12];
+        bool passes;
+    } rows[] = {
+        {{2, 4, 5, 0xb4, 1, 1, 1, 1, 1, 1, 1, 1}, true},
+        {{30, 8, 0x6c, 0x65, 0x61, 0x6b, 1, 1, 1, 1, 1, 1}, true},
+        {{34, 8, 0x6c, 0x65, 0x61, 0x6b, 1, 1, 1, 1, 1, 1}, true},
+        {{29, 8, 0x6c, 0x65, 0x61, 0x6b, 1, 1, 1, 1, 1, 1}, false},
+        {{19, 8, 0x6c, 0x65, 0x61, 0x6b, 1, 1, 1, 1, 1, 1}, false},
+        {{2, 40, 5, 0xb4, 1, 1, 1, 1, 1, 1, 1, 1}, false},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bed *b = bed_new(policy);
+        bind_name(b, "good.example", SITE);
+        uint32_t id = syn(b, site, 5000, (struct bytes){rows[i].options, sizeof rows[i].options});
+        assert_int_equal(bed_fate(b, id), rows[i].passes ? BED_ACCEPTED : BED_RESET);
+        if (rows[i].passes)
+            assert_null(memmem(b->last, b->last_len, "leak", 4));
+        else
+            assert_int_equal(b->denial.reason, REASON_TCP_OPTION);
+        bed_free(b);
+    }
+}
+
+/* What a sound receiver would not take means nothing: it is dropped, and nothing of it is kept. */
+static void what_is_no_sound_segment_is_dropped(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096];
+    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    bind_name(b, "good.example", SITE);
+    open_connection(b, site);
+    /* A wrong checksum. */
+    uint8_t ip[60] = {0}, tcp[20] = {0};
+    struct writer w = writer_init(tcp, sizeof tcp);
+    writer_u16(&w, client.port);
+    writer_u16(&w, site.port);
+    writer_u32(&w, b->client_isn + 1);
+    writer_u32(&w, SERVER_ISN + 1);
+    writer_u8(&w, 0x50);
+    writer_u8(&w, TCP_ACK);
+    size_t ip_len = bed_ip(ip, client, site, IPPROTO_TCP, (struct bytes){tcp, sizeof tcp});
+    ip[ip_len - 4] ^= 1;
+    assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, ip_len}, MARK_TO_SERVER)), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_TCP_SEQUENCE);
+    /* Flags that nobody sets together. */
+    static const uint8_t flags[] = {TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST, 0, TCP_FIN};
+    for (unsigned i = 0; i < sizeof flags; i++) {
+        uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, flags[i], 5001, SERVER_ISN + 1, (struct bytes){0},
+                              (struct bytes){0});
+        assert_int_equal(bed_fate(b, id), BED_DROPPED);
+    }
+    /* Far outside of any window. */
+    assert_int_equal(bed_fate(b, client_says(b, site, 1u << 20, "decoy", 5)), BED_DROPPED);
+    /* The server acknowledges what it was not sent. */
+    assert_int_equal(bed_fate(b, server_says(b, site, TCP_ACK, 1, 4000, (struct bytes){0})), BED_DROPPED);
+    assert_int_equal(bed_fate(b, client_says(b, site, 0, hello, len)), BED_ACCEPTED);
+    assert_memory_equal(b->wire, hello, len);
+    bed_free(b);
+}
+
 static void urgent_data_is_refused(void **state)
 {
     (void)state;
@@ -436,6 +503,41 @@ static void after_a_retry_the_name_stays(void **state)
     }
 }
 
+/* A client sends early data beyond the server's window, which drops it, and then a second hello of another name in its
+ * place: the server, told to retry, would read that one. */
+static void early_data_stays_as_it_was(void **state)
+{
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        struct bed *b = bed_new(policy);
+        static uint8_t hello[4096], record[16389], other[16389];
+        bind_name(b, "good.example", SITE);
+        open_connection(b, site);
+        size_t len = hello_for("good.example", hello, sizeof hello, 4);
+        uint8_t *extension = memmem(hello, len, "\x4a\x4a\0\4", 4);
+        assert_non_null(extension);
+        memcpy(extension, "\0\x2a\0\0\x4a\x4a\0\0", 8); /* early_data, and another in its four bytes */
+        client_says(b, site, 0, hello, len);
+        server_says(b, site, TCP_ACK, 1, len, (struct bytes){retry, sizeof retry});
+        static const uint8_t header[] = {23, 3, 3, 0x40, 0};
+        memcpy(record, header, sizeof header);
+        memset(other, 'x', sizeof other);
+        uint32_t id = client_says(b, site, (uint32_t)len, record, sizeof record);
+        assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+        if (!large) {
+            client_says(b, site, (uint32_t)len, other, sizeof other); /* bed_accept compares the bytes */
+            assert_int_equal(b->denials, 0);
+        }
+        for (unsigned i = 1; large && i < 4; i++)
+            client_says(b, site, (uint32_t)(len + i * sizeof record), record, sizeof record);
+        if (large) {
+            assert_int_equal(b->denials, 1); /* more than is kept */
+            assert_int_equal(b->denial.reason, REASON_TCP_TOO_LONG);
+        }
+        bed_free(b);
+    }
+}
+
 static void every_request_of_a_connection_is_judged(void **state)
 {
     (void)state;
@@ -636,6 +738,8 @@ int main(void)
         cmocka_unit_test(a_name_must_be_bound_to_this_address),
         cmocka_unit_test(nothing_goes_before_the_server_answered_this_syn),
         cmocka_unit_test(other_bytes_while_they_wait_are_a_conflict),
+        cmocka_unit_test(options_of_a_syn),
+        cmocka_unit_test(what_is_no_sound_segment_is_dropped),
         cmocka_unit_test(urgent_data_is_refused),
         cmocka_unit_test(both_ends_of_a_cut_connection_are_told),
         cmocka_unit_test(not_tls_where_tls_is_meant),
@@ -643,6 +747,7 @@ int main(void)
         cmocka_unit_test(a_hello_of_many_segments_gets_through),
         cmocka_unit_test(what_we_acknowledged_is_sent_again),
         cmocka_unit_test(after_a_retry_the_name_stays),
+        cmocka_unit_test(early_data_stays_as_it_was),
         cmocka_unit_test(every_request_of_a_connection_is_judged),
         cmocka_unit_test(a_head_cannot_be_replaced_by_a_retransmission),
         cmocka_unit_test(a_packet_of_many_requests_is_not_cut),

@@ -86,6 +86,25 @@ static uint32_t answer(struct bed *b, const char *address)
     return bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
 }
 
+/* The name does not exist. */
+static void answer_nothing(struct bed *b)
+{
+    struct bytes q = last_payload(b);
+    uint8_t wire[512];
+    struct writer w = writer_init(wire, sizeof wire);
+    size_t question_end = 12;
+    while (q.at[question_end])
+        question_end += 1u + q.at[question_end];
+    question_end += 5;
+    writer_u16(&w, u16(q, 0));
+    writer_u16(&w, 0x8183);
+    writer_u16(&w, 1);
+    writer_zero(&w, 6);
+    writer_bytes(&w, (struct bytes){q.at + 12, question_end - 12});
+    uint32_t id = bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+}
+
 static unsigned bound(struct bed *b, const char *address)
 {
     struct address a = bed_address(address);
@@ -248,6 +267,49 @@ static void names_below_a_wildcard_have_a_budget(void **state)
     bed_free(b);
 }
 
+/* Neither another case of the letters nor a name that does not exist costs more or less than the name. */
+static void a_name_costs_once_whatever_its_case(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static const char *const asked[] = {"aa.wild.example", "AA.wild.example", "aA.WILD.example", "Aa.wild.EXAMPLE"};
+    for (uint16_t i = 0; i < 40; i++) {
+        b->now += 1000000;
+        assert_int_equal(bed_fate(b, ask(b, i, asked[i % 4], 1)), BED_ACCEPTED);
+        answer_nothing(b);
+    }
+    char name[] = "b.wild.example";
+    for (uint16_t i = 0; i < 4; i++, name[0]++)
+        assert_int_equal(bed_fate(b, ask(b, (uint16_t)(50 + i), name, 28)), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, ask(b, 60, name, 1)), BED_DROPPED);
+    name[0] = 'X';
+    assert_int_equal(bed_fate(b, ask(b, 61, name, 1)), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_TUNNEL_SUSPECTED);
+    assert_string_equal(b->denial.hint, "");
+    assert_true(reason_is_attack(b->denial.reason));
+    bed_free(b);
+}
+
+static void bytes_below_a_wildcard_have_a_budget(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new("version: 1\n"
+                            "profiles:\n"
+                            "  p: { allow: ['**.wild.example'], dns: { budget: { bytes_per_hour: 100 } } }\n"
+                            "scopes:\n"
+                            "  - { name: s, match: { source: 198.18.0.0/15 }, profile: p }\n");
+    char name[] = "a123456789.123456789.wild.example"; /* 20 below the wildcard */
+    for (uint16_t i = 0; i < 5; i++, name[0]++)
+        assert_int_equal(bed_fate(b, ask(b, i, name, 1)), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, ask(b, 50, name, 1)), BED_DROPPED);
+    assert_int_equal(b->denial.reason, REASON_TUNNEL_SUSPECTED);
+    b->now += 1800000000;
+    assert_int_equal(bed_fate(b, ask(b, 51, name, 1)), BED_DROPPED);
+    b->now += 2500000000;
+    assert_int_equal(bed_fate(b, ask(b, 52, name, 1)), BED_ACCEPTED);
+    bed_free(b);
+}
+
 static void datagrams(void **state)
 {
     (void)state;
@@ -308,6 +370,8 @@ int main(void)
         cmocka_unit_test(guessing_ids_is_not_worth_it),
         cmocka_unit_test(private_addresses_need_a_range),
         cmocka_unit_test(names_below_a_wildcard_have_a_budget),
+        cmocka_unit_test(a_name_costs_once_whatever_its_case),
+        cmocka_unit_test(bytes_below_a_wildcard_have_a_budget),
         cmocka_unit_test(datagrams),
         cmocka_unit_test(other_protocols_and_broken_packets),
     };

@@ -141,6 +141,24 @@ static void a_tunnel_shows_the_name_that_connect_named(void **state)
     }
 }
 
+/* draft-ietf-tls-esni: an older draft is refused whatever the policy says of ECH; in a tunnel, too. */
+static void a_draft_of_ech_in_a_tunnel_is_refused(void **state)
+{
+    (void)state;
+    static uint8_t hello[4096];
+    struct hello_options o = {.what = "test", .name = "good.example", .extra_len = 8};
+    struct talk t = talk_to("proxy.example", 3128);
+    size_t len = hello_make(&o, hello, sizeof hello);
+    uint8_t *extension = memmem(hello, len, "\x4a\x4a\0\x08", 4);
+    assert_non_null(extension);
+    memcpy(extension, "\xff\xce", 2);
+    says(&t, GOOD);
+    answers(&t, OK_200);
+    assert_int_equal(says_bytes(&t, hello, len), BED_RESET);
+    assert_int_equal(t.b->denial.reason, REASON_TLS_ECH);
+    bed_free(t.b);
+}
+
 static void after_a_retry_in_a_tunnel_the_name_stays(void **state)
 {
     (void)state;
@@ -449,6 +467,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tunnel_shows_the_name_that_connect_named),
+        cmocka_unit_test(a_draft_of_ech_in_a_tunnel_is_refused),
         cmocka_unit_test(after_a_retry_in_a_tunnel_the_name_stays),
         cmocka_unit_test(bytes_behind_connect_are_held),
         cmocka_unit_test(another_name_behind_connect_is_refused_when_the_proxy_agrees),

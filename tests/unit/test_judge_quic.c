@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* nfq/judge_quic: which datagrams of a QUIC flow leave, when, and what cuts it. */
+#include <stdio.h>
+
 #include "nfq/quic_flow.h"
 #include "tests/unit/judge_bed.h"
 #include "tests/unit/quics.h"
@@ -15,7 +17,7 @@ static const struct bed_end client = {BED_CLIENT, 40000}, site = {SITE, 443};
 static struct quic_cipher *cipher;
 static uint8_t datagram[4096];
 static size_t datagram_len;
-static uint32_t number;
+static uint32_t number, key_version;
 
 static void bind_name(struct bed *b, const char *name)
 {
@@ -48,7 +50,7 @@ static void put_initial(uint32_t version, const char *key_id, const char *dcid, 
 {
     static uint8_t frames[3000], packet[3100];
     struct writer w = writer_init(frames, sizeof frames);
-    struct quic_sender s = {version, key_id, dcid, "client", NULL, number++, false};
+    struct quic_sender s = {version, key_id, dcid, "client", NULL, number++, false, key_version};
     if (crypto.len)
         quic_put_crypto(&w, offset, crypto);
     else
@@ -204,6 +206,48 @@ static void ech_by_its_outer_name(void **state)
     put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, hello_of("allowed.test", 0, 0xffce), 900);
     expect_refused(b, send_from(b, other), REASON_TLS_ECH);
     bed_free(b);
+}
+
+/* The same over TCP. */
+static void ech_over_tcp(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        uint16_t extension;
+        bool passes;
+        enum reason why;
+    } rows[] = {
+        {"", 0xfe0d, false, REASON_TLS_ECH},
+        {", ech: outer", 0xfe0d, true, REASON_OUTER_NAME_ALLOWED},
+        {", ech: outer", 0xffce, false, REASON_TLS_ECH},
+        {", ech: outer", 0xfd00, false, REASON_TLS_ECH},
+        {", ech: outer", 0, true, REASON_NAME_ALLOWED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char policy[300];
+        uint8_t record[600] = {22, 3, 1};
+        snprintf(policy, sizeof policy,
+                 "version: 1\nprofiles: { p: { allow: [allowed.test]%s } }\n"
+                 "scopes: [{ name: s, match: { source: 198.18.0.0/15 }, profile: p }]\n",
+                 rows[i].key);
+        struct bed *b = bed_for(policy);
+        size_t len = quic_hello("allowed.test", 0, rows[i].extension, record + 5, sizeof record - 5);
+        record[4] = (uint8_t)len;
+        assert_true(len < 256);
+        struct bytes none = {0};
+        bed_tcp(b, MARK_TO_SERVER, client, site, TCP_SYN, 5000, 0, none, none);
+        bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN | TCP_ACK, 900, 5001, none, none);
+        uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_PSH, 5001, 901, none,
+                              (struct bytes){record, 5 + len});
+        struct packet sent;
+        bool passed = bed_fate(b, id) == BED_ACCEPTED &&
+                      packet_parse((struct bytes){b->last, b->last_len}, true, &sent) == REASON_NONE &&
+                      sent.payload.len == 5 + len; /* a refused one may leave as a reset */
+        if (passed != rows[i].passes || b->event.reason != rows[i].why)
+            fail_msg("row %zu: %s", i, reason_name(b->event.reason));
+        bed_free(b);
+    }
 }
 
 static void refused_without_quic_judge(void **state)
@@ -429,6 +473,10 @@ static void retry_and_versions(void **state)
     assert_int_equal(b->events, 1);
     put_initial(QUIC_VERSION_2, "firstid1", "serverid", 0, (struct bytes){0}, 100); /* the server took version 2 */
     expect_passed(b, send_approved(b));
+    key_version = QUIC_VERSION_1; /* and the client keeps its keys */
+    put_initial(QUIC_VERSION_2, "firstid1", "serverid", 0, (struct bytes){0}, 100);
+    key_version = 0;
+    expect_passed(b, send_approved(b));
     struct bytes hello = hello_of("allowed.test", 0, 0);
     put_initial(QUIC_VERSION_2, "versionn", "versionn", 0, hello, 900); /* version negotiation */
     expect_passed(b, send_approved(b));
@@ -572,6 +620,7 @@ int main(void)
         cmocka_unit_test(other_names_are_refused),
         cmocka_unit_test(an_address_of_no_name_is_refused),
         cmocka_unit_test(ech_by_its_outer_name),
+        cmocka_unit_test(ech_over_tcp),
         cmocka_unit_test(refused_without_quic_judge),
         cmocka_unit_test(held_until_whole),
         cmocka_unit_test(held_are_dropped_when_refused),

@@ -51,36 +51,37 @@ static void bad(const char *main_text, const char *part, const char *begins, con
     assert_int_equal(e.code, ERROR_INPUT);
 }
 
-static const char whole[] = "version: 1\n"
-                            "resolvers: [system, 2001:db8::53]\n"
-                            "mark_mask: 0xff00\n"
-                            "fast_path: off\n"
-                            "unmatched: refuse\n"
-                            "allow_public_suffix: [GitHub.io]\n"
-                            "profiles:\n"
-                            "  base: { allow: ['tcp://git.example:22'], dns: { budget: { names_per_minute: 10 } } }\n"
-                            "  node:\n"
-                            "    extends: base\n"
-                            "    allow:\n"
-                            "      - registry.example\n"
-                            "      - \"**.github.io\"\n"
-                            "      - store{0..19}.example\n"
-                            "    deny: [\"ads.example\", '*.com']\n"
-                            "    dns: { budget: { label_bytes: 40 } }\n"
-                            "scopes:\n"
-                            "  - name: runner\n"
-                            "    match: { cgroup: /system.slice/actions-runner.service }\n"
-                            "    profile: node\n"
-                            "    mode: audit\n"
-                            "    on_deny: drop\n"
-                            "    incoming: pass\n"
-                            "  - name: containers\n"
-                            "    match:\n"
-                            "      interface: [docker0, \"br-*\"]\n"
-                            "      source: [10.0.5.0/24, '2001:db8::/32']\n"
-                            "    profile: base\n"
-                            "    resolvers: 10.0.5.53\n"
-                            "  - { name: mute, match: { interface: eth1.5 }, profile: base, resolvers: [] }\n";
+static const char whole[] =
+    "version: 1\n"
+    "resolvers: [system, 2001:db8::53]\n"
+    "mark_mask: 0xff00\n"
+    "fast_path: off\n"
+    "unmatched: refuse\n"
+    "allow_public_suffix: [GitHub.io]\n"
+    "profiles:\n"
+    "  base: { allow: ['tcp://git.example:22'], dns: { budget: { names_per_minute: 10, bytes_per_hour: 5000 } } }\n"
+    "  node:\n"
+    "    extends: base\n"
+    "    allow:\n"
+    "      - registry.example\n"
+    "      - \"**.github.io\"\n"
+    "      - store{0..19}.example\n"
+    "    deny: [\"ads.example\", '*.com']\n"
+    "    dns: { budget: { label_bytes: 40 } }\n"
+    "scopes:\n"
+    "  - name: runner\n"
+    "    match: { cgroup: /system.slice/actions-runner.service }\n"
+    "    profile: node\n"
+    "    mode: audit\n"
+    "    on_deny: drop\n"
+    "    incoming: pass\n"
+    "  - name: containers\n"
+    "    match:\n"
+    "      interface: [docker0, \"br-*\"]\n"
+    "      source: [10.0.5.0/24, '2001:db8::/32']\n"
+    "    profile: base\n"
+    "    resolvers: 10.0.5.53\n"
+    "  - { name: mute, match: { interface: eth1.5 }, profile: base, resolvers: [] }\n";
 
 static void check_whole(const struct policy *p)
 {
@@ -96,6 +97,7 @@ static void check_whole(const struct policy *p)
     assert_int_equal(matcher_count(node->allow), 22);
     assert_int_equal(matcher_count(node->deny), 2);      /* a denied wildcard may be as wide as it likes */
     assert_int_equal(node->budget.names_per_minute, 10); /* inherited */
+    assert_int_equal(node->budget.bytes_per_hour, 5000);
     assert_int_equal(node->budget.label_bytes, 40);
     assert_int_equal(base->budget.label_bytes, 0);
 
@@ -446,9 +448,40 @@ static void test_prefixes(void **state)
     }
 }
 
+/* quic: and ech: are inherited, and each profile may choose anew. */
+static void choices_are_inherited(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        enum policy_quic quic;
+        enum policy_ech ech;
+    } rows[] = {
+        {"plain", POLICY_QUIC_REFUSE, POLICY_ECH_REFUSE},
+        {"base", POLICY_QUIC_JUDGE, POLICY_ECH_OUTER},
+        {"middle", POLICY_QUIC_JUDGE, POLICY_ECH_REFUSE},
+        {"leaf", POLICY_QUIC_REFUSE, POLICY_ECH_REFUSE},
+    };
+    struct policy *p = good("version: 1\n"
+                            "profiles:\n"
+                            "  leaf: { extends: middle, quic: refuse }\n"
+                            "  middle: { extends: base, ech: refuse }\n"
+                            "  base: { quic: judge, ech: outer }\n"
+                            "  plain: {}\n",
+                            NULL, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct policy_profile *profile = policy_profile_find(p, rows[i].profile);
+        assert_non_null(profile);
+        assert_int_equal(profile->quic, rows[i].quic);
+        assert_int_equal(profile->ech, rows[i].ech);
+    }
+    policy_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(choices_are_inherited),
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_parts),
