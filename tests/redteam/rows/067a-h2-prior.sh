@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Header fields are compressed on the wire, a body is not.
 title='HTTP/2 without TLS, by prior knowledge (nghttp)' origin='RESEARCH §2.67; nghttp2 1.52'
-sink=s reason=http_upgrade who=root
+sink=s reason=http_2 who=root
 prepare() { echo "$1" > "$T/body"; }
 attack() {
     client env LD_LIBRARY_PATH="$(printf '%s:' "$TOOLS"/lib*/usr/lib/*/)" timeout 2 "$TOOLS/nghttp2-client/usr/bin/nghttp" -n -d "$T/body" "http://allowed.test/"
