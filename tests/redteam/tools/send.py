@@ -102,8 +102,8 @@ def serve(port, word):
 
 
 def together(port, address, peer_port, word):
-    """Both sides connect at once: tries for a second."""
-    end = time.monotonic() + 1
+    """Both sides connect at once: tries for a while."""
+    end = time.monotonic() + 2.5
     while time.monotonic() < end:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,6 +116,7 @@ def together(port, address, peer_port, word):
             return
         except OSError:
             sock.close()
+            time.sleep(0.02)
 
 
 def later(address, port, word, go):
