@@ -107,7 +107,7 @@ def together(port, address, peer_port, word):
     while time.monotonic() < end:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.settimeout(0.5)
+        sock.settimeout(2)
         sock.bind(("", int(port)))
         try:
             sock.connect((address, int(peer_port)))
@@ -180,7 +180,7 @@ def group(address, port, word, *interface):
 
 def marks(address, port, word):
     """Every mark that a gate might take for its own, also on a socket of each."""
-    for mark in [1 << i for i in range(32)] + [0xFFFFFFFF, 0xFF, 0xFF00, 0xFF0000, 0xFF000000] + [i << 24 for i in range(256)] + list(range(256)):
+    for mark in [1 << i for i in range(32)] + [0xFFFFFFFF, 0x3FFF, 0xFF0000] + list(range(3, 16)) + [0x3FFC + i for i in range(4)]:
         sock = datagram(address)
         sock.setsockopt(socket.SOL_SOCKET, 36, struct.pack("I", mark))
         try:
