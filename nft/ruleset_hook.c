@@ -6,6 +6,8 @@
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 
 #include "nft/ruleset_build.h"
 
@@ -94,6 +96,32 @@ static void release_ports(const struct build *b)
     }
 }
 
+/* A program that asks and closes its socket at once: the kernel answers our refusal with an ICMP error, which quotes
+ * the question to the resolver after all.  It belongs to no connection (the refusal is untracked), and to no socket. */
+static void own_error_rules(const struct build *b)
+{
+    static const uint8_t port[] = {0, 53}, udp = IPPROTO_UDP;
+    static const struct {
+        uint8_t family, protocol, type;
+        uint32_t udp_at, port_at; /* behind the ICMP header: of the quoted packet */
+    } error[] = {
+        {NFPROTO_IPV4, IPPROTO_ICMP, ICMP_DEST_UNREACH, 8 + 9, 8 + 20},
+        {NFPROTO_IPV6, IPPROTO_ICMPV6, ICMP6_DST_UNREACH, 8 + 6, 8 + 40},
+    };
+    for (unsigned i = 0; i < sizeof error / sizeof *error; i++) {
+        struct expression_rule r = base_rule(b, BASE_OUTPUT);
+        match_family(&r, error[i].family);
+        match_protocol(&r, NFT_CMP_EQ, error[i].protocol);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &error[i].type, 1);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, error[i].udp_at, &udp, 1);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, error[i].port_at, port, sizeof port);
+        match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
+        match_mark(&r, b->mask, NFT_CMP_NEQ, mark_inject(&b->rules->marks));
+        verdict(&r, NF_DROP);
+        build_end(b, &r);
+    }
+}
+
 static void output_rules(const struct build *b)
 {
     struct expression_rule r;
@@ -105,6 +133,7 @@ static void output_rules(const struct build *b)
             go(b, &r, SCOPE_OUTPUT, s->id);
         }
     }
+    own_error_rules(b);
     dispatch_marked(b, BASE_OUTPUT, SCOPE_OUTPUT);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         const struct ruleset_scope *s = &b->rules->scope[i];

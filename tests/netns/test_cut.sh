@@ -56,6 +56,24 @@ resets_are_bare() {
     bad=$(tcpdump -nvr "$T/s.pcap" 'src net 198.18.1.0/24 and tcp[tcpflags] & tcp-rst != 0 and (tcp[tcpflags] != tcp-rst or tcp[8:4] != 0 or tcp[14:2] != 0 or ip[2:2] != 40)' 2> /dev/null)
     [ -z "$bad" ] || die "$bad"
 }
+# A question whose socket is closed before the refusal comes: the kernel's ICMP error about that would quote it to the resolver.
+closed_socket() {
+    local n
+    n=$(nonce)
+    client "$PYTHON" - "$n" 198.18.2.53 2001:db8:2::53 <<'PY'
+import socket, sys, time
+name = b"".join(bytes([len(part)]) + part for part in f"{sys.argv[1]}.evil.test".encode().split(b"."))
+for i in range(10):
+    for resolver in sys.argv[2:]:
+        sock = socket.socket(socket.AF_INET6 if ":" in resolver else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.sendto(b"\0\7\1\0\0\1\0\0\0\0\0\0" + name + b"\0\0\1\0\1", (resolver, 53))
+        sock.close()
+    time.sleep(0.05)
+PY
+    sleep 0.5
+    grep -q "$n" "$T/events"
+    expect_not_arrived "$n" s
+}
 dnat() {
     local host=$1 hook=prerouting
     [ "$host" = g ] || hook=output
@@ -88,6 +106,7 @@ for form in output forward; do
     check "a refused second request" second_request
     check "a refused request behind an allowed one in the same packet" both_requests
     check "the resets hold nothing of the client's" resets_are_bare
+    check "a question whose socket is closed is not quoted to the resolver" closed_socket
     host=c
     [ $form = output ] || host=g
     dnat $host

@@ -75,7 +75,7 @@ nothing_escaped() {
 }
 
 check "without a filter the calls come back" without_filter
-for form in output forward; do
+for form in ${FORMS:-output forward}; do
     FORM=$form
     policy "$T/policy.yaml" "${ALLOW[@]}"
     capture a a0
