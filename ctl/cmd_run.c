@@ -25,6 +25,8 @@ enum {
     OPTION_AS_ROOT,
     OPTION_RESOLVER,
     OPTION_SOCKET,
+    OPTION_QUIC,
+    OPTION_ECH,
     OPTION_JSON,
 };
 
@@ -45,6 +47,11 @@ static const struct command_option options[] = {
     [OPTION_SOCKET] = {"--socket", "PATH",
                        "leave the command this unix socket of a process outside (besides SSH_AUTH_SOCK), which may "
                        "send what it likes; may be given again"},
+    [OPTION_QUIC] = {"--quic", "judge",
+                     "QUIC to a name that is allowed for TLS passes too; else clients fall back to TLS"},
+    [OPTION_ECH] = {"--ech", "outer",
+                    "an encrypted ClientHello is judged by its outer name; browsers send one always, or what looks the "
+                    "same"},
     [OPTION_JSON] = {"--json", NULL, "print the summary as JSON"},
     {NULL, NULL, NULL},
 };
@@ -75,6 +82,13 @@ static bool keep_socket(struct run_config *c, const char *path, struct error *e)
         return error_set(e, ERROR_INPUT, 0, "more than %d --socket", CONFINE_KEEP_MAX);
     c->socket[c->sockets++] = path;
     return true;
+}
+
+/* An option with one word. */
+static bool read_word(const char *option, const char *word, const char *value, bool *out, struct error *e)
+{
+    *out = strcmp(value, word) == 0;
+    return *out || error_set(e, ERROR_INPUT, 0, "%s takes %s, not '%s'", option, word, value);
 }
 
 static bool read_option(int option, const char *value, struct run_config *c, struct error *e)
@@ -112,6 +126,10 @@ static bool read_option(int option, const char *value, struct run_config *c, str
         return true;
     case OPTION_SOCKET:
         return keep_socket(c, value, e);
+    case OPTION_QUIC:
+        return read_word("--quic", "judge", value, &c->policy.quic_judge, e);
+    case OPTION_ECH:
+        return read_word("--ech", "outer", value, &c->policy.ech_outer, e);
     default:
         c->json = true;
         return true;
@@ -162,7 +180,8 @@ const struct command command_run = {
     .name = "run",
     .usage =
         "[-p FILE] [--profile NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] [--events FILE] [--isolate] "
-        "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--json] -- COMMAND [ARG]...",
+        "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--quic judge] [--ech outer] [--json] -- COMMAND "
+        "[ARG]...",
     .summary = "run one command, and let it reach only what is allowed",
     .text =
         "Runs COMMAND behind a gate of its own: only the endpoints of the policy, of --allow and of the environment "

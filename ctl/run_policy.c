@@ -111,6 +111,7 @@ static char *write_source(const struct run_policy *r, const char *base, const ch
         quote(out, base);
         fputc('\n', out);
     }
+    fprintf(out, "%s%s", r->quic_judge ? "    quic: judge\n" : "", r->ech_outer ? "    ech: outer\n" : "");
     fprintf(out, "scopes:\n  - name: %s\n    profile: " PROFILE "\n    mode: %s\n    match:\n      cgroup: ", scope,
             r->audit ? "audit" : "enforce");
     quote(out, cgroup);

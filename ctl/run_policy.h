@@ -21,7 +21,7 @@ struct run_policy {
         char origin[40]; /* "--allow", "SLUICE_ALLOW line 3" */
     } * allow;
     const char *resolver[POLICY_RESOLVERS_MAX];
-    bool audit;
+    bool audit, quic_judge, ech_outer;
     char *environment; /* copy of SLUICE_ALLOW, into which `allow` points */
 };
 

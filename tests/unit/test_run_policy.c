@@ -94,6 +94,14 @@ static void test_compiled(void **state)
     assert_int_equal(scope->mode, POLICY_AUDIT);
     assert_int_equal(scope->resolvers, 1);
     assert_string_equal(scope->match[0].text, "/sluice-run-1");
+    assert_int_equal(scope->profile->quic, POLICY_QUIC_REFUSE);
+    assert_int_equal(scope->profile->ech, POLICY_ECH_REFUSE);
+    policy_free(policy);
+    r.quic_judge = r.ech_outer = true;
+    assert_true(make(&r, &policy, &e));
+    scope = policy_scope_find(policy, 4094);
+    assert_int_equal(scope->profile->quic, POLICY_QUIC_JUDGE);
+    assert_int_equal(scope->profile->ech, POLICY_ECH_OUTER);
     policy_free(policy);
     run_policy_done(&r);
 }
