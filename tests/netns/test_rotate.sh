@@ -4,15 +4,15 @@
 # A build whose names' addresses rotate: nothing it does is refused, and the gate does not grow.
 # ROTATE_SECONDS (25, for each form), ROTATE_EVERY (1 second), FORMS; the long run of the report is ROTATE_SECONDS=1800 ROTATE_EVERY=20.
 CERT_NAMES=$(printf '%s ' {r{0..9},h{0..2},t0}.rot.test)
-DNS_MORE='server=/rot.test/198.18.2.56'
+DNS_MORE='server=/rot.test/198.18.2.57'
 . "$(dirname "$0")/lib.sh"
 bed
 SECONDS_EACH=${ROTATE_SECONDS:-25} EVERY=${ROTATE_EVERY:-1}
 ROTATE=$ROOT/tests/netns/rotate.py
-h s ip addr add 198.18.2.56/24 dev s0
+h s ip addr add 198.18.2.57/24 dev s0
 h s ip -6 route add local 2001:db8:4::/64 dev lo
 h g ip -6 route add 2001:db8:4::/64 via 2001:db8:2::80
-start "$T/rotate.serve" s "$PYTHON" "$ROTATE" serve 198.18.2.56 "$EVERY"
+start "$T/rotate.serve" s "$PYTHON" "$ROTATE" serve 198.18.2.57 "$EVERY"
 eventually 10 grep -q ready "$T/rotate.serve" || { cat "$T/rotate.serve" && exit 1; }
 
 # The resident memory of the gate's processes together, in KiB.
