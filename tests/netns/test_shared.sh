@@ -42,8 +42,8 @@ listen_to() {
     eventually 5 [ -e "$log" ] || die "no listener $*"
 }
 ask_up() {
-    rm -f "$T/ask" && mkfifo "$T/ask"
-    client "$PYTHON" -c "$ASK" "$@" < "$T/ask" > "$T/answers" &
+    rm -f "$T/ask" && mkfifo "$T/ask" && : > "$T/answers" # here: the asker opens its files when it gets to it
+    client "$PYTHON" -c "$ASK" "$@" < "$T/ask" >> "$T/answers" &
     ASKER=$!
     exec 7> "$T/ask"
 }
