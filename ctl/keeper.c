@@ -159,6 +159,7 @@ static void finish(struct keeper *k)
     struct error e = {0};
     struct gate_message answer = {.kind = GATE_SUMMARY};
     attend_quiet(k);
+    pressure_tick(k);
     read_conntrack(k);
     if (!conntrack_dump(k->gate->marks.mask, flow_ended, k, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
@@ -206,6 +207,7 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
 {
     if (!k->finished) {
         attend_quiet(k);
+        pressure_tick(k);
         eventlog_flush(k->log, clock_boot_usec());
     }
     if (k->gate->run.on) { /* the job first, then what its sockets still hold, then (the launcher) the rules */

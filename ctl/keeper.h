@@ -88,6 +88,8 @@ void attend_quiet(struct keeper *k);                  /* reads until nothing cam
 void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, counts */
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow);
 void attend_counts(struct keeper *k, const struct channel_counts *counts);
+/* Of packets that the rules dropped, so many; told only by the event. */
+void attend_dropped(struct keeper *k, enum reason reason, enum verdict verdict, uint16_t scope_id, uint64_t count);
 /* An event of the gate itself. */
 void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdict, uint64_t count);
 

@@ -150,6 +150,7 @@ static void finish_start(struct keeper *k)
     }
     if (!atomic_load(&k->shared->ready)) /* scope ids of another gate may have meant other scopes */
         rejudge_forget_all(k);
+    pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
     gate_send(k->gate->main_fd[0], GATE_READY, text);
