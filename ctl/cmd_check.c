@@ -108,6 +108,9 @@ static void print_scope(const struct policy_scope *s)
         printf(" %s", text);
     }
     printf("%s\n", s->resolvers ? "" : " none");
+    for (unsigned i = 0; i < s->search_domains; i++)
+        printf("%s%s%s", i ? " " : "    search domains ", s->search_domain[i].text,
+               i + 1 == s->search_domains ? "\n" : "");
 }
 
 static size_t entries(const struct policy *policy)
@@ -183,7 +186,9 @@ static void print_policy(const char *path, const struct policy *policy)
 static json_t *json_scope(const struct policy_scope *s)
 {
     char text[4200];
-    json_t *match = json_array(), *resolvers = json_array();
+    json_t *match = json_array(), *resolvers = json_array(), *search = json_array();
+    for (unsigned i = 0; i < s->search_domains; i++)
+        json_array_append_new(search, json_string(s->search_domain[i].text));
     for (unsigned i = 0; i < s->matches; i++) {
         match_text(&s->match[i], text, sizeof text);
         json_array_append_new(match, json_pack("{s:s}", match_names[s->match[i].kind], text));
@@ -192,9 +197,9 @@ static json_t *json_scope(const struct policy_scope *s)
         address_format(&s->resolver[i], text);
         json_array_append_new(resolvers, json_string(text));
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o}", "name", s->name, "id", (int)s->id, "profile",
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", s->name, "id", (int)s->id, "profile",
                      s->profile->name, "mode", mode_names[s->mode], "on_deny", s->drop ? "drop" : "reject", "incoming",
-                     s->incoming ? "pass" : "refuse", "match", match, "resolvers", resolvers);
+                     s->incoming ? "pass" : "refuse", "match", match, "resolvers", resolvers, "search_domains", search);
 }
 
 static void print_json(const char *path, const struct policy *policy)

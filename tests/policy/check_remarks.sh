@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What `sluice check` says of a policy that is good, but more than its writer may think: warnings on standard error, notes on
-# standard output, both in the JSON; the status stays 0.
+# standard output, both in the JSON; the status stays 0.  And what it shows of a scope.
 #
 #     SLUICE=build/sluice tests/policy/check_remarks.sh
 set -u
@@ -48,5 +48,14 @@ remarks "by interface" "interface: eth1" pass refuse 0 0
 remarks "by cgroup" "cgroup: /a.slice" pass refuse 0 0
 remarks "outer name" "interface: eth1" pass outer 0 1
 remarks "both" "source: 10.0.5.0/24" pass outer 1 1
+# A scope's search domains are shown.
+shown() {
+    printf 'version: 1\nresolvers: [192.0.2.53]\nprofiles: { node: {} }\nscopes:\n  - { name: a, match: { cgroup: /a }, profile: node, search_domains: [Svc.Cluster.local, b.example.] }\n' > "$work/policy.yaml"
+    count=$((count + 1))
+    "$sluice" check "$work/policy.yaml" | grep -qx '    search domains svc.cluster.local b.example' &&
+        "$sluice" check --json "$work/policy.yaml" | jq -e '.scopes[0].search_domains == ["svc.cluster.local", "b.example"]' > /dev/null ||
+        { echo "not ok: search domains are not shown" && failed=1; }
+}
+shown
 echo "$count policies, $([ $failed = 0 ] && echo "remarked on as they should be" || echo "some not as they should be")"
 exit $failed
