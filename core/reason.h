@@ -96,6 +96,12 @@
     REASON(INCOMING, "incoming", false, "a connection into the scope")                                                \
     REASON(ANSWER_FORGED, "answer_forged", true, "an answer that came in where its sender does not live")             \
     REASON(LOOPBACK_LEFT, "loopback_left", true, "traffic meant for loopback was sent elsewhere")                     \
+    REASON(FORGED_SOURCE, "forged_source", true,                                                                      \
+           "packets whose source does not live where they came in; the kernel dropped them, addresses untold")        \
+    REASON(UNPROVEN, "unproven", false,                                                                               \
+           "packets to the scope that are part of no connection; the kernel dropped them, addresses untold")          \
+    REASON(NEIGHBOUR_ROUTED, "neighbour_routed", true,                                                                \
+           "neighbour discovery that was to leave its link; the kernel dropped it, addresses untold")                 \
     REASON(POLICY_CHANGED, "policy_changed", false, "the policy no longer allows this open connection")               \
     /* the gate itself */                                                                                             \
     REASON(TABLE_FULL, "table_full", false, "too many undecided connections")                                         \

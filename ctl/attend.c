@@ -149,6 +149,17 @@ void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow)
         attend_write(k, &end);
 }
 
+void attend_dropped(struct keeper *k, enum reason reason, enum verdict verdict, uint16_t scope_id, uint64_t count)
+{
+    struct event e = {.time_usec = clock_real_usec(),
+                      .action = ACTION_GATE,
+                      .reason = reason,
+                      .verdict = verdict,
+                      .scope_id = scope_id,
+                      .count = count};
+    attend_write(k, &e);
+}
+
 void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdict, uint64_t count)
 {
     struct event e = {

@@ -108,6 +108,9 @@ static void print_scope(const struct policy_scope *s)
         printf(" %s", text);
     }
     printf("%s\n", s->resolvers ? "" : " none");
+    for (unsigned i = 0; i < s->search_domains; i++)
+        printf("%s%s%s", i ? " " : "    search domains ", s->search_domain[i].text,
+               i + 1 == s->search_domains ? "\n" : "");
 }
 
 static size_t entries(const struct policy *policy)
@@ -116,6 +119,51 @@ static size_t entries(const struct policy *policy)
     for (unsigned i = 0; i < policy->profiles; i++)
         count += matcher_count(policy->profile[i]->allow) + matcher_count(policy->profile[i]->deny);
     return count;
+}
+
+/* Not wrong, but more than its writer may think.  Calls for each: what it is, whose, and a text for a person. */
+typedef void each_remark(void *ctx, const char *kind, const char *whose, const char *name, const char *text);
+
+static void each_warning(const struct policy *policy, each_remark *each, void *ctx)
+{
+    for (unsigned i = 0; i < policy->scopes && !policy->refuse_unmatched; i++) {
+        const struct policy_scope *s = &policy->scope[i];
+        bool by_source = false;
+        for (unsigned k = 0; k < s->matches; k++)
+            by_source = by_source || s->match[k].kind == POLICY_SOURCE;
+        if (by_source)
+            each(ctx, "source_unmatched_pass", "scope", s->name,
+                 "a host that takes another address than the source it is matched by is claimed by nothing and let "
+                 "pass; match its interface, or write unmatched: refuse");
+    }
+}
+
+static void each_note(const struct policy *policy, each_remark *each, void *ctx)
+{
+    for (unsigned i = 0; i < policy->profiles; i++)
+        if (policy->profile[i]->ech == POLICY_ECH_OUTER)
+            each(ctx, "ech_outer", "profile", policy->profile[i]->name,
+                 "ech: outer judges an encrypted ClientHello by its outer name; the name inside, which the server "
+                 "goes by, is not seen");
+}
+
+static void print_warning(void *ctx, const char *kind, const char *whose, const char *name, const char *text)
+{
+    (void)ctx;
+    (void)kind;
+    fprintf(stderr, "sluice: warning: %s %s: %s\n", whose, name, text);
+}
+
+static void print_note(void *ctx, const char *kind, const char *whose, const char *name, const char *text)
+{
+    (void)ctx;
+    (void)kind;
+    printf("  note: %s %s: %s\n", whose, name, text);
+}
+
+static void json_remark(void *ctx, const char *kind, const char *whose, const char *name, const char *text)
+{
+    json_array_append_new(ctx, json_pack("{s:s, s:s, s:s}", "kind", kind, whose, name, "text", text));
 }
 
 static void print_policy(const char *path, const struct policy *policy)
@@ -131,13 +179,16 @@ static void print_policy(const char *path, const struct policy *policy)
     }
     for (unsigned i = 0; i < policy->profiles; i++)
         each_wide(policy->profile[i], print_wide, NULL);
+    each_note(policy, print_note, NULL);
     printf("  unmatched: %s\n", policy->refuse_unmatched ? "refuse" : "pass");
 }
 
 static json_t *json_scope(const struct policy_scope *s)
 {
     char text[4200];
-    json_t *match = json_array(), *resolvers = json_array();
+    json_t *match = json_array(), *resolvers = json_array(), *search = json_array();
+    for (unsigned i = 0; i < s->search_domains; i++)
+        json_array_append_new(search, json_string(s->search_domain[i].text));
     for (unsigned i = 0; i < s->matches; i++) {
         match_text(&s->match[i], text, sizeof text);
         json_array_append_new(match, json_pack("{s:s}", match_names[s->match[i].kind], text));
@@ -146,14 +197,17 @@ static json_t *json_scope(const struct policy_scope *s)
         address_format(&s->resolver[i], text);
         json_array_append_new(resolvers, json_string(text));
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o}", "name", s->name, "id", (int)s->id, "profile",
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", s->name, "id", (int)s->id, "profile",
                      s->profile->name, "mode", mode_names[s->mode], "on_deny", s->drop ? "drop" : "reject", "incoming",
-                     s->incoming ? "pass" : "refuse", "match", match, "resolvers", resolvers);
+                     s->incoming ? "pass" : "refuse", "match", match, "resolvers", resolvers, "search_domains", search);
 }
 
 static void print_json(const char *path, const struct policy *policy)
 {
     json_t *scopes = json_array(), *profiles = json_array(), *wide = json_array();
+    json_t *warnings = json_array(), *notes = json_array();
+    each_warning(policy, json_remark, warnings);
+    each_note(policy, json_remark, notes);
     for (unsigned i = 0; i < policy->scopes; i++)
         json_array_append_new(scopes, json_scope(&policy->scope[i]));
     for (unsigned i = 0; i < policy->profiles; i++) {
@@ -166,9 +220,10 @@ static void print_json(const char *path, const struct policy *policy)
                                         (json_int_t)matcher_memory(p->allow) + (json_int_t)matcher_memory(p->deny)));
         each_wide(p, json_wide, wide);
     }
-    json_t *all = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:s}", "file", path, "result", "good", "entries",
-                            (json_int_t)entries(policy), "scopes", scopes, "profiles", profiles, "over_public_suffix",
-                            wide, "unmatched", policy->refuse_unmatched ? "refuse" : "pass");
+    json_t *all =
+        json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:s, s:o, s:o}", "file", path, "result", "good", "entries",
+                  (json_int_t)entries(policy), "scopes", scopes, "profiles", profiles, "over_public_suffix", wide,
+                  "unmatched", policy->refuse_unmatched ? "refuse" : "pass", "warnings", warnings, "notes", notes);
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     if (text)
         puts(text);
@@ -201,6 +256,7 @@ static int check_run(int argc, char **argv)
     struct policy *policy = open_policy(path);
     if (!policy)
         return EXIT_INPUT;
+    each_warning(policy, print_warning, NULL);
     if (json)
         print_json(path, policy);
     else
@@ -215,9 +271,11 @@ const struct command command_check = {
     .name = "check",
     .usage = "[--json] POLICY",
     .summary = "read a policy: what it holds, or what is wrong with it",
-    .text = "Reads POLICY and the files of policy.d beside it, as the gate would.  Prints its scopes, profiles and the "
-            "number of their entries, and for each wildcard over a public suffix what it lets in.  A mistake is shown "
-            "with file, line and column, on standard error.  Exit status 0: good; 2: not.",
+    .text =
+        "Reads POLICY and the files of policy.d beside it, as the gate would.  Prints its scopes, profiles and the "
+        "number of their entries, for each wildcard over a public suffix what it lets in, and what ech: outer "
+        "means.  A scope whose hosts leave it by taking another address is warned of, a mistake is shown with file, "
+        "line and column, both on standard error.  Exit status 0: good; 2: not.",
     .option = check_options,
     .run = check_run,
 };

@@ -120,6 +120,12 @@ static char *describe(const struct keeper *k)
     json_object_set_new(counts, "conntrack_refused", json_integer((json_int_t)k->pressure.conntrack_full));
     json_object_set_new(counts, "conntrack_entries", json_integer((json_int_t)k->pressure.connections));
     json_object_set_new(counts, "conntrack_max", json_integer((json_int_t)k->pressure.connections_max));
+    json_object_set_new(counts, reason_name(REASON_FORGED_SOURCE),
+                        json_integer((json_int_t)k->pressure.dropped[RULESET_FORGED]));
+    json_object_set_new(counts, reason_name(REASON_UNPROVEN),
+                        json_integer((json_int_t)k->pressure.dropped[RULESET_UNPROVEN]));
+    json_object_set_new(counts, reason_name(REASON_NEIGHBOUR_ROUTED),
+                        json_integer((json_int_t)k->pressure.dropped[RULESET_NEIGHBOUR]));
     for (unsigned i = 0; i < REASON_LIMITS; i++)
         json_object_set_new(counts, reason_name((enum reason)(REASON_LIMIT_FIRST + i)),
                             json_integer((json_int_t)c->judge.limits[i]));

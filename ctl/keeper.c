@@ -26,6 +26,7 @@
 #include "ctl/role.h"
 
 #define EVENTS_AT_ONCE 64
+#define POLL_MSEC      250
 #define TICK_USEC      1000000u
 #define WATCH_USEC     200000u
 #define LONE_USEC      500000u /* no launcher for so long: we start one */
@@ -109,6 +110,11 @@ static bool open_all(struct keeper *k, struct error *e)
     k->finder = open_finder(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
     if (g->run.job_diag_fd >= 0)
         k->job_finder = open_finder(fcntl(g->run.job_diag_fd, F_DUPFD_CLOEXEC, 3));
+    struct error unwatched = {0};
+    k->watch.fd = -1;
+    if (!g->run.on && !cgroup_watch_open(&k->watch, &unwatched)) /* a run's own: nobody makes it again */
+        fprintf(stderr, "sluice: a cgroup that is made again is matched within a second, not at once: %s\n",
+                unwatched.text);
     k->conntrack_fd = conntrack_events_open(e);
     return k->conntrack_fd >= 0;
 }
@@ -153,6 +159,7 @@ static void finish(struct keeper *k)
     struct error e = {0};
     struct gate_message answer = {.kind = GATE_SUMMARY};
     attend_quiet(k);
+    pressure_tick(k);
     read_conntrack(k);
     if (!conntrack_dump(k->gate->marks.mask, flow_ended, k, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
@@ -200,6 +207,7 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
 {
     if (!k->finished) {
         attend_quiet(k);
+        pressure_tick(k);
         eventlog_flush(k->log, clock_boot_usec());
     }
     if (k->gate->run.on) { /* the job first, then what its sockets still hold, then (the launcher) the rules */
@@ -267,17 +275,22 @@ static void watch_launcher(struct keeper *k, uint64_t now)
 
 static void serve(struct keeper *k)
 {
-    struct pollfd fds[5 + CONTROL_CLIENTS + 1];
-    unsigned count = 5;
+    struct pollfd fds[6 + CONTROL_CLIENTS + 1];
+    unsigned count = 6;
+    uint64_t unread_usec = cgroup_watch_wait(&k->watch, clock_boot_usec());
+    int most_msec = unread_usec && unread_usec < POLL_MSEC * 1000 ? (int)(unread_usec / 1000 + 1) : POLL_MSEC;
     fds[0] = (struct pollfd){.fd = k->gate->events_fd[0], .events = POLLIN};
     fds[1] = (struct pollfd){.fd = k->gate->control_fd[0], .events = POLLIN};
     fds[2] = (struct pollfd){.fd = k->gate->main_fd[0], .events = POLLIN};
     fds[3] = (struct pollfd){.fd = k->signal_fd, .events = POLLIN};
     fds[4] = (struct pollfd){.fd = k->conntrack_fd, .events = POLLIN};
+    fds[5] = (struct pollfd){.fd = unread_usec ? -1 : k->watch.fd, .events = POLLIN};
     if (k->control)
-        count += control_poll(k->control, fds + 5);
-    if (poll(fds, count, 250) < 0)
+        count += control_poll(k->control, fds + 6);
+    if (poll(fds, count, most_msec) < 0)
         return;
+    if (fds[5].revents)
+        reload_cgroups(k);
     if (fds[1].revents)
         read_control(k);
     if (fds[0].revents)
@@ -288,7 +301,7 @@ static void serve(struct keeper *k)
         read_signals(k);
     if (fds[2].revents)
         read_main(k);
-    enum control_wish wish = k->control ? control_serve(k->control, k, fds + 5, count - 5) : CONTROL_NOTHING;
+    enum control_wish wish = k->control ? control_serve(k->control, k, fds + 6, count - 6) : CONTROL_NOTHING;
     if (wish == CONTROL_RELOAD)
         reload_begin(k);
     else if (wish == CONTROL_STOP)

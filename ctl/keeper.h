@@ -16,6 +16,7 @@
 #include "ctl/rules.h"
 #include "ctl/summary.h"
 #include "dns/binding.h"
+#include "nft/cgroup_watch.h"
 #include "nfq/channel.h"
 
 struct eventlog;
@@ -42,6 +43,7 @@ struct keeper {
     struct gate *gate;
     struct gate_shared *shared;
     int signal_fd, conntrack_fd;
+    struct cgroup_watch watch;
 
     struct bytes bundle; /* in force */
     struct policy_ids *ids;
@@ -86,6 +88,8 @@ void attend_quiet(struct keeper *k);                  /* reads until nothing cam
 void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, counts */
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow);
 void attend_counts(struct keeper *k, const struct channel_counts *counts);
+/* Of packets that the rules dropped, so many; told only by the event. */
+void attend_dropped(struct keeper *k, enum reason reason, enum verdict verdict, uint16_t scope_id, uint64_t count);
 /* An event of the gate itself. */
 void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdict, uint64_t count);
 
@@ -93,7 +97,8 @@ void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdic
 bool reload_start(struct keeper *k, struct error *e); /* loads the stored policy, sends it to the inspector */
 void reload_begin(struct keeper *k);                  /* SIGHUP: reads the files */
 void reload_answer(struct keeper *k, const struct channel_policy_done *done);
-void reload_tick(struct keeper *k); /* time-outs, own addresses, cgroups, rules: each second */
+void reload_tick(struct keeper *k);    /* time-outs, own addresses, cgroups, rules: each second */
+void reload_cgroups(struct keeper *k); /* something happened where scopes have their cgroups */
 bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
 

@@ -107,8 +107,50 @@ static void watch_conntrack(struct keeper *k)
         attend_gate_event(k, REASON_CONNTRACK_FULL, VERDICT_IGNORED, more); /* the host's, not refused by us */
 }
 
+static uint64_t *rule_counter(struct keeper *k, enum ruleset_dropped kind, uint16_t scope)
+{
+    const struct gate *g = k->gate;
+    size_t scopes = (size_t)(g->scope_last - g->scope_first) + 2;
+    if (!k->pressure.rule_dropped)
+        k->pressure.rule_dropped = calloc(scopes, sizeof *k->pressure.rule_dropped);
+    if (!k->pressure.rule_dropped || (scope && (scope < g->scope_first || scope > g->scope_last)))
+        return NULL;
+    return &k->pressure.rule_dropped[scope ? scope - g->scope_first + 1 : 0][kind];
+}
+
+static void on_known(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint64_t packets)
+{
+    uint64_t *last = rule_counter(ctx, kind, scope);
+    if (last)
+        *last = packets;
+}
+
+/* What is part of no connection is mostly a late packet of one that ended: no refusal. */
+static void on_dropped(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint64_t packets)
+{
+    static const struct {
+        enum reason reason;
+        enum verdict verdict;
+    } told[RULESET_DROPPED] = {[RULESET_FORGED] = {REASON_FORGED_SOURCE, VERDICT_DENY},
+                               [RULESET_UNPROVEN] = {REASON_UNPROVEN, VERDICT_IGNORED},
+                               [RULESET_NEIGHBOUR] = {REASON_NEIGHBOUR_ROUTED, VERDICT_DENY}};
+    struct keeper *k = ctx;
+    uint64_t *last = rule_counter(k, kind, scope);
+    uint64_t more = last ? growth(true, last, packets) : 0;
+    k->pressure.dropped[kind] += more;
+    if (more)
+        attend_dropped(k, told[kind].reason, told[kind].verdict, scope, more);
+}
+
+void pressure_begin(struct keeper *k)
+{
+    (void)ruleset_read_dropped(k->gate->table, on_known, k, NULL);
+}
+
 void pressure_tick(struct keeper *k)
 {
+    if (k->applied)
+        (void)ruleset_read_dropped(k->gate->table, on_dropped, k, NULL);
     watch_queues(k);
     watch_conntrack(k);
 }

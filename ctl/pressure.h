@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the kernel loses before anybody judges it: packets of full queues, connections of a full conntrack table.
+/* What the kernel loses or drops before anybody judges it: packets of full queues, connections of a full conntrack
+ * table, packets that the rules themselves drop.
  *
  * Looked at once a second and told as an event of the gate with the count, so at most once a second each.  The keeper's
  * thread. */
@@ -9,15 +10,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "nft/ruleset.h"
+
 struct keeper;
 
 struct pressure {
-    bool queues_known, conntrack_known;     /* the kernel tells */
-    uint64_t queue_lost[2], conntrack_lost; /* as the kernel counted them last */
-    uint64_t overruns, conntrack_full;      /* told since the start */
-    uint64_t connections, connections_max;  /* the table's, now */
+    bool queues_known, conntrack_known;        /* the kernel tells */
+    uint64_t queue_lost[2], conntrack_lost;    /* as the kernel counted them last */
+    uint64_t overruns, conntrack_full;         /* told since the start */
+    uint64_t connections, connections_max;     /* the table's, now */
+    uint64_t dropped[RULESET_DROPPED];         /* told since the start */
+    uint64_t (*rule_dropped)[RULESET_DROPPED]; /* as counted last; [0]: of no scope, else scope id - scope_first + 1 */
 };
 
+/* The rules are in force: what their counters say already was told by another keeper. */
+void pressure_begin(struct keeper *k);
 void pressure_tick(struct keeper *k);
 
 /* Sums column `name` of /proc/net/stat/nf_conntrack, whose first line names the columns and whose others, in

@@ -117,6 +117,7 @@ static void ready_text(const struct keeper *k, char *out, size_t size)
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e)
 {
     struct rules next;
+    rules_watch(&k->watch, k->gate, policy); /* first: what comes between the look and the rules is told */
     if (!rules_make(k->gate, policy, &next, e))
         return false;
     if (!ruleset_apply(k->socket, &k->gate->kernel, &next.set, e)) {
@@ -149,6 +150,7 @@ static void finish_start(struct keeper *k)
     }
     if (!atomic_load(&k->shared->ready)) /* scope ids of another gate may have meant other scopes */
         rejudge_forget_all(k);
+    pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
     gate_send(k->gate->main_fd[0], GATE_READY, text);
@@ -314,6 +316,7 @@ static void verify_rules(struct keeper *k)
     uint32_t now;
     if (k->pending.why == KEEPER_RELOAD)
         return;
+    rules_watch(&k->watch, k->gate, k->policy);
     bool stale = rules_stale(&k->rules, k->gate, k->policy), gone = false;
     if (!stale && ruleset_generation(&now, &e) && now != k->rules_generation) {
         k->table_seen = false;
@@ -326,6 +329,22 @@ static void verify_rules(struct keeper *k)
         fprintf(stderr, "sluice: keeper: cannot renew the rules: %s\n", e.text);
     else if (gone)
         attend_gate_event(k, REASON_RULES_RESTORED, VERDICT_IGNORED, 1);
+}
+
+static bool is_name_of_ours(void *ctx, const char *name)
+{
+    const struct keeper *k = ctx;
+    return rules_name(k->gate, k->policy, name);
+}
+
+void reload_cgroups(struct keeper *k)
+{
+    struct error e = {0};
+    if (!cgroup_watch_read(&k->watch, clock_boot_usec(), is_name_of_ours, k) || !k->applied || k->finished)
+        return;
+    rules_watch(&k->watch, k->gate, k->policy);
+    if (rules_stale(&k->rules, k->gate, k->policy) && !reload_apply(k, k->policy, &e))
+        fprintf(stderr, "sluice: keeper: cannot renew the rules: %s\n", e.text);
 }
 
 void reload_tick(struct keeper *k)

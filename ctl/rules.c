@@ -129,3 +129,31 @@ bool rules_stale(const struct rules *r, const struct gate *gate, const struct po
     }
     return at != r->cgroups;
 }
+
+void rules_watch(struct cgroup_watch *watch, const struct gate *gate, const struct policy *policy)
+{
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        const struct policy_scope *scope = &policy->scope[i];
+        for (unsigned k = 0; rules_holds(gate, scope) && k < scope->matches; k++)
+            if (scope->match[k].kind == POLICY_CGROUP)
+                cgroup_watch_add(watch, scope->match[k].text);
+    }
+}
+
+bool rules_name(const struct gate *gate, const struct policy *policy, const char *name)
+{
+    size_t len = strlen(name);
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        const struct policy_scope *scope = &policy->scope[i];
+        for (unsigned k = 0; rules_holds(gate, scope) && k < scope->matches; k++) {
+            const char *at = scope->match[k].kind == POLICY_CGROUP ? scope->match[k].text : "";
+            for (size_t part; *at; at += part) {
+                at += strspn(at, "/");
+                part = strcspn(at, "/");
+                if (part == len && memcmp(at, name, len) == 0)
+                    return true;
+            }
+        }
+    }
+    return false;
+}

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "ctl/gate.h"
+#include "nft/cgroup_watch.h"
 #include "nft/ruleset.h"
 #include "policy/policy.h"
 
@@ -28,6 +29,9 @@ bool rules_make(const struct gate *gate, const struct policy *policy, struct rul
 void rules_free(struct rules *r);
 /* Would the same policy give other rules now: did a cgroup appear, go, or come anew under another id? */
 bool rules_stale(const struct rules *r, const struct gate *gate, const struct policy *policy);
+/* Watches where the policy's cgroups are, or would be; is `name` a part of a path among them? */
+void rules_watch(struct cgroup_watch *watch, const struct gate *gate, const struct policy *policy);
+bool rules_name(const struct gate *gate, const struct policy *policy, const char *name);
 /* Scopes that this gate holds: of a run only its own. */
 bool rules_holds(const struct gate *gate, const struct policy_scope *scope);
 

@@ -332,6 +332,15 @@ static void immediate(struct expression_rule *r, int code, const char *chain)
         r->failed = true;
 }
 
+void count(struct expression_rule *r, const char *counter)
+{
+    struct nftnl_expr *x = expression_add(r, "objref");
+    if (!x)
+        return;
+    nftnl_expr_set_u32(x, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
+    r->failed = nftnl_expr_set_str(x, NFTNL_EXPR_OBJREF_IMM_NAME, counter) < 0 || r->failed;
+}
+
 void verdict(struct expression_rule *r, int code)
 {
     immediate(r, code, NULL);

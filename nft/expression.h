@@ -60,6 +60,9 @@ void match_socket_file(struct expression_rule *r); /* the sending socket is a pr
 void set_mark(struct expression_rule *r, uint32_t keep, uint32_t value);
 void set_ct_mark(struct expression_rule *r, uint32_t keep, uint32_t value);
 
+/* Counts the packet in a named counter of the table. */
+void count(struct expression_rule *r, const char *counter);
+
 /* Verdicts. */
 void verdict(struct expression_rule *r, int code); /* NF_ACCEPT, NF_DROP, NFT_RETURN */
 void verdict_goto(struct expression_rule *r, const char *chain);

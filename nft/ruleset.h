@@ -77,6 +77,17 @@ bool ruleset_remove(struct ruleset_socket *s, const char *table, struct error *e
 /* Names of tables that start with RULESET_TABLE; calls back for each with its owner's netlink port id (0: none). */
 bool ruleset_list(void (*each)(void *ctx, const char *table, uint32_t owner), void *ctx, struct error *e);
 
+/* What rules drop before the handler could say a word: told by a counter each of the table, which live as long as it.
+ */
+enum ruleset_dropped {
+    RULESET_FORGED,    /* a source that does not live where the packet came in */
+    RULESET_UNPROVEN,  /* to a socket of the scope, and part of no connection */
+    RULESET_NEIGHBOUR, /* neighbour discovery that is to be routed; of no scope (0) */
+    RULESET_DROPPED
+};
+typedef void ruleset_each_dropped(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint64_t packets);
+bool ruleset_read_dropped(const char *table, ruleset_each_dropped *each, void *ctx, struct error *e);
+
 /* The kernel's rule-set generation, to notice changes by others. */
 bool ruleset_generation(uint32_t *out, struct error *e);
 

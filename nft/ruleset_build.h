@@ -74,6 +74,11 @@ void build_refer(const struct build *b, struct expression_rule *r, uint16_t scop
 void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state);
 void build_ct_mark(const struct build *b, struct expression_rule *r, uint16_t scope, enum mark_connection state);
 
+/* Ends a rule: counted, and dropped.  Where the handler's verdict has its own event, a plain drop does. */
+void build_dropped_counter(const struct build *b, enum ruleset_dropped kind, uint16_t scope);
+void build_drop(const struct build *b, struct expression_rule *r, enum ruleset_dropped kind, uint16_t scope);
+extern const char *const build_dropped_name[RULESET_DROPPED]; /* of a counter, before _SCOPE */
+
 void build_scope_name(char out[CHAIN_NAME_SIZE], const char *prefix, uint16_t scope);
 #define SCOPE_OUTPUT     "out"    /* toward the server, locally sent */
 #define SCOPE_PREROUTING "pre"    /* toward the server, forwarded or to this host */

@@ -171,8 +171,7 @@ static void prerouting_rules(const struct build *b)
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-            verdict(&r, NF_DROP);
-            build_end(b, &r);
+            build_drop(b, &r, RULESET_FORGED, s->id);
             r = base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -183,8 +182,7 @@ static void prerouting_rules(const struct build *b)
             match_ct_direction(&r,
                                IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-            verdict(&r, NF_DROP);
-            build_end(b, &r);
+            build_drop(b, &r, RULESET_FORGED, s->id);
             r = base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
             go(b, &r, SCOPE_PREROUTING, s->id);
@@ -241,8 +239,7 @@ static void newcomer_rules(const struct build *b, const struct ruleset_scope *s)
         go(b, &r, SCOPE_NEWCOMER, s->id);
         r = build_rule(b, CHAIN_UNPROVEN);
         match_cgroup(&r, &s->cgroup[k]);
-        verdict(&r, NF_DROP);
-        build_end(b, &r);
+        build_drop(b, &r, RULESET_UNPROVEN, s->id);
     }
     struct expression_rule r = build_rule(b, chain);
     match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));

@@ -22,6 +22,8 @@ void build_scope_chains(const struct build *b, uint16_t scope)
         build_scope_name(name, prefixes[i], scope);
         transaction_chain_new(b->t, b->rules->table, name, NULL);
     }
+    build_dropped_counter(b, RULESET_FORGED, scope);
+    build_dropped_counter(b, RULESET_UNPROVEN, scope);
 }
 
 /* What can be said of a packet before its connection mark is believed.

@@ -48,6 +48,25 @@ void build_ct_mark(const struct build *b, struct expression_rule *r, uint16_t sc
     set_ct_mark(r, ~b->mask, build_value(b, scope, state));
 }
 
+const char *const build_dropped_name[RULESET_DROPPED] = {
+    [RULESET_FORGED] = "forged", [RULESET_UNPROVEN] = "unproven", [RULESET_NEIGHBOUR] = "neighbour"};
+
+void build_dropped_counter(const struct build *b, enum ruleset_dropped kind, uint16_t scope)
+{
+    char name[CHAIN_NAME_SIZE];
+    build_scope_name(name, build_dropped_name[kind], scope);
+    transaction_counter_new(b->t, b->rules->table, name);
+}
+
+void build_drop(const struct build *b, struct expression_rule *r, enum ruleset_dropped kind, uint16_t scope)
+{
+    char name[CHAIN_NAME_SIZE];
+    build_scope_name(name, build_dropped_name[kind], scope);
+    count(r, name);
+    verdict(r, NF_DROP);
+    build_end(b, r);
+}
+
 void build_shared_chains(const struct build *b)
 {
     static const char *const names[] = {CHAIN_QUEUE,
@@ -63,6 +82,7 @@ void build_shared_chains(const struct build *b)
                                         CHAIN_UNMATCHED_PREROUTING};
     for (unsigned i = 0; i < LENGTH(names); i++)
         transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+    build_dropped_counter(b, RULESET_NEIGHBOUR, 0);
 }
 
 static void queue_rules(const struct build *b)
@@ -148,7 +168,11 @@ void build_neighbour_forward(const struct build *b, const char *chain)
             match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
             if (!routed)
                 match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
-            verdict(&r, routed ? NF_DROP : NF_ACCEPT);
+            if (routed) {
+                build_drop(b, &r, RULESET_NEIGHBOUR, 0);
+                continue;
+            }
+            verdict(&r, NF_ACCEPT);
             build_end(b, &r);
         }
     }
@@ -288,8 +312,7 @@ static void unmatched_prerouting_rules(const struct build *b)
     /* As with a scope's own interface: a lie about the source gets no answer, which would quote it. */
     r = build_rule(b, chain);
     match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-    verdict(&r, NF_DROP);
-    build_end(b, &r);
+    build_drop(b, &r, RULESET_FORGED, b->rules->unmatched);
 
     build_scope_name(scope, SCOPE_PREROUTING, b->rules->unmatched);
     r = build_rule(b, chain);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/object.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -137,6 +138,50 @@ bool ruleset_list(void (*each)(void *ctx, const char *table, uint32_t owner), vo
 {
     struct listing l = {.each = each, .ctx = ctx};
     return ask(NFT_MSG_GETTABLE, NLM_F_DUMP, on_table, &l, e);
+}
+
+struct dropped {
+    const char *table;
+    ruleset_each_dropped *each;
+    void *ctx;
+};
+
+/* "forged_12": what, and of which scope.  Names are our own, but the table may be another gate's. */
+static bool dropped_name(const char *name, enum ruleset_dropped *kind, uint16_t *scope)
+{
+    for (unsigned i = 0; i < RULESET_DROPPED; i++) {
+        size_t len = strlen(build_dropped_name[i]);
+        char *end;
+        if (strncmp(name, build_dropped_name[i], len) != 0 || name[len] != '_')
+            continue;
+        unsigned long id = strtoul(name + len + 1, &end, 10);
+        *kind = (enum ruleset_dropped)i;
+        *scope = (uint16_t)id;
+        return !*end && id <= UINT16_MAX;
+    }
+    return false;
+}
+
+static int on_object(const struct nlmsghdr *nlh, void *data)
+{
+    const struct dropped *d = data;
+    struct nftnl_obj *x = nftnl_obj_alloc();
+    enum ruleset_dropped kind;
+    uint16_t scope;
+    if (!x)
+        return MNL_CB_ERROR;
+    if (nftnl_obj_nlmsg_parse(nlh, x) == 0 && nftnl_obj_get_u32(x, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER &&
+        strcmp(nftnl_obj_get_str(x, NFTNL_OBJ_TABLE), d->table) == 0 &&
+        dropped_name(nftnl_obj_get_str(x, NFTNL_OBJ_NAME), &kind, &scope))
+        d->each(d->ctx, kind, scope, nftnl_obj_get_u64(x, NFTNL_OBJ_CTR_PKTS));
+    nftnl_obj_free(x);
+    return MNL_CB_OK;
+}
+
+bool ruleset_read_dropped(const char *table, ruleset_each_dropped *each, void *ctx, struct error *e)
+{
+    struct dropped d = {table, each, ctx};
+    return ask(NFT_MSG_GETOBJ, NLM_F_DUMP, on_object, &d, e);
 }
 
 static int on_generation_attribute(const struct nlattr *attr, void *data)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/object.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -162,6 +163,30 @@ void transaction_chain_new(struct transaction *t, const char *table, const char 
 void transaction_chain_delete(struct transaction *t, const char *table, const char *chain)
 {
     chain_message(t, NFT_MSG_DELCHAIN, 0, table, chain, NULL);
+}
+
+void transaction_counter_new(struct transaction *t, const char *table, const char *counter)
+{
+    if (!reserve(t, "counter", counter))
+        return;
+    struct nftnl_obj *x = nftnl_obj_alloc();
+    if (!x) {
+        t->failed = true;
+        return;
+    }
+    nftnl_obj_set_str(x, NFTNL_OBJ_TABLE, table);
+    nftnl_obj_set_str(x, NFTNL_OBJ_NAME, counter);
+    nftnl_obj_set_u32(x, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+    nftnl_obj_set_u64(x, NFTNL_OBJ_CTR_PKTS, 0);
+    nftnl_obj_set_u64(x, NFTNL_OBJ_CTR_BYTES, 0);
+    if (!nftnl_obj_get_str(x, NFTNL_OBJ_TABLE) || !nftnl_obj_get_str(x, NFTNL_OBJ_NAME)) {
+        t->failed = true;
+    } else {
+        struct nlmsghdr *nlh = message(t, NFT_MSG_NEWOBJ, NLM_F_CREATE);
+        nftnl_obj_nlmsg_build_payload(nlh, x);
+        append(t, nlh);
+    }
+    nftnl_obj_free(x);
 }
 
 static void rule_message(struct transaction *t, uint16_t type, uint16_t header_flags, const struct nftnl_rule *rule)

@@ -52,6 +52,8 @@ void transaction_table_delete(struct transaction *t, const char *table);
 void transaction_chain_new(struct transaction *t, const char *table, const char *chain,
                            const struct transaction_hook *hook);
 void transaction_chain_delete(struct transaction *t, const char *table, const char *chain);
+/* A named counter, from zero.  One that exists already stays. */
+void transaction_counter_new(struct transaction *t, const char *table, const char *counter);
 /* Removes all rules of all chains. */
 void transaction_flush(struct transaction *t, const char *table);
 /* Appends the rule to its chain and frees it. */

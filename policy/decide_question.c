@@ -110,8 +110,9 @@ static bool noise(const struct policy *policy, const struct policy_scope *scope,
         *reason = REASON_REVERSE_OF_BOUND;
         return true;
     }
-    for (unsigned i = 0; i < policy->search_domains; i++) {
-        const struct name *domain = &policy->search_domain[i];
+    for (unsigned i = 0; i < policy->search_domains + scope->search_domains; i++) {
+        const struct name *domain =
+            i < policy->search_domains ? &policy->search_domain[i] : &scope->search_domain[i - policy->search_domains];
         struct bytes rest = strip(name, (struct bytes){(const uint8_t *)domain->text, domain->len});
         if (rest.len == 0)
             continue;

@@ -141,6 +141,7 @@ void policy_free(struct policy *policy)
         for (unsigned k = 0; k < policy->scope[i].matches; k++)
             free(policy->scope[i].match[k].text);
         free(policy->scope[i].match);
+        free(policy->scope[i].search_domain);
         free(policy->scope[i].name);
     }
     for (unsigned i = 0; i < policy->profiles; i++)

@@ -18,6 +18,7 @@
 #define POLICY_SCOPES_MAX    2048
 #define POLICY_RESOLVERS_MAX 16
 #define POLICY_MATCHES_MAX   64
+#define POLICY_SEARCH_MAX    64 /* search domains of a scope */
 
 struct matcher; /* policy/matcher.h */
 
@@ -58,6 +59,9 @@ struct policy_scope {
     struct policy_matcher_line *match;
     unsigned resolvers; /* pinned; expanded from `system`, never 0 unless the policy says [] */
     struct address resolver[POLICY_RESOLVERS_MAX];
+    unsigned search_domains; /* that its resolvers' configuration appends (containers, pods), for noise; beside the
+                                system's own */
+    struct name *search_domain;
 };
 
 struct policy {

@@ -169,6 +169,24 @@ bool policy_build_resolvers(struct policy_build *b, const struct document *d, ui
     return document_texts(d, node, "resolvers", add_resolver, &list, b->e);
 }
 
+static bool add_search_domain(void *ctx, const struct document *d, uint32_t node, struct error *e)
+{
+    struct policy_scope *s = ctx;
+    char quoted[TEXT_QUOTE_SIZE];
+    struct name name;
+    if (!name_from_person(document_text(d, node), &name))
+        return document_wrong(d, node, 0, e, "\"%s\" is no domain; write a name such as svc.cluster.local",
+                              text_quote(document_text(d, node), quoted));
+    if (s->search_domains == POLICY_SEARCH_MAX)
+        return document_wrong(d, node, 0, e, "a scope has at most %d search domains", POLICY_SEARCH_MAX);
+    struct name *grown = reallocarray(s->search_domain, s->search_domains + 1, sizeof *grown);
+    if (!grown)
+        return policy_no_memory(e);
+    s->search_domain = grown;
+    s->search_domain[s->search_domains++] = name;
+    return true;
+}
+
 /* A scope that had an id before keeps it; the ids of others are not given anew, because marks may still hold them. */
 static bool give_id(struct policy_build *b, const struct document *d, uint32_t node, struct policy_scope *s)
 {
@@ -214,8 +232,8 @@ static bool scope_name(struct policy_build *b, const struct document *d, uint32_
 
 static bool build_scope(struct policy_build *b, const struct document *d, uint32_t scope, struct policy_scope *out)
 {
-    static const char *const keys[] = {"name",      "match",    "profile",     "mode", "on_deny",
-                                       "resolvers", "incoming", "starts_jobs", NULL};
+    static const char *const keys[] = {"name",      "match",    "profile",     "mode",           "on_deny",
+                                       "resolvers", "incoming", "starts_jobs", "search_domains", NULL};
     static const char *const modes[] = {"enforce", "audit", NULL}, *const denials[] = {"reject", "drop", NULL},
                              *const incoming[] = {"refuse", "pass", NULL};
     unsigned mode = 0, drop = 0, pass = 0;
@@ -223,7 +241,7 @@ static bool build_scope(struct policy_build *b, const struct document *d, uint32
     if (!document_keys(d, scope, "a scope", keys, b->e) || !scope_name(b, d, scope, out))
         return false;
     uint32_t jobs = document_find(d, scope, "starts_jobs"), profile = document_find(d, scope, "profile");
-    uint32_t list = document_find(d, scope, "resolvers");
+    uint32_t list = document_find(d, scope, "resolvers"), search = document_find(d, scope, "search_domains");
     if (jobs)
         return document_wrong(d, jobs, 0, b->e, "starts_jobs is not built yet; leave this key out");
     if (!build_match(b, d, scope, out))
@@ -234,7 +252,8 @@ static bool build_scope(struct policy_build *b, const struct document *d, uint32
     if (!out->profile || !policy_choose(d, document_find(d, scope, "mode"), "mode", modes, &mode, b->e) ||
         !policy_choose(d, document_find(d, scope, "on_deny"), "on_deny", denials, &drop, b->e) ||
         !policy_choose(d, document_find(d, scope, "incoming"), "incoming", incoming, &pass, b->e) ||
-        (list && !policy_build_resolvers(b, d, list, &resolvers)))
+        (list && !policy_build_resolvers(b, d, list, &resolvers)) ||
+        (search && !document_texts(d, search, "search_domains", add_search_domain, out, b->e)))
         return false;
     out->mode = mode ? POLICY_AUDIT : POLICY_ENFORCE;
     out->drop = drop;
@@ -271,6 +290,7 @@ static void scope_drop(struct policy_scope *s)
     for (unsigned i = 0; i < s->matches; i++)
         free(s->match[i].text);
     free(s->match);
+    free(s->search_domain);
     free(s->name);
     *s = (struct policy_scope){0};
 }

@@ -77,6 +77,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(len <= (p.version == 4 ? 576 : 1280));
         built(len, &p.destination, &p.source);
     }
+    len = packet_rebuild_icmp_error(&p, out, sizeof out);
+    if (len) { /* the header, 8 octets, the quoted header and 8 octets of what it carried: no more */
+        require(len == (p.version == 4 ? 20 + 8 + 20 + 8 : 40 + 8 + 40 + 8));
+        struct packet q = built(len, &p.source, &p.destination);
+        require(q.protocol == p.protocol && packet_is_icmp_error(&q));
+        uint8_t again[128];
+        require(packet_rebuild_icmp_error(&q, again, sizeof again) == len);
+        require(bytes_equal((struct bytes){again, len}, (struct bytes){out, len}));
+    }
     len = packet_build_reset(&p, out, sizeof out);
     if (len)
         require(built(len, &p.destination, &p.source).flags & TCP_RST);

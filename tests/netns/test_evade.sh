@@ -70,8 +70,9 @@ for _ in range(3):
 forged_source() {
     local n
     n=$(nonce)
-    as_root -- "$PYTHON" -c "$FORGE" 198.18.3.66 "$n"
+    as_root --events "$T/forged.events" -- "$PYTHON" -c "$FORGE" 198.18.3.66 "$n"
     expect_not_arrived "$n"
+    jq -s -e '[.[] | select(.event.reason == "forged_source" and .sluice.scope == "run") | .sluice.count // 1] | add == 9' "$T/forged.events"
 }
 
 # The kernel works for whoever asks: it starts programs outside of the job, and it sends group reports of its own.
@@ -135,5 +136,5 @@ for who in as_user as_root; do
 done
 check "as root, the kernel of the host" host_kernel
 check "the ports of a run before" after_a_run
-check "a forged source gets no refusal" forged_source
+check "a forged source gets no refusal, and is told" forged_source
 finish

@@ -4,6 +4,7 @@
 # A running gate and its policy file: SIGHUP is all or nothing; a bad file changes nothing and says where it is wrong.
 . "$(dirname "$0")/lib.sh"
 bed
+capture a a0
 FORM=output
 
 reload() { kill -HUP "$(role_pid launcher | head -1)"; }
@@ -107,10 +108,65 @@ status_says() {
     h c "$SLUICE" status --json | jq -e . > /dev/null
 }
 
+# The scope's cgroup is removed and made again; a datagram leaves a new socket in it SECONDS later.  Ten times.
+cat > "$T/again.py" << 'PY'
+import os, socket, sys, time
+cgroup, delay, word = sys.argv[1], float(sys.argv[2]), sys.argv[3].encode()
+top = cgroup[: -len(sys.argv[4])]
+home = top + next(line[3:] for line in open("/proc/self/cgroup").read().split("\n") if line.startswith("0::"))
+def enter(folder):
+    with open(folder + "/cgroup.procs", "w") as procs:
+        procs.write("0")
+for i in range(10):
+    for folder, _, _ in os.walk(cgroup, topdown=False):
+        os.rmdir(folder)
+    os.mkdir(cgroup)
+    time.sleep(delay)
+    enter(cgroup)
+    datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        datagram.sendto(word, ("198.18.3.66", 9999))
+    except OSError:
+        pass
+    enter(home)
+    datagram.close()
+PY
+again() { h c "$PYTHON" "$T/again.py" "$CGROUPS$CGROUP" "$1" "$2" "$CGROUP"; }
+held_again() {
+    h c bash -c 'printf again-outside > /dev/udp/198.18.3.66/9999'
+    again 0.05 again-inside
+    settle a
+    grep -aq again-outside "$T/a.pcap" || die "no datagram of the host's own arrived"
+    fails grep -aq again-inside "$T/a.pcap" || die "a datagram of the cgroup that was made again passed"
+    fetch https://allowed.test/hello | grep -q hello
+}
+busy_usec() { awk '{ print ($14 + $15) * 10000 }' "/proc/$1/stat"; }
+# Whoever makes other cgroups beside it in a loop neither keeps the keeper busy nor blinds it.
+held_in_a_storm() {
+    local storm keeper before used got=0
+    keeper=$(role_pid keeper)
+    h c "$PYTHON" -c 'import os, sys, time
+end = time.monotonic() + 5
+while time.monotonic() < end:
+    os.mkdir(sys.argv[1])
+    os.rmdir(sys.argv[1])' "$CGROUPS$CGROUP-storm" &
+    storm=$!
+    before=$(busy_usec "$keeper")
+    again 0.15 again-storm || got=1
+    wait $storm || got=1
+    used=$(($(busy_usec "$keeper") - before))
+    echo "the keeper worked $used microseconds"
+    settle a
+    fails grep -aq again-storm "$T/a.pcap" || die "a datagram passed"
+    [ $got = 0 ] && [ $used -lt 1500000 ]
+}
+
 policy "$T/good.yaml" allowed.test
 policy "$T/policy.yaml" "${ALLOW[@]}"
 gate_up output "$T/policy.yaml"
 check "sluice status" status_says
+check "a cgroup that is made again is held 50 ms later" held_again
+check "so it is while others are made in a loop" held_in_a_storm
 check "a reload adds a name" adds_a_name
 check "a reload removes a name" removes_a_name
 check "a reload cuts the flows that it no longer allows, and no other" cuts_open_flows

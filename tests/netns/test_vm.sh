@@ -71,6 +71,23 @@ killed() {
         eventually 4 fetch --max-time 4 -o /dev/null https://allowed.test/hello
     done
 }
+# The cgroup is another one at the same path: rules anew, whose counters stay.
+made_again() {
+    h c sh -c 'find "$0" -depth -type d -exec rmdir {} \; && mkdir "$0" && sleep 0.5' "$CGROUPS$CGROUP"
+    attack_refused not_resolved 198.18.3.66 direct
+    fetches
+}
+# A segment with a wrong checksum for a listener in the scope.
+told_dropped() {
+    client timeout 20 "$PYTHON" -c 'import socket, time; s = socket.socket(); s.bind(("", 40000)); s.listen(); print("ready", flush=True); time.sleep(10)' > "$T/listener" &
+    eventually 10 grep -q ready "$T/listener"
+    h a "$PYTHON" -c 'import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 6)
+s.sendto(struct.pack(">HHIIBBHHH", 80, 40000, 1, 1, 0x50, 0x19, 100, 1, 0), ("198.18.1.2", 0))'
+    eventually 3 event_seen 0 unproven test
+    [ "$(h c "$SLUICE" status --json | jq .counts.unproven)" = 1 ]
+    wait $!
+}
 run() {
     h c env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run --allow allowed.test -- sh -c "curl -sS --cacert $CA https://allowed.test/hello; getent hosts denied.test; exit 7" > "$T/out" 2> "$T/err" || [ $? = 7 ]
     grep 'hello from allowed.test' "$T/out"
@@ -90,6 +107,8 @@ for form in output forward; do
     check "a name that is not allowed, at an allowed address" shared_address
     check "a Host that is not allowed, at an allowed address" other_host
     for name in "${ATTACKS[@]}"; do check "$name does not reach the attacker" attack_refused "${REASON[$name]:-not_resolved}" "${WHERE[$name]:-}" "$name"; done
+    [ $form != output ] || check "a cgroup that is made again is held" made_again
+    [ $form != output ] || check "what the rules drop themselves is told" told_dropped
     check "nft flush ruleset and conntrack -F open nothing" flush
     check "each role killed" killed
     gate_down

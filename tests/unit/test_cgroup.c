@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "nft/cgroup.h"
+#include "nft/cgroup_watch.h"
 
 static void test_refused_paths(void **state)
 {
@@ -109,12 +110,66 @@ static void test_life(void **state)
     assert_true(cgroup_remove(top, &e));
 }
 
+static bool is_b(void *ctx, const char *name)
+{
+    (void)ctx;
+    return strcmp(name, "b") == 0;
+}
+
+/* Whatever part of the way comes, goes or comes anew is told, and nothing else; too many looks have to wait. */
+static void test_watch(void **state)
+{
+    char top[64], a[80], b[80], beside[80];
+    struct cgroup_watch w;
+    struct error e = {0};
+    uint64_t now = 1000000000;
+    (void)state;
+    snprintf(top, sizeof top, "/sluice-unit-%ld", (long)getpid());
+    snprintf(a, sizeof a, "%s/a", top);
+    snprintf(b, sizeof b, "%s/a/b", top);
+    snprintf(beside, sizeof beside, "%s/a/other", top);
+    if (geteuid() != 0 || !cgroup_make(top, &e))
+        skip();
+    assert_true(cgroup_watch_open(&w, &e));
+    cgroup_watch_add(&w, b); /* a is not there yet */
+    assert_false(cgroup_watch_read(&w, now, is_b, NULL));
+    assert_true(cgroup_make(a, &e));
+    assert_false(cgroup_watch_read(&w, now, is_b, NULL)); /* a is told, but it is b that is asked for */
+    cgroup_watch_add(&w, b);
+    cgroup_watch_add(&w, b);
+    assert_true(cgroup_make(beside, &e));
+    assert_false(cgroup_watch_read(&w, now, is_b, NULL));
+    assert_true(cgroup_make(b, &e));
+    assert_true(cgroup_watch_read(&w, now, is_b, NULL));
+    assert_false(cgroup_watch_read(&w, now, is_b, NULL));
+    assert_true(cgroup_remove(b, &e));
+    assert_true(cgroup_watch_read(&w, now, is_b, NULL));
+    assert_true(cgroup_remove(a, &e)); /* its watch goes with it; the one above stays */
+    assert_false(cgroup_watch_read(&w, now, is_b, NULL));
+    assert_true(cgroup_make(a, &e));
+    cgroup_watch_add(&w, b);
+    assert_true(cgroup_make(b, &e));
+    assert_true(cgroup_watch_read(&w, now, is_b, NULL));
+
+    now += 10000000; /* all is paid for */
+    for (unsigned i = 0; i < CGROUP_WATCH_BURST; i++) {
+        assert_int_equal(cgroup_watch_wait(&w, now), 0);
+        cgroup_watch_read(&w, now, is_b, NULL);
+    }
+    cgroup_watch_read(&w, now, is_b, NULL);
+    assert_int_equal(cgroup_watch_wait(&w, now), 1000000 / CGROUP_WATCH_RATE);
+    assert_int_equal(cgroup_watch_wait(&w, now + 1000000 / CGROUP_WATCH_RATE), 0);
+    close(w.fd);
+    assert_true(cgroup_remove(top, &e));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_paths),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_life),
+        cmocka_unit_test(test_watch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,8 @@ static const char policy_text[] = "version: 1\n"
                                   "      - gone.example\n"
                                   "      - tls://narrow.example:443\n"
                                   "scopes:\n"
-                                  "  - { name: s, match: { cgroup: /s }, profile: node }\n"
+                                  "  - { name: s, match: { cgroup: /s }, profile: node,\n"
+                                  "      search_domains: [pods.example, Team.Svc.Cluster.local.] }\n"
                                   "  - { name: b, match: { cgroup: /b }, profile: base }\n";
 
 struct fixture {
@@ -445,6 +446,13 @@ static void test_question(void **state)
         {"registry.example.corp.example", A, false, REASON_SEARCH_DOMAIN, true, false, NULL},
         {"registry.example.svc.cluster.local", AAAA, false, REASON_SEARCH_DOMAIN, true, false, NULL},
         {"registry.example.corp.example", TXT, false, REASON_SEARCH_DOMAIN, true, false, NULL},
+        {"registry.example.pods.example", A, false, REASON_SEARCH_DOMAIN, true, false, NULL}, /* the scope's own */
+        {"registry.example.team.svc.cluster.local", AAAA, false, REASON_SEARCH_DOMAIN, true, false, NULL},
+        {"_http._tcp.deb.example.pods.example", SRV, false, REASON_SEARCH_DOMAIN, true, false, NULL},
+        {"runner1.pods.example", A, false, REASON_OWN_NAME, true, false, NULL},
+        {"evil.test.pods.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
+        {"registry.examplepods.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
+        {"pods.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"evil.test.corp.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"ads.cdn.example.corp.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL}, /* denied: no noise */
         {"corp.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
@@ -486,6 +494,19 @@ static void test_question(void **state)
         assert_int_equal(d.path, allow ? DECIDE_RELEASE : DECIDE_REFUSE); /* noise is never forwarded */
         check_rule(rows[i].name, &d, rows[i].rule);
     }
+}
+
+/* A scope's search domains are that scope's. */
+static void test_search_domains_of_scope(void **state)
+{
+    (void)state;
+    struct name n;
+    assert_int_equal(f.scope->search_domains, 2);
+    assert_int_equal(f.base->search_domains, 0);
+    assert_true(name_from_wire(text("inherited.example.corp.example"), &n));
+    assert_int_equal(decide_question(f.policy, f.base, &n, A, false).reason, REASON_SEARCH_DOMAIN);
+    assert_true(name_from_wire(text("inherited.example.pods.example"), &n));
+    assert_int_equal(decide_question(f.policy, f.base, &n, A, false).reason, REASON_NOT_IN_ALLOWLIST);
 }
 
 /* A child's entries do not reach its parent. */
@@ -621,6 +642,7 @@ int main(void)
         cmocka_unit_test(test_proxied),
         cmocka_unit_test(test_question),
         cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_search_domains_of_scope),
         cmocka_unit_test(test_chain_is_upwards),
         cmocka_unit_test(test_resolver),
         cmocka_unit_test(test_pure),

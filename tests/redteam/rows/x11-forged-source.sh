@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 title='A forged source, so that no scope would claim it'
 origin='issue 4'
-reason='silent: a source that is not the run of its own is dropped'
-who=root forms=run verdict=dropped
+reason='forged_source'
+who=root forms=run
 attack() { tool send.py frame 198.18.3.66 9999 "$1" "$(h g ip -br link show gc | awk "{print \$3}")" 203.0.113.9; }

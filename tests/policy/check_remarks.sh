@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What `sluice check` says of a policy that is good, but more than its writer may think: warnings on standard error, notes on
+# standard output, both in the JSON; the status stays 0.  And what it shows of a scope.
+#
+#     SLUICE=build/sluice tests/policy/check_remarks.sh
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+sluice=$(realpath "${SLUICE:-$here/../../build/sluice}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0 count=0
+
+# remarks NAME MATCH UNMATCHED ECH WARNINGS NOTES: how many of each are due.
+remarks() {
+    local status warned noted
+    cat > "$work/policy.yaml" <<YAML
+version: 1
+resolvers: [192.0.2.53]
+profiles:
+  node: { allow: [registry.example], ech: $4 }
+scopes:
+  - { name: lab, match: { $2 }, profile: node }
+unmatched: $3
+YAML
+    count=$((count + 1))
+    "$sluice" check "$work/policy.yaml" > "$work/stdout" 2> "$work/stderr"
+    status=$?
+    "$sluice" check --json "$work/policy.yaml" > "$work/json" 2> "$work/stderr.json" || status=1
+    warned=$(grep -c '^sluice: warning: scope lab: .*unmatched: refuse$' "$work/stderr")
+    noted=$(grep -c '^  note: profile node: ech: outer .* not seen$' "$work/stdout")
+    if [ $status != 0 ] || [ "$warned" != "$5" ] || [ "$noted" != "$6" ] || [ "$(wc -l < "$work/stderr")" != "$5" ] ||
+        ! cmp -s "$work/stderr" "$work/stderr.json" ||
+        ! jq -e --argjson warned "$5" --argjson noted "$6" '
+            ([.warnings[] | select(.kind == "source_unmatched_pass" and .scope == "lab")] | length) == $warned and
+            ([.notes[] | select(.kind == "ech_outer" and .profile == "node")] | length) == $noted and
+            (.warnings + .notes | length) == $warned + $noted' "$work/json" > /dev/null; then
+        echo "not ok: $1: status $status, $warned warnings, $noted notes"
+        cat "$work/stderr" "$work/stdout" "$work/json"
+        failed=1
+    fi
+}
+
+remarks "by source" "source: 10.0.5.0/24" pass refuse 1 0
+remarks "by source and interface" "source: 10.0.5.0/24, interface: eth1" pass refuse 1 0
+remarks "by source, the rest refused" "source: 10.0.5.0/24" refuse refuse 0 0
+remarks "by interface" "interface: eth1" pass refuse 0 0
+remarks "by cgroup" "cgroup: /a.slice" pass refuse 0 0
+remarks "outer name" "interface: eth1" pass outer 0 1
+remarks "both" "source: 10.0.5.0/24" pass outer 1 1
+# A scope's search domains are shown.
+shown() {
+    printf 'version: 1\nresolvers: [192.0.2.53]\nprofiles: { node: {} }\nscopes:\n  - { name: a, match: { cgroup: /a }, profile: node, search_domains: [Svc.Cluster.local, b.example.] }\n' > "$work/policy.yaml"
+    count=$((count + 1))
+    "$sluice" check "$work/policy.yaml" | grep -qx '    search domains svc.cluster.local b.example' &&
+        "$sluice" check --json "$work/policy.yaml" | jq -e '.scopes[0].search_domains == ["svc.cluster.local", "b.example"]' > /dev/null ||
+        { echo "not ok: search domains are not shown" && failed=1; }
+}
+shown
+echo "$count policies, $([ $failed = 0 ] && echo "remarked on as they should be" || echo "some not as they should be")"
+exit $failed
