@@ -215,6 +215,14 @@ static void toward_server(const struct build *b, const struct ruleset_scope *s, 
     set_mark(&r, ~b->mask, 0);
     build_end(b, &r);
 
+    if (side == SIDE_OUTPUT) {
+        /* IPv6 lets anybody bind to an address that is not here (IPV6_FREEBIND).  A listener's answer on loopback, and
+         * our refusal with what it quotes, would go where that address lives: silence, before all that answers. */
+        r = build_rule(b, chain);
+        match_source_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
+        verdict(&r, NF_DROP);
+        build_end(b, &r);
+    }
     if (side == SIDE_PREROUTING) {
         /* Conntrack leaves neighbour discovery untracked: before all that asks for a connection. */
         r = build_rule(b, chain);
