@@ -122,6 +122,17 @@ s.recv(10)
 # The address of the link alone is its sender's own: refused as any, with an answer.
 link_local() { stranger "$LINK" "$(h g ip -6 -br addr show gc scope link | grep -o 'fe80[^/]*')"; }
 
+HERE='
+import socket
+a, b = (socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) for _ in range(2))
+a.bind(("2001:db8:1::2", 7006))
+a.settimeout(2)
+b.settimeout(2)
+b.sendto(b"there", ("2001:db8:1::2", 7006))
+a.sendto(b"back", a.recvfrom(10)[1])
+print(b.recv(10))
+'
+
 FORM=output
 for name in answered_udp answered_ping; do check "without the gate $name reaches the attacker" attack_reaches $name; done
 for name in answered_syn answered_reset; do check "without the gate $name reaches the attacker" packets_reach $name; done
@@ -133,5 +144,14 @@ for name in answered_udp answered_ping answered_syn answered_reset; do
 done
 for name in group4 group6; do check "a group's datagrams after those on loopback: $name" group_withheld $name; done
 check "a source of the link alone is refused in words" refused 'not_resolved' fe80 link_local
+gate_down
+
+# A process of no scope, where the policy refuses what no scope claims.
+FORM=output policy "$T/policy.yaml" allowed.test
+sed -i 's/^unmatched: pass/unmatched: refuse/' "$T/policy.yaml"
+gate_up output "$T/policy.yaml"
+client() { h c "$@"; }
+check "without a scope: loopback goes on" grep -q back <(stranger "$HERE")
+for name in answered_udp answered_syn answered_reset; do check "without a scope: $name" none_reach $name; done
 gate_down
 finish
