@@ -52,8 +52,11 @@ static void attribute(struct keeper *k, struct event *e)
         if (scope->match[i].kind == POLICY_CGROUP)
             cgroup[cgroups++] = scope->match[i].text;
     struct process_finder *finder = k->job_finder ? k->job_finder : k->finder;
-    if (finder && cgroups)
-        process_find(finder, protocol, &e->source, &e->destination, cgroup, cgroups, &e->process);
+    uint64_t began_usec = clock_boot_usec();
+    if (!finder || !cgroups || !lookups_may(k->lookups, e->scope_id, began_usec))
+        return;
+    process_find(finder, protocol, &e->source, &e->destination, cgroup, cgroups, &e->process);
+    lookups_took(k->lookups, e->scope_id, began_usec, clock_boot_usec());
 }
 
 static bool is_relay_port(const struct keeper *k, const struct event *e)

@@ -93,6 +93,7 @@ static bool open_all(struct keeper *k, struct error *e)
         return false;
     k->flows = flows_new();
     k->summary = summary_new();
+    k->lookups = lookups_new();
     char host[256] = "";
     if (gethostname(host, sizeof host - 1) < 0)
         host[0] = 0;
@@ -103,7 +104,7 @@ static bool open_all(struct keeper *k, struct error *e)
                                   .job = g->job[0] ? g->job : NULL,
                                   .summary = k->summary};
     k->log = eventlog_new(&log);
-    if (!k->flows || !k->summary || !k->log)
+    if (!k->flows || !k->summary || !k->lookups || !k->log)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the keeper");
     if (g->status_fd >= 0 && !(k->control = control_new(g->status_fd)))
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the keeper");

@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "ctl/flows.h"
 #include "ctl/gate.h"
+#include "ctl/lookups.h"
 #include "ctl/pressure.h"
 #include "ctl/process.h"
 #include "ctl/relay_table.h"
@@ -64,6 +65,7 @@ struct keeper {
     struct binding_table *bindings;
     struct relay_table *relays;
     struct process_finder *finder, *job_finder;
+    struct lookups *lookups; /* how long we wait for them */
     struct flows *flows;
     struct eventlog *log;
     struct summary *summary;

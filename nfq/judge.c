@@ -52,12 +52,14 @@ void judge_policy(struct judge *j, const struct policy *policy)
     j->policy = policy;
     flow_table_scopes(j->flows, scopes);
     stream_pool_scopes(j->streams, scopes);
+    quic_table_scopes(j->quic, scopes);
     exchange_scopes(j->exchange, scopes);
     budget_scopes(j->budget, scopes);
     share_scopes(&j->refusals, scopes);
     if (j->config.bindings)
         binding_scopes(j->config.bindings, scopes);
     j->policies++;
+    refusal_policy(j);
 }
 
 void judge_own_addresses(struct judge *j, const struct address *own, unsigned count)

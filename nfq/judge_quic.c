@@ -5,7 +5,8 @@
  * No server's packet is needed for that.  Whatever makes the client change its keys (a Retry, version negotiation,
  * another version taken by the server), a sound server reads an Initial under the keys of the id that the connection
  * began with or of the id that it bears: one that opens under neither is refused, and every one that opens is read.
- * So all hellos that a server could read on this flow are judged, and they show one name.
+ * So all hellos that a server could read on this flow are judged, and they show one name.  What was let out under an id
+ * is remembered for as long as a server may wait for the rest of it, and no other bytes go under that id.
  *
  * After the verdict the kernel lets short headers go; long headers stay queued, for they could begin another
  * connection. */
@@ -18,6 +19,7 @@
 #define APPROVED_USEC  (60ull * 1000000) /* after that, an Initial is judged as a first one is */
 #define RECORDED_USEC  (7200ull * 1000000)
 #define REFUSED_USEC   (3ull * 1000000)
+#define INITIALS_MAX   8 /* of a datagram: each costs up to eight trials; clients send one or two */
 
 static void drop_held(struct judge *j, struct quic_flow *f)
 {
@@ -42,7 +44,8 @@ static void refuse(struct judge *j, struct visit *v, struct quic_flow *f, struct
     bool cut = v->in->approved || (f && f->marked);
     if (f) {
         drop_held(j, f);
-        quic_connection_give_all(j->quic, f);
+        if (!f->marked)
+            quic_connection_give_all(j->quic, f);
         f->state = QUIC_REFUSED;
         f->last_usec = j->now_usec;
     }
@@ -82,6 +85,8 @@ static enum reason read_initial(struct judge *j, struct quic_flow *f, const stru
         struct quic_keys keys;
         quic_initial_keys(p->version, p->dcid, false, &keys);
         opened = quic_initial_open(cipher, &keys, p, 0, j->payload, &len, &number);
+        if (opened == QUIC_OPENED && quic_connection_elsewhere(j->quic, f, p->dcid))
+            return REASON_QUIC_CONFLICT; /* a server joins the two: it knows a connection by its id */
         if (opened == QUIC_OPENED && !(c = quic_connection_add(j->quic, f, p->dcid)))
             return REASON_TABLE_FULL;
     }
@@ -106,6 +111,7 @@ static enum reason read_datagram(struct judge *j, const struct visit *v, struct 
     struct reader r = reader_init(v->packet.payload, false);
     bool approved = f->state == QUIC_APPROVED || v->in->approved, first = true;
     struct bytes dcid = {0};
+    unsigned initials = 0;
     enum reason why = REASON_NONE;
     while (why == REASON_NONE && reader_left(&r) > 0) {
         struct quic_packet p;
@@ -117,7 +123,7 @@ static enum reason read_datagram(struct judge *j, const struct visit *v, struct 
             return REASON_QUIC_MALFORMED;
         switch (kind) {
         case QUIC_INITIAL:
-            why = read_initial(j, f, &p);
+            why = ++initials > INITIALS_MAX ? REASON_QUIC_TOO_LONG : read_initial(j, f, &p);
             break;
         case QUIC_ZERO_RTT: /* under keys that only the two have; held as all is while the name is not judged */
             break;
@@ -289,6 +295,10 @@ static bool stays(struct judge *j, struct visit *v, struct quic_flow *f)
 void judge_quic(struct judge *j, struct visit *v, struct quic_flow *f)
 {
     bool is_long = quic_is_long(v->packet.payload);
+    if (is_long && v->packet.payload.len > QUIC_HELD_BYTES) { /* and what it costs to open its Initials */
+        refuse_for(j, v, f, REASON_QUIC_TOO_LONG, NULL);
+        return;
+    }
     if (!f && v->in->approved && !is_long && v->packet.payload.len) { /* the kernel's memory is longer than ours */
         judge_pass(j, v, MARK_PASS, v->packet.payload);
         return;
@@ -348,9 +358,9 @@ static void sweep(void *ctx, struct quic_flow *f)
         refuse_for(j, &v, f, REASON_QUIC_TOO_LONG, NULL);
         return;
     }
-    uint64_t allowed = f->state == QUIC_UNDECIDED  ? UNDECIDED_USEC
-                       : f->state == QUIC_APPROVED ? (j->config.recorded ? RECORDED_USEC : APPROVED_USEC)
-                                                   : REFUSED_USEC;
+    uint64_t allowed = f->state == QUIC_UNDECIDED ? UNDECIDED_USEC : REFUSED_USEC;
+    if (f->state == QUIC_APPROVED || f->marked)
+        allowed = j->config.recorded ? RECORDED_USEC : APPROVED_USEC;
     if (!h && j->now_usec > f->last_usec + allowed)
         quic_flow_give(j->quic, f);
 }

@@ -115,6 +115,9 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
                   enum mark_verdict audit_mark);
 void refusal_attributed(struct judge *j, uint64_t ticket);
 void refusal_expire(struct judge *j);
+/* There is another policy: what waits in a scope that is gone ends now.  The rules that make a reset of the mark go
+ * with the scope, and without them a packet with that mark would leave. */
+void refusal_policy(struct judge *j);
 
 /* judge_flow.c */
 struct flow_key judge_flow_key(const struct packet *p, bool from_server);

@@ -172,7 +172,7 @@ static void client_again(struct judge *j, struct visit *v, struct flow *f, uint6
     if (judge_promise_carry(j, v, f, offset))
         return;
     size_t known = offset >= f->acknowledged ? 0 : (size_t)(f->acknowledged - offset);
-    bool fin = v->packet.flags & TCP_FIN && len == v->packet.payload.len && known <= len;
+    bool fin = v->packet.flags & TCP_FIN && len == v->packet.payload.len && offset + len == judge_flow_released(f);
     if (known > len)
         known = len;
     uint64_t first = known < len || fin ? offset + known : f->acknowledged - 1;
@@ -181,8 +181,12 @@ static void client_again(struct judge *j, struct visit *v, struct flow *f, uint6
         stream_overlay(f->stream, first, j->payload, len - known);
     if (len < v->packet.payload.len || known == len)
         v->packet.flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    if (fin)
+    if (fin) { /* the server will acknowledge it, too */
         v->packet.flags |= TCP_FIN;
+        f->closing = true;
+    } else {
+        v->packet.flags &= (uint8_t)~TCP_FIN;
+    }
     v->packet.sequence = f->isn + 1 + (uint32_t)first;
     judge_pass(j, v, MARK_PASS, (struct bytes){j->payload, len - known});
 }

@@ -7,9 +7,12 @@
 #define LIMIT_SCOPES (UINT16_MAX + 1u)
 #define LIMIT_NONE   UINT32_MAX
 
+_Static_assert(REASON_COUNT <= 128, "a bit each in limit_scope");
+
 struct limit_scope {
     uint64_t window_usec;     /* since when events are counted */
     uint32_t refusals, facts; /* told in it */
+    uint64_t reasons[2];      /* of these, a bit each */
     uint32_t next;            /* of the scopes for which something waits; LIMIT_NONE: the last */
     bool waits;
     struct limit_row {
@@ -74,10 +77,13 @@ bool limit_tell(struct limits *l, uint16_t scope, enum reason reason, bool refus
     if (now_usec - s->window_usec >= LIMIT_WINDOW_USEC) {
         s->window_usec = now_usec;
         s->refusals = s->facts = 0;
+        s->reasons[0] = s->reasons[1] = 0;
     }
+    uint64_t *reasons = &s->reasons[reason / 64], bit = (uint64_t)1 << reason % 64;
     uint32_t *told = refusal ? &s->refusals : &s->facts;
-    if (*told >= (refusal ? LIMIT_REFUSALS : LIMIT_FACTS))
+    if (*told >= (refusal ? LIMIT_REFUSALS : LIMIT_FACTS) && *reasons & bit)
         return meet(l, scope, refusal ? REASON_REFUSALS_UNTOLD : REASON_FACTS_UNTOLD, false, now_usec);
+    *reasons |= bit;
     (*told)++;
     return true;
 }

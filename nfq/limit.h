@@ -3,7 +3,8 @@
  *
  * A limit that was met is told at most once a second, scope and reason: the first at once, the others as a count.  The
  * same holds for refusals beyond LIMIT_REFUSALS a second and other facts beyond LIMIT_FACTS: what one scope tells must
- * not fill the channel to the keeper, where the others' events go too.  One worker; no allocation after limits_new;
+ * not fill the channel to the keeper, where the others' events go too.  The first of a reason in a second is always
+ * told: many refusals of one kind do not hide one of another.  One worker; no allocation after limits_new;
  * O(1), and limits_tick O(scopes that met one). */
 #ifndef SLUICE_NFQ_LIMIT_H
 #define SLUICE_NFQ_LIMIT_H

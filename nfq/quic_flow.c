@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SCOPES       65536u
-#define SHARE(of)    ((of) / 5 * 2)
+#include "core/hash.h"
+#include "core/share.h"
+
+#define CAP(of)      ((of) / 5 * 2) /* of one scope */
 #define BUCKETS      QUIC_FLOWS
 #define BUCKET(t, k) (&(t)->bucket[flow_key_hash((k), (t)->seed) & (BUCKETS - 1)])
 _Static_assert((BUCKETS & (BUCKETS - 1)) == 0, "a power of two");
@@ -15,10 +17,11 @@ _Static_assert((BUCKETS & (BUCKETS - 1)) == 0, "a power of two");
 struct quic_table {
     struct quic_cipher *cipher;
     uint32_t seed;
-    unsigned flows, helds, swept;
+    unsigned swept;
+    struct share flows, connections, helds;
     uint32_t flow_free, flow_new, connection_free, connection_new, held_free, held_new; /* *_free: + 1, 0: none */
     uint32_t bucket[BUCKETS];                                                           /* + 1 */
-    uint16_t scope_flows[SCOPES], scope_connections[SCOPES], scope_helds[SCOPES];
+    uint32_t id_bucket[BUCKETS];                                                        /* connections by id; + 1 */
     struct quic_flow flow[QUIC_FLOWS];
     struct quic_connection connection[QUIC_CONNECTIONS];
     struct quic_held held[QUIC_HELD];
@@ -32,7 +35,9 @@ struct quic_table *quic_table_new(uint32_t seed)
         return NULL;
     t->seed = seed;
     t->cipher = quic_cipher_new();
-    if (t->cipher)
+    if (share_init(&t->flows, QUIC_FLOWS, CAP(QUIC_FLOWS)) &&
+        share_init(&t->connections, QUIC_CONNECTIONS, CAP(QUIC_CONNECTIONS)) &&
+        share_init(&t->helds, QUIC_HELD, CAP(QUIC_HELD)) && t->cipher)
         return t;
     quic_table_free(t);
     return NULL;
@@ -43,7 +48,17 @@ void quic_table_free(struct quic_table *t)
     if (!t)
         return;
     quic_cipher_free(t->cipher);
+    share_done(&t->flows);
+    share_done(&t->connections);
+    share_done(&t->helds);
     munmap(t, sizeof *t);
+}
+
+void quic_table_scopes(struct quic_table *t, unsigned scopes)
+{
+    share_scopes(&t->flows, scopes);
+    share_scopes(&t->connections, scopes);
+    share_scopes(&t->helds, scopes);
 }
 
 struct quic_cipher *quic_table_cipher(struct quic_table *t)
@@ -62,22 +77,18 @@ struct quic_flow *quic_flow_find(struct quic_table *t, const struct flow_key *ke
 struct quic_flow *quic_flow_take(struct quic_table *t, const struct flow_key *key, uint16_t scope)
 {
     uint32_t index;
-    if (t->scope_flows[scope] >= SHARE(QUIC_FLOWS))
+    if (!share_take(&t->flows, scope, 1)) /* as many flows as places */
         return NULL;
     if (t->flow_free) {
         index = t->flow_free - 1;
         t->flow_free = t->flow[index].hash_next;
-    } else if (t->flow_new < QUIC_FLOWS) {
-        index = t->flow_new++;
     } else {
-        return NULL;
+        index = t->flow_new++;
     }
     struct quic_flow *f = &t->flow[index];
     uint32_t *bucket = BUCKET(t, key);
     *f = (struct quic_flow){.key = *key, .scope = scope, .in_use = true, .hash_next = *bucket};
     *bucket = index + 1;
-    t->scope_flows[scope]++;
-    t->flows++;
     return f;
 }
 
@@ -88,8 +99,7 @@ void quic_flow_give(struct quic_table *t, struct quic_flow *f)
     while (*link != index + 1)
         link = &t->flow[*link - 1].hash_next;
     *link = f->hash_next;
-    t->scope_flows[f->scope]--;
-    t->flows--;
+    share_give(&t->flows, f->scope, 1);
     f->in_use = false;
     f->hash_next = t->flow_free;
     t->flow_free = index + 1;
@@ -97,7 +107,7 @@ void quic_flow_give(struct quic_table *t, struct quic_flow *f)
 
 unsigned quic_flow_count(const struct quic_table *t)
 {
-    return t->flows;
+    return t->flows.used;
 }
 
 void quic_flow_sweep(struct quic_table *t, void (*each)(void *ctx, struct quic_flow *f), void *ctx)
@@ -111,25 +121,47 @@ void quic_flow_sweep(struct quic_table *t, void (*each)(void *ctx, struct quic_f
     }
 }
 
+static uint32_t *id_bucket(struct quic_table *t, const struct quic_flow *f, struct bytes dcid)
+{
+    uint8_t in[16 + 2 + QUIC_ID_MAX];
+    struct writer w = writer_init(in, sizeof in);
+    writer_bytes(&w, (struct bytes){f->key.server.octets, 16});
+    writer_u16(&w, f->key.server_port);
+    writer_bytes(&w, dcid);
+    return &t->id_bucket[hash_bytes((struct bytes){in, writer_len(&w)}, t->seed) & (BUCKETS - 1)];
+}
+
+bool quic_connection_elsewhere(struct quic_table *t, const struct quic_flow *f, struct bytes dcid)
+{
+    for (uint32_t i = *id_bucket(t, f, dcid); i; i = t->connection[i - 1].id_next) {
+        const struct quic_connection *c = &t->connection[i - 1];
+        const struct quic_flow *other = &t->flow[c->flow];
+        if (other != f && bytes_equal((struct bytes){c->dcid, c->dcid_len}, dcid) &&
+            other->key.server_port == f->key.server_port && address_equal(&other->key.server, &f->key.server))
+            return true;
+    }
+    return false;
+}
+
 struct quic_connection *quic_connection_add(struct quic_table *t, struct quic_flow *f, struct bytes dcid)
 {
     uint32_t index;
-    if (f->connections == QUIC_CONNECTIONS_FLOW || dcid.len > QUIC_ID_MAX ||
-        t->scope_connections[f->scope] >= SHARE(QUIC_CONNECTIONS))
+    if (f->connections == QUIC_CONNECTIONS_FLOW || dcid.len > QUIC_ID_MAX || !share_take(&t->connections, f->scope, 1))
         return NULL;
     if (t->connection_free) {
         index = t->connection_free - 1;
         t->connection_free = t->connection[index].next;
-    } else if (t->connection_new < QUIC_CONNECTIONS) {
-        index = t->connection_new++;
     } else {
-        return NULL;
+        index = t->connection_new++;
     }
     struct quic_connection *c = &t->connection[index];
     c->next = f->connection_first;
     f->connection_first = index + 1;
     f->connections++;
-    t->scope_connections[f->scope]++;
+    c->flow = (uint32_t)(f - t->flow);
+    uint32_t *bucket = id_bucket(t, f, dcid);
+    c->id_next = *bucket;
+    *bucket = index + 1;
     c->dcid_len = (uint8_t)dcid.len;
     if (dcid.len)
         memcpy(c->dcid, dcid.at, dcid.len);
@@ -154,33 +186,34 @@ void quic_connection_give_all(struct quic_table *t, struct quic_flow *f)
 {
     while (f->connection_first) {
         uint32_t index = f->connection_first - 1;
-        f->connection_first = t->connection[index].next;
-        t->connection[index].next = t->connection_free;
+        struct quic_connection *c = &t->connection[index];
+        uint32_t *link = id_bucket(t, f, (struct bytes){c->dcid, c->dcid_len});
+        while (*link != index + 1)
+            link = &t->connection[*link - 1].id_next;
+        *link = c->id_next;
+        f->connection_first = c->next;
+        c->next = t->connection_free;
         t->connection_free = index + 1;
     }
-    t->scope_connections[f->scope] = (uint16_t)(t->scope_connections[f->scope] - f->connections);
+    share_give(&t->connections, f->scope, f->connections);
     f->connections = 0;
 }
 
 struct quic_held *quic_hold(struct quic_table *t, struct quic_flow *f)
 {
     uint32_t index, *link = &f->held_first;
-    if (f->held == QUIC_HELD_FLOW || t->scope_helds[f->scope] >= SHARE(QUIC_HELD))
+    if (f->held == QUIC_HELD_FLOW || !share_take(&t->helds, f->scope, 1))
         return NULL;
     if (t->held_free) {
         index = t->held_free - 1;
         t->held_free = t->held[index].next;
-    } else if (t->held_new < QUIC_HELD) {
-        index = t->held_new++;
     } else {
-        return NULL;
+        index = t->held_new++;
     }
     while (*link)
         link = &t->held[*link - 1].next;
     *link = index + 1;
     t->held[index].next = 0;
-    t->scope_helds[f->scope]++;
-    t->helds++;
     f->held++;
     return &t->held[index];
 }
@@ -196,12 +229,11 @@ void quic_unhold(struct quic_table *t, struct quic_flow *f)
     f->held_first = t->held[index].next;
     t->held[index].next = t->held_free;
     t->held_free = index + 1;
-    t->scope_helds[f->scope]--;
-    t->helds--;
+    share_give(&t->helds, f->scope, 1);
     f->held--;
 }
 
 unsigned quic_held_count(const struct quic_table *t)
 {
-    return t->helds;
+    return t->helds.used;
 }

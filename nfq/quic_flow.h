@@ -2,8 +2,8 @@
 /* QUIC flows whose first packets the handler knows: the undecided ones, and for a while the decided.
  *
  * Tables of fixed size: flows, the connections that were begun on them (a Retry begins another one, RFC 9001 s5.2), and
- * held datagrams.  One worker; no locks; no allocation after quic_table_new.  A scope may fill its share only: two
- * fifths of each. */
+ * held datagrams.  One worker; no locks; no allocation after quic_table_new.  A scope may fill its share only
+ * (core/share.h). */
 #ifndef SLUICE_NFQ_QUIC_FLOW_H
 #define SLUICE_NFQ_QUIC_FLOW_H
 
@@ -30,7 +30,9 @@ enum quic_state {
 
 /* The Initials that are protected by the keys of one connection id. */
 struct quic_connection {
-    uint32_t next; /* + 1; 0: last */
+    uint32_t next;    /* + 1; 0: last */
+    uint32_t id_next; /* of those whose ids hash alike; + 1; 0: last */
+    uint32_t flow;    /* index */
     uint8_t dcid_len, dcid[QUIC_ID_MAX];
     uint64_t largest;         /* packet number opened, plus one */
     struct quic_keys keys[2]; /* versions 1 and 2: a server may go on in the other (RFC 9369 s4) */
@@ -73,6 +75,11 @@ unsigned quic_flow_count(const struct quic_table *t);
 /* Walks a part of the table at each call, all of it in about 16 calls. */
 void quic_flow_sweep(struct quic_table *t, void (*each)(void *ctx, struct quic_flow *f), void *ctx);
 
+/* How many scopes there are to share with. */
+void quic_table_scopes(struct quic_table *t, unsigned scopes);
+
+/* Another flow to this server began a connection of this id. */
+bool quic_connection_elsewhere(struct quic_table *t, const struct quic_flow *f, struct bytes dcid);
 /* A connection with the keys of this id, no CRYPTO bytes yet; NULL: too many. */
 struct quic_connection *quic_connection_add(struct quic_table *t, struct quic_flow *f, struct bytes dcid);
 struct quic_connection *quic_connection_first(struct quic_table *t, const struct quic_flow *f);

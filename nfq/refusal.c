@@ -7,7 +7,9 @@
 static void carry_out(struct judge *j, const struct refusal *r)
 {
     judge_inject(j, r->inject, r->inject_len);
-    if (r->has_vehicle)
+    if (r->has_vehicle && !r->server_reset_len) /* without bytes of ours it would go as it lies */
+        judge_drop(j, r->vehicle, MARK_PASS);
+    else if (r->has_vehicle)
         judge_accept(j, r->vehicle, MARK_PASS, (struct bytes){r->server_reset, r->server_reset_len});
     else
         judge_inject(j, r->server_reset, r->server_reset_len);
@@ -105,10 +107,23 @@ static void finish(struct judge *j, struct refusal *r)
 void refusal_attributed(struct judge *j, uint64_t ticket)
 {
     for (unsigned i = 0; ticket && j->refusals.used && i < JUDGE_REFUSALS_MAX; i++) {
-        if (j->refusal[i].ticket != ticket)
+        struct refusal *r = &j->refusal[(ticket - 1 + i) % JUDGE_REFUSALS_MAX]; /* as refusal_take looked for a place */
+        if (r->ticket != ticket)
             continue;
-        finish(j, &j->refusal[i]);
+        finish(j, r);
         return;
+    }
+}
+
+void refusal_policy(struct judge *j)
+{
+    for (unsigned i = 0; j->refusals.used && i < JUDGE_REFUSALS_MAX; i++) {
+        struct refusal *r = &j->refusal[i];
+        if (!r->ticket || (j->policy && policy_scope_find(j->policy, r->scope)))
+            continue;
+        if (r->how == REFUSAL_RESET)
+            r->how = REFUSAL_DROP;
+        finish(j, r);
     }
 }
 

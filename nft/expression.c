@@ -261,15 +261,25 @@ void match_destination(struct expression_rule *r, uint32_t op, const struct addr
     match_range(r, 16, 24, op, range);
 }
 
-void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type)
+static void match_type(struct expression_rule *r, uint32_t address, uint32_t op, uint32_t rtn_type)
 {
     struct nftnl_expr *x = expression_add(r, "fib");
     if (!x)
         return;
     nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, address);
     nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     compare(r, op, &rtn_type, sizeof rtn_type);
+}
+
+void match_source_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type)
+{
+    match_type(r, NFTA_FIB_F_SADDR, op, rtn_type);
+}
+
+void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type)
+{
+    match_type(r, NFTA_FIB_F_DADDR, op, rtn_type);
 }
 
 void match_way(struct expression_rule *r, uint32_t address, uint32_t op)

@@ -45,6 +45,7 @@ void match_tcp_reset(struct expression_rule *r);
 /* Family, then source or destination in (EQ) or outside (NEQ) the range. */
 void match_source(struct expression_rule *r, uint32_t op, const struct address_range *range);
 void match_destination(struct expression_rule *r, uint32_t op, const struct address_range *range);
+void match_source_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type);
 void match_destination_type(struct expression_rule *r, uint32_t op, uint32_t rtn_type); /* fib daddr type */
 /* Is the packet's source (NFTA_FIB_F_SADDR) or destination (NFTA_FIB_F_DADDR) to be reached by the interface that it
  * came in by?  NFT_CMP_NEQ: it is; NFT_CMP_EQ: it is not. */

@@ -217,6 +217,16 @@ static void toward_server(const struct build *b, const struct ruleset_scope *s, 
     set_mark(&r, ~b->mask, 0);
     build_end(b, &r);
 
+    if (side == SIDE_OUTPUT) {
+        /* IPv6 lets anybody bind to an address that is not here (IPV6_FREEBIND).  A listener's answer on loopback, and
+         * our refusal with what it quotes, would go where that address lives: silence, before all that answers. Related
+         * is the reset that a rule of ours sends in a server's name. */
+        r = build_rule(b, chain);
+        match_ct_state_not(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+        match_source_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
+        verdict(&r, NF_DROP);
+        build_end(b, &r);
+    }
     if (side == SIDE_PREROUTING) {
         /* Conntrack leaves neighbour discovery untracked: before all that asks for a connection. */
         r = build_rule(b, chain);

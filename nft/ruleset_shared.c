@@ -257,6 +257,14 @@ static void unmatched_output_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
+    /* As in a scope: what a listener answers would go where the source lives (nft/ruleset_scope.c). */
+    r = build_rule(b, chain);
+    match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
+    match_ct_state_not(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    match_source_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
+
     r = build_rule(b, chain);
     match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
     verdict_goto(&r, CHAIN_CLEAR);

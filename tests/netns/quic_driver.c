@@ -11,7 +11,8 @@
  *     +                   the next packet goes into the same datagram
  *     ttl:N  wait:MS  port   (port: from another source port)
  *
- * Initials bear TOKEN in the clear.  Status 3: refused by an ICMP error; 0: not. */
+ * Ids get the number of the process: each run has its own connections.  Initials bear TOKEN in the clear.
+ * Status 3: refused by an ICMP error; 0: not. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -123,6 +124,8 @@ int main(int argc, char **argv)
                 return 2;
             continue;
         }
+        char id[24];
+        snprintf(id, sizeof id, "%.8s%d", !strcmp(verb, "early") && a ? a : b ? b : "", getpid());
         version = !strcmp(verb, "hello2") ? QUIC_VERSION_2 : QUIC_VERSION_1;
         bool first = !strcmp(verb, "part1");
         if (b && (!strncmp(verb, "hello", 5) || !strcmp(verb, "segments"))) {
@@ -133,17 +136,17 @@ int main(int argc, char **argv)
                 memset(datagram + datagram_len, 0, sizeof datagram - datagram_len);
                 datagram_len = DATAGRAM;
             }
-            put_initial(b, 0, (struct bytes){hello, quic_hello(a, 0, 0, hello, sizeof hello)});
+            put_initial(id, 0, (struct bytes){hello, quic_hello(a, 0, 0, hello, sizeof hello)});
         } else if (b && !strcmp(verb, "both")) {
             size_t len = quic_hello(a, 600, 0, hello, sizeof hello);
             segment_sends(fd);
-            put_initial(b, 300, (struct bytes){hello + 300, len - 300});
-            put_initial(b, 0, (struct bytes){hello, 300});
+            put_initial(id, 300, (struct bytes){hello + 300, len - 300});
+            put_initial(id, 0, (struct bytes){hello, 300});
         } else if (b && (first || !strcmp(verb, "part2"))) {
             size_t len = quic_hello(a, 600, 0, hello, sizeof hello), at = first ? 0 : 300;
-            put_initial(b, at, (struct bytes){hello + at, first ? 300 : len - 300});
+            put_initial(id, at, (struct bytes){hello + at, first ? 300 : len - 300});
         } else if (b && !strcmp(verb, "early")) {
-            put_long(QUIC_VERSION_1, 0xd0, a, b);
+            put_long(QUIC_VERSION_1, 0xd0, id, b);
         } else if (b && !strcmp(verb, "version")) {
             put_long((uint32_t)strtoul(a, NULL, 16), 0xc0, "anyid123", b);
         } else if (a && !strcmp(verb, "short")) {

@@ -709,6 +709,33 @@ static void a_refusal_waits_for_its_process_but_not_long(void **state)
     bed_free(b);
 }
 
+/* The rules that turn the mark into a reset go with the scope. */
+static void a_refusal_of_a_scope_that_goes_is_a_drop(void **state)
+{
+    (void)state;
+    static const char two[] = "version: 1\nprofiles: { p: { allow: [good.example] } }\n"
+                              "scopes: [{ name: s, match: { source: 198.18.0.0/16 }, profile: p },\n"
+                              "  { name: t, match: { source: 198.19.0.0/16 }, profile: p }]\n";
+    static const char one[] = "version: 1\nprofiles: { p: { allow: [good.example] } }\n"
+                              "scopes: [{ name: s, match: { source: 198.18.0.0/16 }, profile: p }]\n";
+    struct bed *b = bed_new(two), *next = bed_new(one);
+    b->attribute = true;
+    uint32_t stays = syn(b, site, 1, (struct bytes){0});
+    b->scope = 2;
+    uint32_t goes = syn(b, (struct bed_end){SITE, 444}, 1, (struct bytes){0});
+    uint64_t ticket = b->denial.ticket;
+    assert_int_equal(bed_fate(b, goes), BED_IN);
+    judge_policy(b->judge, next->policy);
+    assert_int_equal(bed_fate(b, stays), BED_IN);
+    judge_attributed(b->judge, ticket, b->now);
+    assert_int_equal(bed_fate(b, goes), BED_DROPPED);
+    b->now += JUDGE_ATTRIBUTION_USEC + 1;
+    judge_tick(b->judge, b->now);
+    assert_int_equal(bed_fate(b, stays), BED_RESET);
+    bed_free(b);
+    bed_free(next);
+}
+
 static void a_hello_that_never_ends_is_cut(void **state)
 {
     (void)state;
@@ -791,6 +818,7 @@ int main(void)
         cmocka_unit_test(pipelined_requests_go_as_far_as_they_are_allowed),
         cmocka_unit_test(tcp_entries_are_released_at_the_syn),
         cmocka_unit_test(a_refusal_waits_for_its_process_but_not_long),
+        cmocka_unit_test(a_refusal_of_a_scope_that_goes_is_a_drop),
         cmocka_unit_test(a_hello_that_never_ends_is_cut),
         cmocka_unit_test(strays_and_connections_into_the_scope_are_refused),
         cmocka_unit_test(audit_changes_nothing_on_the_wire),

@@ -150,6 +150,27 @@ static void closed_connections_are_soon_forgotten(void **state)
     bed_free(b);
 }
 
+/* Short of memory, Linux puts the FIN on the last segment that it sent and sends that again (tcp_send_fin). */
+static void a_last_segment_comes_again_with_the_end(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    bind_name(b, "web.example");
+    assert_int_equal(opened(b, 40000, web), BED_ACCEPTED);
+    assert_int_equal(asks(b, 40000, 0), BED_ACCEPTED);
+    struct bytes again = {(const uint8_t *)request, sizeof request - 1};
+    uint32_t id = says(b, MARK_TO_SERVER, 40000, web, TCP_ACK | TCP_FIN, 1, again);
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    struct packet p;
+    assert_int_equal(packet_parse((struct bytes){b->last, b->last_len}, true, &p), REASON_NONE);
+    assert_true(p.flags & TCP_FIN);
+    struct bed_end to = {BED_CLIENT, 40000};
+    id = bed_tcp(b, MARK_FROM_SERVER, web, to, TCP_ACK, 7001, b->client_isn + 1 + sizeof request, (struct bytes){0},
+                 (struct bytes){0});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED); /* it acknowledges the end too */
+    bed_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_connection_may_wait_for_its_first_byte),
         cmocka_unit_test(a_kept_connection_outlives_its_binding),
         cmocka_unit_test(closed_connections_are_soon_forgotten),
+        cmocka_unit_test(a_last_segment_comes_again_with_the_end),
     };
     return cmocka_run_group_tests_name("judge_lives", tests, NULL, NULL);
 }

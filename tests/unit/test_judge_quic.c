@@ -203,7 +203,7 @@ static void ech_by_its_outer_name(void **state)
     expect_passed(b, sends(b));
     assert_int_equal(b->event.reason, REASON_OUTER_NAME_ALLOWED);
     struct bed_end other = {BED_CLIENT, 40001};
-    put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, hello_of("allowed.test", 0, 0xffce), 900);
+    put_initial(QUIC_VERSION_1, "otherid1", "otherid1", 0, hello_of("allowed.test", 0, 0xffce), 900);
     expect_refused(b, send_from(b, other), REASON_TLS_ECH);
     bed_free(b);
 }
@@ -309,6 +309,46 @@ static void held_are_dropped_when_refused(void **state)
     bed_free(b);
 }
 
+/* A server may have got one of two datagrams (one of less than 1,200 bytes it drops: RFC 9000 s14.1), and joins what
+ * comes later under the same id, from this port or another (s5.2).  A half of each of two hellos is a third. */
+static void halves_of_two_hellos(void **state)
+{
+    (void)state;
+    for (unsigned row = 0; row < 3; row++) {
+        struct bed *b = bed_for(policy_text);
+        struct bytes first = hello_of("allowed.test", 600, 0), second = hello_of("allowed.test", 700, 0);
+        struct bed_end from = {BED_CLIENT, row == 1 ? 40001 : 40000};
+        put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, (struct bytes){first.at, 300}, 900);
+        uint32_t id = sends(b);
+        put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 300, (struct bytes){first.at + 300, first.len - 300}, 0);
+        expect_passed(b, sends(b));
+        expect_passed(b, id);
+        if (row == 2) { /* the flow is cut, and then forgotten? */
+            put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 300, (struct bytes){second.at, 300}, 900);
+            expect_cut(b, send_approved(b), REASON_QUIC_CONFLICT);
+            for (unsigned i = 0; i < 40; i++) {
+                b->now += 1000000;
+                judge_tick(b->judge, b->now);
+            }
+        }
+        put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 300, (struct bytes){second.at + 300, second.len - 300},
+                    900);
+        id = send_from(b, from);
+        assert_int_not_equal(bed_fate(b, id), BED_ACCEPTED);
+        put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, (struct bytes){second.at, 300}, 0);
+        assert_int_not_equal(bed_fate(b, send_from(b, from)), BED_ACCEPTED);
+        assert_int_not_equal(bed_fate(b, id), BED_ACCEPTED);
+        assert_int_equal(b->denial.reason, REASON_QUIC_CONFLICT);
+        for (unsigned i = 0; i < 100; i++) { /* no server waits so long for the rest of a hello */
+            b->now += 1000000;
+            judge_tick(b->judge, b->now);
+        }
+        put_hello("firstid1", "allowed.test");
+        expect_passed(b, send_from(b, from));
+        bed_free(b);
+    }
+}
+
 static void too_long_or_too_slow(void **state)
 {
     (void)state;
@@ -330,8 +370,12 @@ static void too_long_or_too_slow(void **state)
     }
     expect_refused(b, last, REASON_QUIC_TOO_LONG);
     struct bed_end other = {BED_CLIENT, 40001};
-    put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, (struct bytes){hello.at, 300}, QUIC_HELD_BYTES);
+    put_initial(QUIC_VERSION_1, "firstid3", "firstid3", 0, (struct bytes){hello.at, 300}, QUIC_HELD_BYTES);
     expect_refused(b, send_from(b, other), REASON_QUIC_TOO_LONG); /* a datagram that is too large to be held */
+    other.port++;
+    for (unsigned i = 0; i < 9; i++) /* more to open than any client sends */
+        put_initial(QUIC_VERSION_1, "firstid4", "firstid4", 0, (struct bytes){0}, 20);
+    expect_refused(b, send_from(b, other), REASON_QUIC_TOO_LONG);
     bed_free(b);
 }
 
@@ -583,7 +627,9 @@ static void a_scopes_share(void **state)
     unsigned passed = 0;
     for (unsigned i = 0; i < QUIC_FLOWS; i++) {
         struct bed_end from = {BED_CLIENT, (uint16_t)(1024 + i)};
-        put_hello("firstid1", "allowed.test");
+        char dcid[9];
+        snprintf(dcid, sizeof dcid, "id%06u", i);
+        put_hello(dcid, "allowed.test");
         passed += bed_fate(b, send_from(b, from)) == BED_ACCEPTED;
     }
     assert_int_equal(passed, QUIC_FLOWS / 5 * 2);
@@ -624,6 +670,7 @@ int main(void)
         cmocka_unit_test(refused_without_quic_judge),
         cmocka_unit_test(held_until_whole),
         cmocka_unit_test(held_are_dropped_when_refused),
+        cmocka_unit_test(halves_of_two_hellos),
         cmocka_unit_test(too_long_or_too_slow),
         cmocka_unit_test(what_is_no_initial),
         cmocka_unit_test(coalesced),

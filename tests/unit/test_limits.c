@@ -221,6 +221,11 @@ static void refusals_of_one_scope_are_counted(void **state)
     assert_int_equal(counts.waiting_refusals, JUDGE_REFUSALS_SCOPE);
     assert_int_equal(counts.refused, 2000);
     assert_int_equal(b->told[REASON_NOT_RESOLVED], LIMIT_REFUSALS);
+    /* They do not hide one that `--fail-on alert` looks for. */
+    for (unsigned i = 0; i < 2; i++)
+        bed_tcp(b, MARK_TO_SERVER, numbered(3000 + i), (struct bed_end){"169.254.169.254", 80}, TCP_SYN, ISN, 0,
+                (struct bytes){0}, (struct bytes){0});
+    assert_int_equal(b->told[REASON_METADATA_ADDRESS], 1);
     /* The other's is told, and waits for its process. */
     b->scope = 2;
     uint32_t id = bed_tcp(b, MARK_TO_SERVER, (struct bed_end){"198.19.0.2", 1}, nowhere, TCP_SYN, ISN, 0,
@@ -229,7 +234,7 @@ static void refusals_of_one_scope_are_counted(void **state)
     assert_int_equal(b->told[REASON_NOT_RESOLVED], LIMIT_REFUSALS + 1);
     a_second_passes(b);
     assert_int_equal(b->told[REASON_REFUSALS_UNTOLD], 1);
-    assert_int_equal(b->counted[REASON_REFUSALS_UNTOLD], 2000 - LIMIT_REFUSALS);
+    assert_int_equal(b->counted[REASON_REFUSALS_UNTOLD], 2001 - LIMIT_REFUSALS);
     assert_int_equal(b->denial.scope_id, 1);
     a_second_passes(b);
     assert_int_equal(b->told[REASON_REFUSALS_UNTOLD], 1);
