@@ -138,6 +138,22 @@ void judge_event_decision(const struct decision *d, struct event *e)
         endpoint_format(&d->rule, e->rule, sizeof e->rule);
 }
 
+void judge_budget(struct judge *j, const struct visit *v, const struct name *name, struct decision *d)
+{
+    bool below_wildcard = d->has_rule && (d->rule.host == ENDPOINT_ONE_BELOW || d->rule.host == ENDPOINT_ANY_BELOW);
+    if (d->path == DECIDE_REFUSE || !below_wildcard)
+        return;
+    const struct policy_profile *profile = v->scope->profile;
+    struct budget_limits limits = {profile->budget.names_per_minute, profile->budget.label_bytes,
+                                   profile->budget.bytes_per_hour};
+    size_t below = name->len > d->rule.name.len ? name->len - d->rule.name.len - 1u : name->len;
+    if (budget_spend(j->budget, v->in->scope, &v->packet.source, name, below, &limits, j->now_usec))
+        return;
+    d->path = DECIDE_REFUSE;
+    d->reason = REASON_TUNNEL_SUSPECTED;
+    d->offer = false;
+}
+
 void judge_tell(struct judge *j, struct event *e)
 {
     bool refusal = e->verdict == VERDICT_DENY || e->verdict == VERDICT_WOULD_DENY;
