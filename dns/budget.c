@@ -198,34 +198,42 @@ static unsigned budget_turn_bits(uint32_t names)
     return BUDGET_TURN_BITS + bits;
 }
 
-bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name, size_t below,
-                  const struct budget_limits *limits, uint64_t now_usec)
+struct budget_limits budget_effective(const struct budget_limits *limits)
+{
+    return (struct budget_limits){
+        .names_per_minute = limits->names_per_minute ? limits->names_per_minute : BUDGET_NAMES_PER_MINUTE,
+        .label_bytes = limits->label_bytes ? limits->label_bytes : BUDGET_LABEL_BYTES,
+        .bytes_per_hour = limits->bytes_per_hour ? limits->bytes_per_hour : BUDGET_BYTES_PER_HOUR};
+}
+
+enum budget_met budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name,
+                             size_t below, const struct budget_limits *limits, uint64_t now_usec)
 {
     struct address from = budget_source_address(source);
-    uint32_t names_max = limits->names_per_minute ? limits->names_per_minute : BUDGET_NAMES_PER_MINUTE;
-    uint64_t bits_max = (limits->bytes_per_hour ? limits->bytes_per_hour : BUDGET_BYTES_PER_HOUR) * 8ull;
-    if (budget_longest_label(name) > (limits->label_bytes ? limits->label_bytes : BUDGET_LABEL_BYTES))
-        return false;
+    struct budget_limits max = budget_effective(limits);
+    uint64_t bits_max = max.bytes_per_hour * 8ull;
+    if (budget_longest_label(name) > max.label_bytes)
+        return BUDGET_MET_LABEL;
     struct budget_source *s = budget_find_source(b, scope, &from, now_usec);
     if (!s)
-        return false;
+        return BUDGET_MET_SOURCES;
     uint64_t hash = budget_name_hash(b, scope, &from, name);
     struct budget_name *n = budget_find_name(b, hash, now_usec);
     bool known = n && n->hash == hash && n->paid_usec >= s->first_usec;
     bool again = hash == s->last;
     bool counted = (again && s->names) || (known && now_usec - n->spent_usec < BUDGET_MINUTE_USEC);
     bool paid = again || (known && now_usec - n->paid_usec < BUDGET_HOUR_USEC);
-    if (!counted && s->names >= names_max)
-        return false;
+    if (!counted && s->names >= max.names_per_minute)
+        return BUDGET_MET_NAMES;
     struct budget_part hour = budget_hour(s, now_usec);
     uint64_t bits = again ? BUDGET_AGAIN_BITS : paid ? budget_turn_bits(hour.names) : below * 8ull;
     if (hour.bits > bits_max || bits > bits_max - hour.bits)
-        return false;
+        return BUDGET_MET_BYTES;
     s->last = hash;
     s->names += !counted;
     s->hour[s->part % BUDGET_PARTS].bits += bits;
     s->hour[s->part % BUDGET_PARTS].names += !paid;
     if (n && (known || !paid)) /* else it is a new name when it comes again behind another one */
         *n = (struct budget_name){hash, counted ? n->spent_usec : now_usec, paid ? n->paid_usec : now_usec};
-    return true;
+    return BUDGET_WITHIN;
 }

@@ -27,17 +27,29 @@ struct budget_limits {
     uint32_t names_per_minute, label_bytes, bytes_per_hour;
 };
 
+/* Which limit was met. */
+enum budget_met {
+    BUDGET_WITHIN,
+    BUDGET_MET_NAMES,
+    BUDGET_MET_LABEL,
+    BUDGET_MET_BYTES,
+    BUDGET_MET_SOURCES /* too many of them at once */
+};
+
 struct budget;
 
 struct budget *budget_new(void);
 void budget_free(struct budget *b);
 
+/* With the defaults in place of 0. */
+struct budget_limits budget_effective(const struct budget_limits *limits);
+
 /* How many scopes there are to share with. */
 void budget_scopes(struct budget *b, unsigned scopes);
 
-/* Spends one question for a name, of which `below` bytes lie below the wildcard.  False: beyond the budget, nothing is
+/* Spends one question for a name, of which `below` bytes lie below the wildcard.  Beyond the budget nothing is
  * spent. */
-bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name, size_t below,
-                  const struct budget_limits *limits, uint64_t now_usec);
+enum budget_met budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name,
+                             size_t below, const struct budget_limits *limits, uint64_t now_usec);
 
 #endif

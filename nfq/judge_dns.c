@@ -29,7 +29,8 @@ static void refuse_question(struct judge *j, struct visit *v, const struct quest
                             struct event *e)
 {
     char text[200];
-    snprintf(text, sizeof text, "sluice: %s", reason_text(e->reason));
+    snprintf(text, sizeof text, "sluice: %s%s%s%s", reason_text(e->reason), e->limit[0] ? " (" : "", e->limit,
+             e->limit[0] ? ")" : "");
     uint8_t message[512], ip[JUDGE_INJECT_MAX];
     size_t len = message_build_denial(q, denial, text, message, sizeof message);
     size_t ip_len = len ? packet_build_udp_answer(&v->packet, (struct bytes){message, len}, ip, sizeof ip) : 0;

@@ -151,6 +151,7 @@ names_have_a_budget() {
     tell_proxy "long-label-with-$n" || true
     fails asked_by_proxy "long-label-with-$n"
     said "$from" tunnel_suspected "long-label-with-$n.wild.test"
+    has '(label_bytes: 15)' "$T/gate.log"
 }
 rooms_work() {
     room 8081 x | grep -x echoed

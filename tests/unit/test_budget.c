@@ -33,7 +33,7 @@ static bool spend(struct budget *b, uint16_t scope, const struct address *a, con
                   uint32_t label, uint64_t now)
 {
     struct budget_limits limits = {names, label, 0};
-    return budget_spend(b, scope, a, n, n->len - sizeof "cdn.example", &limits, now);
+    return budget_spend(b, scope, a, n, n->len - sizeof "cdn.example", &limits, now) == BUDGET_WITHIN;
 }
 
 static unsigned spend_many(struct budget *b, uint16_t scope, const struct address *a, unsigned first, unsigned count,
@@ -114,7 +114,7 @@ static unsigned spend_bytes(struct budget *b, const struct address *a, unsigned 
     unsigned passed = 0;
     for (unsigned i = first; i < first + count; i++) {
         struct name n = long_name(i);
-        passed += budget_spend(b, 1, a, &n, 39, &limits, now);
+        passed += budget_spend(b, 1, a, &n, 39, &limits, now) == BUDGET_WITHIN;
     }
     return passed;
 }
@@ -146,7 +146,7 @@ static bool spend_short(struct budget *b, const struct address *a, unsigned i, u
     struct name n;
     int len = snprintf(s, sizeof s, "%x.cdn.example", i);
     assert_true(name_from_wire((struct bytes){(const uint8_t *)s, (size_t)len}, &n));
-    return budget_spend(b, 1, a, &n, (size_t)len - sizeof "cdn.example", &limits, now);
+    return budget_spend(b, 1, a, &n, (size_t)len - sizeof "cdn.example", &limits, now) == BUDGET_WITHIN;
 }
 
 /* Names are paid once, then their order says more: it is not free (found by an attacker; 2,000 bytes in 0.7 s). */

@@ -472,6 +472,7 @@ static void names_below_a_wildcard_have_a_budget(void **state)
     static const struct {
         const char *what, *request[5];
         unsigned passes; /* how many of them; the next is refused */
+        const char *limit;
     } rows[] = {
         {"names of a minute",
          {"GET http://a.wild.example/ HTTP/1.1\r\nHost: a.wild.example\r\n\r\n",
@@ -479,18 +480,21 @@ static void names_below_a_wildcard_have_a_budget(void **state)
           "GET http://c.wild.example/ HTTP/1.1\r\nHost: c.wild.example\r\n\r\n",
           "GET http://a.wild.example/ HTTP/1.1\r\nHost: a.wild.example\r\n\r\n",
           "GET http://d.wild.example/ HTTP/1.1\r\nHost: d.wild.example\r\n\r\n"},
-         4},
+         4,
+         "names_per_minute: 3"},
         {"bytes of an hour",
          {"GET http://a123456789.12345.wild.example/ HTTP/1.1\r\nHost: a123456789.12345.wild.example\r\n\r\n",
           "GET http://b123456789.12345.wild.example/ HTTP/1.1\r\nHost: b123456789.12345.wild.example\r\n\r\n"},
-         1},
-        {"a long label", {CONNECT("a12345678901234567890.wild.example:443")}, 0},
+         1,
+         "bytes_per_hour: 30"},
+        {"a long label", {CONNECT("a12345678901234567890.wild.example:443")}, 0, "label_bytes: 20"},
         {"exact entries cost nothing",
          {"GET http://web.example/ HTTP/1.1\r\nHost: web.example\r\n\r\n",
           "GET http://plain.example/ HTTP/1.1\r\nHost: plain.example\r\n\r\n",
           "GET http://web.example/a HTTP/1.1\r\nHost: web.example\r\n\r\n",
           "GET http://plain.example/a HTTP/1.1\r\nHost: plain.example\r\n\r\n"},
-         4},
+         4,
+         NULL},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct talk t = talk_to("proxy.example", 3128);
@@ -499,8 +503,10 @@ static void names_below_a_wildcard_have_a_budget(void **state)
             if (k < rows[i].passes ? fate != BED_ACCEPTED : t.b->denials != 1)
                 fail_msg("%s: request %u: %d, %u denials", rows[i].what, k, fate, t.b->denials);
         }
+        assert_int_equal(t.b->denials, rows[i].limit ? 1 : 0);
         if (t.b->denials) {
             assert_int_equal(t.b->denial.reason, REASON_TUNNEL_SUSPECTED);
+            assert_string_equal(t.b->denial.limit, rows[i].limit);
             assert_string_equal(t.b->denial.hint, "");
         }
         bed_free(t.b);
