@@ -151,6 +151,8 @@ names_have_a_budget() {
     tell_proxy "long-label-with-$n" || true
     fails asked_by_proxy "long-label-with-$n"
     said "$from" tunnel_suspected "long-label-with-$n.wild.test"
+    "$SLUICE" check "$T/policy.yaml" > "$T/out"
+    has 'names_per_minute 3, label_bytes 15, bytes_per_hour 65536' "$T/out"
     has '(label_bytes: 15)' "$T/gate.log"
 }
 rooms_work() {
