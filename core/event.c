@@ -74,6 +74,7 @@ void event_sanitize(struct event *e)
     TERMINATE(e->http_path);
     TERMINATE(e->rule);
     TERMINATE(e->hint);
+    TERMINATE(e->limit);
     event_sanitize_process(&e->process);
 }
 

@@ -22,6 +22,7 @@
 #define EVENT_PATH_SIZE    256
 #define EVENT_RULE_SIZE    300
 #define EVENT_PROCESS_SIZE 256
+#define EVENT_LIMIT_SIZE   40 /* "names_per_minute: 300", as in the policy */
 
 struct event_endpoint {
     struct address address; /* family 0: unknown */
@@ -68,6 +69,7 @@ struct event {
     bool websocket;                                        /* an upgrade to WebSocket was asked for */
     char rule[EVENT_RULE_SIZE];                            /* the policy's entry that decided */
     char hint[EVENT_RULE_SIZE];                            /* the entry that would allow it; empty: none is offered */
+    char limit[EVENT_LIMIT_SIZE];                          /* TUNNEL_SUSPECTED: the key that was met, its value */
     uint64_t count;                                        /* how many this stands for; 0 or 1: one */
     uint64_t bytes_out, bytes_in, packets_out, packets_in; /* CONNECTION_END only */
     uint64_t start_usec;                                   /* CONNECTION_END only */

@@ -141,6 +141,7 @@ static void event_put_classification(struct event_object *o, const struct event 
     event_put(o, "sluice.verdict", json_string(verdict_name(e->verdict)));
     event_put_text(o, "sluice.scope", e->scope);
     event_put_text(o, "sluice.hint", e->hint);
+    event_put_text(o, "sluice.limit", e->limit);
     if (e->count > 1)
         event_put_number(o, "sluice.count", e->count);
 }

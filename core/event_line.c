@@ -222,6 +222,11 @@ size_t event_to_line(const struct event *e, bool color, char *out, size_t size_b
     line_actor(&l, e);
     line_column(&l, from, LINE_ACTOR, 2);
     line_reason(&l, e->reason);
+    if (e->limit[0]) {
+        line_text(&l, " (");
+        line_hostile(&l, e->limit, sizeof e->limit);
+        line_text(&l, ")");
+    }
     if (e->count > 1)
         line_format(&l, " (%llu times)", (unsigned long long)e->count);
     return l.len;

@@ -6,6 +6,7 @@
 
 #include "ctl/command.h"
 #include "ctl/options.h"
+#include "dns/budget.h"
 #include "policy/endpoint.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
@@ -34,6 +35,25 @@ static struct policy *open_policy(const char *path)
     return policy;
 }
 
+static bool is_wildcard(const struct matcher_hit *hit)
+{
+    return hit->shape->host == ENDPOINT_ONE_BELOW || hit->shape->host == ENDPOINT_ANY_BELOW;
+}
+
+/* What names below the profile's wildcards, inherited ones too, may carry; false: it has none. */
+static bool budget_of(const struct policy_profile *profile, struct budget_limits *out)
+{
+    struct matcher_hit hit;
+    bool wildcards = false;
+    for (const struct policy_profile *p = profile; p && !wildcards; p = p->parent)
+        for (size_t next = 0; !wildcards && matcher_each(p->allow, &next, &hit);)
+            wildcards = is_wildcard(&hit);
+    struct budget_limits set = {profile->budget.names_per_minute, profile->budget.label_bytes,
+                                profile->budget.bytes_per_hour};
+    *out = budget_effective(&set);
+    return wildcards;
+}
+
 /* Calls for each allowed wildcard over a public suffix. */
 static void each_wide(const struct policy_profile *p,
                       void (*each)(void *ctx, const struct policy_profile *profile, const struct endpoint *entry,
@@ -44,7 +64,7 @@ static void each_wide(const struct policy_profile *p,
     size_t next = 0;
     while (matcher_each(p->allow, &next, &hit)) {
         struct endpoint ep;
-        if (hit.shape->host != ENDPOINT_ONE_BELOW && hit.shape->host != ENDPOINT_ANY_BELOW)
+        if (!is_wildcard(&hit))
             continue;
         matcher_endpoint(&hit, &ep);
         enum suffix suffix = suffix_of(&ep.name);
@@ -176,6 +196,10 @@ static void print_policy(const char *path, const struct policy *policy)
         printf("  profile %s%s%s: %zu allowed, %zu denied, quic %s, ech %s\n", p->name, p->parent ? " extends " : "",
                p->parent ? p->parent->name : "", matcher_count(p->allow), matcher_count(p->deny), quic_names[p->quic],
                ech_names[p->ech]);
+        struct budget_limits budget;
+        if (budget_of(p, &budget))
+            printf("    wildcards: budget of a client: names_per_minute %u, label_bytes %u, bytes_per_hour %u\n",
+                   budget.names_per_minute, budget.label_bytes, budget.bytes_per_hour);
     }
     for (unsigned i = 0; i < policy->profiles; i++)
         each_wide(policy->profile[i], print_wide, NULL);
@@ -212,12 +236,18 @@ static void print_json(const char *path, const struct policy *policy)
         json_array_append_new(scopes, json_scope(&policy->scope[i]));
     for (unsigned i = 0; i < policy->profiles; i++) {
         const struct policy_profile *p = policy->profile[i];
-        json_array_append_new(profiles,
-                              json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:I}", "name", p->name, "extends",
-                                        p->parent ? p->parent->name : NULL, "allow",
-                                        (json_int_t)matcher_count(p->allow), "deny", (json_int_t)matcher_count(p->deny),
-                                        "quic", quic_names[p->quic], "ech", ech_names[p->ech], "bytes",
-                                        (json_int_t)matcher_memory(p->allow) + (json_int_t)matcher_memory(p->deny)));
+        struct budget_limits limits;
+        json_t *budget =
+            budget_of(p, &limits)
+                ? json_pack("{s:I, s:I, s:I}", "names_per_minute", (json_int_t)limits.names_per_minute, "label_bytes",
+                            (json_int_t)limits.label_bytes, "bytes_per_hour", (json_int_t)limits.bytes_per_hour)
+                : json_null();
+        json_array_append_new(
+            profiles, json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:o, s:I}", "name", p->name, "extends",
+                                p->parent ? p->parent->name : NULL, "allow", (json_int_t)matcher_count(p->allow),
+                                "deny", (json_int_t)matcher_count(p->deny), "quic", quic_names[p->quic], "ech",
+                                ech_names[p->ech], "budget", budget, "bytes",
+                                (json_int_t)matcher_memory(p->allow) + (json_int_t)matcher_memory(p->deny)));
         each_wide(p, json_wide, wide);
     }
     json_t *all =
@@ -273,9 +303,9 @@ const struct command command_check = {
     .summary = "read a policy: what it holds, or what is wrong with it",
     .text =
         "Reads POLICY and the files of policy.d beside it, as the gate would.  Prints its scopes, profiles and the "
-        "number of their entries, for each wildcard over a public suffix what it lets in, and what ech: outer "
-        "means.  A scope whose hosts leave it by taking another address is warned of, a mistake is shown with file, "
-        "line and column, both on standard error.  Exit status 0: good; 2: not.",
+        "number of their entries, the budget of profiles with wildcards, for each wildcard over a public suffix what "
+        "it lets in, and what ech: outer means.  A scope whose hosts leave it by taking another address is warned of, "
+        "a mistake is shown with file, line and column, both on standard error.  Exit status 0: good; 2: not.",
     .option = check_options,
     .run = check_run,
 };

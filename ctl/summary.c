@@ -25,7 +25,7 @@ struct summary_row {
     enum reason reason;                        /* of a finding: the first, or the first that is an attack */
     bool attack, address;                      /* of a finding: an address, which showed no name */
     uint64_t count;
-    char process[64], package[128];
+    char process[64], package[128], limit[EVENT_LIMIT_SIZE];
     char text[];
 };
 
@@ -170,8 +170,10 @@ static void summary_refuse(struct summary *s, const struct event *e)
     if (!r)
         return;
     r->address = address;
-    if (!r->count || (attack && !r->attack))
+    if (!r->count || (attack && !r->attack)) {
         r->reason = e->reason;
+        memcpy(r->limit, e->limit, sizeof r->limit);
+    }
     r->count += count;
     r->attack |= attack;
     if (!r->process[0]) {
@@ -282,6 +284,10 @@ static void summary_print_attacks(const struct summary *s, FILE *out)
         fputs("  ", out);
         summary_print_escaped(r->text, out);
         fprintf(out, ": %s", reason_text(r->reason));
+        if (r->limit[0]) {
+            fputs(", ", out);
+            summary_print_escaped(r->limit, out);
+        }
         if (r->process[0] || r->package[0]) {
             fputs(" (", out);
             summary_print_escaped(r->process, out);

@@ -15,20 +15,32 @@
 #define BUDGET_SOURCES     4096 /* powers of two */
 #define BUDGET_NAMES       65536
 #define BUDGET_PROBES      16
-#define BUDGET_FORGOTTEN   256 /* bytes of an hour: who spent as many does not give way to strangers */
+#define BUDGET_FORGOTTEN   2048 /* bits of an hour: who spent as many does not give way to strangers */
 
-/* The minute of one source in one scope, and the bytes of its last parts of an hour. */
+/* What a question says beside new names.  Of all that may be asked next, whose costs are c1, c2, ... bits, the sum of
+ * 2^-c stays below 1, so that nobody says more than it costs (Kraft): the last name again, for A or AAAA, is 2 of 2
+ * bits; one of n others, for either, 2n of log2(n) + 4; a new one of L bytes, which are of 39 values, 2 * 39^L of 8L.
+ */
+#define BUDGET_AGAIN_BITS 2
+#define BUDGET_TURN_BITS  4
+
+/* The minute of one source in one scope, and what it spent in the last parts of an hour. */
 struct budget_source {
     bool in_use;
     uint16_t scope;
     struct address source;
+    uint64_t first_usec; /* names that it spent before are forgotten */
     uint64_t start_usec;
     uint32_t names;
+    uint64_t last; /* hash of the name */
     uint64_t part; /* now's, counted from the start of time */
-    uint32_t bytes[BUDGET_PARTS];
+    struct budget_part {
+        uint64_t bits;
+        uint32_t names; /* new ones */
+    } hour[BUDGET_PARTS];
 };
 
-/* A name that a source spent: by hash, when it was counted last, and when its bytes were. */
+/* A name that a source spent: by hash, when it was counted last, and when it was paid as a new one. */
 struct budget_name {
     uint64_t hash; /* of scope, source and name; 0: unused */
     uint64_t spent_usec, paid_usec;
@@ -73,19 +85,21 @@ static struct address budget_source_address(const struct address *source)
     return a;
 }
 
-/* Forgets the parts of the hour that are past; returns the bytes of those that are left. */
-static uint32_t budget_hour(struct budget_source *s, uint64_t now_usec)
+/* Forgets the parts of the hour that are past; returns the sum of those that are left. */
+static struct budget_part budget_hour(struct budget_source *s, uint64_t now_usec)
 {
     uint64_t part = now_usec / BUDGET_PART_USEC;
-    uint32_t sum = 0;
+    struct budget_part sum = {0};
     if (part - s->part >= BUDGET_PARTS)
-        memset(s->bytes, 0, sizeof s->bytes);
+        memset(s->hour, 0, sizeof s->hour);
     else
         for (uint64_t i = s->part + 1; i <= part; i++)
-            s->bytes[i % BUDGET_PARTS] = 0;
+            s->hour[i % BUDGET_PARTS] = (struct budget_part){0};
     s->part = part;
-    for (unsigned i = 0; i < BUDGET_PARTS; i++)
-        sum += s->bytes[i];
+    for (unsigned i = 0; i < BUDGET_PARTS; i++) {
+        sum.bits += s->hour[i].bits;
+        sum.names += s->hour[i].names;
+    }
     return sum;
 }
 
@@ -94,17 +108,17 @@ static struct budget_source *budget_place(struct budget *b, uint16_t scope, uint
 {
     bool room = share_has_room(&b->sources, scope, 1);
     struct budget_source *best = NULL;
-    uint32_t least = BUDGET_FORGOTTEN;
+    uint64_t least = BUDGET_FORGOTTEN;
     for (uint32_t i = 0; i < BUDGET_PROBES; i++) {
         struct budget_source *s = &b->source[(hash + i) % BUDGET_SOURCES];
         if (!s->in_use && room)
             return s;
         if (!s->in_use || now_usec - s->start_usec < BUDGET_MINUTE_USEC || (!room && s->scope != scope))
             continue;
-        uint32_t bytes = budget_hour(s, now_usec);
-        if (bytes < least) {
+        uint64_t bits = budget_hour(s, now_usec).bits;
+        if (bits < least) {
             best = s;
-            least = bytes;
+            least = bits;
         }
     }
     return best;
@@ -130,7 +144,8 @@ static struct budget_source *budget_find_source(struct budget *b, uint16_t scope
         return NULL;
     if (s->in_use)
         share_give(&b->sources, s->scope, 1);
-    *s = (struct budget_source){.in_use = true, .scope = scope, .source = *address, .start_usec = now_usec};
+    *s = (struct budget_source){
+        .in_use = true, .scope = scope, .source = *address, .first_usec = now_usec, .start_usec = now_usec};
     s->part = now_usec / BUDGET_PART_USEC;
     share_note(&b->sources, scope, 1);
     return s;
@@ -174,32 +189,51 @@ static struct budget_name *budget_find_name(struct budget *b, uint64_t hash, uin
     return oldest;
 }
 
-bool budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name, size_t below,
-                  const struct budget_limits *limits, uint64_t now_usec)
+/* One of so many names. */
+static unsigned budget_turn_bits(uint32_t names)
+{
+    unsigned bits = 0;
+    while (bits < 31 && 1u << bits < names)
+        bits++;
+    return BUDGET_TURN_BITS + bits;
+}
+
+struct budget_limits budget_effective(const struct budget_limits *limits)
+{
+    return (struct budget_limits){
+        .names_per_minute = limits->names_per_minute ? limits->names_per_minute : BUDGET_NAMES_PER_MINUTE,
+        .label_bytes = limits->label_bytes ? limits->label_bytes : BUDGET_LABEL_BYTES,
+        .bytes_per_hour = limits->bytes_per_hour ? limits->bytes_per_hour : BUDGET_BYTES_PER_HOUR};
+}
+
+enum budget_met budget_spend(struct budget *b, uint16_t scope, const struct address *source, const struct name *name,
+                             size_t below, const struct budget_limits *limits, uint64_t now_usec)
 {
     struct address from = budget_source_address(source);
-    uint32_t names_max = limits->names_per_minute ? limits->names_per_minute : BUDGET_NAMES_PER_MINUTE;
-    uint32_t bytes_max = limits->bytes_per_hour ? limits->bytes_per_hour : BUDGET_BYTES_PER_HOUR;
-    if (budget_longest_label(name) > (limits->label_bytes ? limits->label_bytes : BUDGET_LABEL_BYTES))
-        return false;
+    struct budget_limits max = budget_effective(limits);
+    uint64_t bits_max = max.bytes_per_hour * 8ull;
+    if (budget_longest_label(name) > max.label_bytes)
+        return BUDGET_MET_LABEL;
     struct budget_source *s = budget_find_source(b, scope, &from, now_usec);
     if (!s)
-        return false;
+        return BUDGET_MET_SOURCES;
     uint64_t hash = budget_name_hash(b, scope, &from, name);
     struct budget_name *n = budget_find_name(b, hash, now_usec);
-    bool known = n && n->hash == hash;
-    if (known && now_usec - n->spent_usec < BUDGET_MINUTE_USEC)
-        return true;
-    if (s->names >= names_max)
-        return false;
-    bool paid = known && now_usec - n->paid_usec < BUDGET_HOUR_USEC;
-    uint32_t hour = budget_hour(s, now_usec);
-    if (!paid && (hour > bytes_max || below > bytes_max - hour))
-        return false;
-    if (!paid)
-        s->bytes[s->part % BUDGET_PARTS] += (uint32_t)below;
-    s->names++;
-    if (n) /* else the name costs again when it comes again */
-        *n = (struct budget_name){hash, now_usec, paid ? n->paid_usec : now_usec};
-    return true;
+    bool known = n && n->hash == hash && n->paid_usec >= s->first_usec;
+    bool again = hash == s->last;
+    bool counted = (again && s->names) || (known && now_usec - n->spent_usec < BUDGET_MINUTE_USEC);
+    bool paid = again || (known && now_usec - n->paid_usec < BUDGET_HOUR_USEC);
+    if (!counted && s->names >= max.names_per_minute)
+        return BUDGET_MET_NAMES;
+    struct budget_part hour = budget_hour(s, now_usec);
+    uint64_t bits = again ? BUDGET_AGAIN_BITS : paid ? budget_turn_bits(hour.names) : below * 8ull;
+    if (hour.bits > bits_max || bits > bits_max - hour.bits)
+        return BUDGET_MET_BYTES;
+    s->last = hash;
+    s->names += !counted;
+    s->hour[s->part % BUDGET_PARTS].bits += bits;
+    s->hour[s->part % BUDGET_PARTS].names += !paid;
+    if (n && (known || !paid)) /* else it is a new name when it comes again behind another one */
+        *n = (struct budget_name){hash, counted ? n->spent_usec : now_usec, paid ? n->paid_usec : now_usec};
+    return BUDGET_WITHIN;
 }

@@ -2,6 +2,7 @@
 #include "nfq/judge.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,33 @@ void judge_event_decision(const struct decision *d, struct event *e)
     e->verdict = d->path != DECIDE_REFUSE ? VERDICT_ALLOW : d->noise ? VERDICT_IGNORED : VERDICT_DENY;
     if (d->has_rule)
         endpoint_format(&d->rule, e->rule, sizeof e->rule);
+    if (d->limit)
+        snprintf(e->limit, sizeof e->limit, "%s: %u", d->limit, d->limit_max);
+}
+
+void judge_budget(struct judge *j, const struct visit *v, const struct name *name, struct decision *d)
+{
+    bool below_wildcard = d->has_rule && (d->rule.host == ENDPOINT_ONE_BELOW || d->rule.host == ENDPOINT_ANY_BELOW);
+    if (d->path == DECIDE_REFUSE || !below_wildcard)
+        return;
+    const struct policy_profile *profile = v->scope->profile;
+    struct budget_limits limits = {profile->budget.names_per_minute, profile->budget.label_bytes,
+                                   profile->budget.bytes_per_hour};
+    size_t below = name->len > d->rule.name.len ? name->len - d->rule.name.len - 1u : name->len;
+    enum budget_met met = budget_spend(j->budget, v->in->scope, &v->packet.source, name, below, &limits, j->now_usec);
+    if (met == BUDGET_WITHIN)
+        return;
+    limits = budget_effective(&limits);
+    d->limit = met == BUDGET_MET_NAMES   ? "names_per_minute"
+               : met == BUDGET_MET_LABEL ? "label_bytes"
+               : met == BUDGET_MET_BYTES ? "bytes_per_hour"
+                                         : NULL;
+    d->limit_max = met == BUDGET_MET_NAMES   ? limits.names_per_minute
+                   : met == BUDGET_MET_LABEL ? limits.label_bytes
+                                             : limits.bytes_per_hour;
+    d->path = DECIDE_REFUSE;
+    d->reason = REASON_TUNNEL_SUSPECTED;
+    d->offer = false;
 }
 
 void judge_tell(struct judge *j, struct event *e)

@@ -29,7 +29,8 @@ static void refuse_question(struct judge *j, struct visit *v, const struct quest
                             struct event *e)
 {
     char text[200];
-    snprintf(text, sizeof text, "sluice: %s", reason_text(e->reason));
+    snprintf(text, sizeof text, "sluice: %s%s%s%s", reason_text(e->reason), e->limit[0] ? " (" : "", e->limit,
+             e->limit[0] ? ")" : "");
     uint8_t message[512], ip[JUDGE_INJECT_MAX];
     size_t len = message_build_denial(q, denial, text, message, sizeof message);
     size_t ip_len = len ? packet_build_udp_answer(&v->packet, (struct bytes){message, len}, ip, sizeof ip) : 0;
@@ -60,18 +61,6 @@ static bool reverse_is_bound(const struct judge *j, const struct visit *v, const
     struct address address;
     struct bound_name bound[BINDING_NAMES_MAX];
     return q->type == 12 && message_reverse_address(&q->name, &address) && judge_bound(j, v, &address, bound) > 0;
-}
-
-/* The names below a wildcard are a channel: so many a minute, so many bytes an hour, and no more. */
-static bool within_budget(struct judge *j, const struct visit *v, const struct question *q, const struct decision *d)
-{
-    if (!d->has_rule || (d->rule.host != ENDPOINT_ONE_BELOW && d->rule.host != ENDPOINT_ANY_BELOW))
-        return true;
-    const struct policy_profile *profile = v->scope->profile;
-    struct budget_limits limits = {profile->budget.names_per_minute, profile->budget.label_bytes,
-                                   profile->budget.bytes_per_hour};
-    size_t below = q->name.len > d->rule.name.len ? q->name.len - d->rule.name.len - 1u : q->name.len;
-    return budget_spend(j->budget, v->in->scope, &v->packet.source, &q->name, below, &limits, j->now_usec);
 }
 
 static void forward(struct judge *j, struct visit *v, const struct question *q, const struct decision *d)
@@ -112,11 +101,7 @@ void judge_dns_query(struct judge *j, struct visit *v)
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
     if (v->scope)
         d = decide_question(j->policy, v->scope, &q.name, q.type, reverse_is_bound(j, v, &q));
-    if (d.path != DECIDE_REFUSE && !within_budget(j, v, &q, &d)) {
-        d.path = DECIDE_REFUSE;
-        d.reason = REASON_TUNNEL_SUSPECTED;
-        d.offer = false;
-    }
+    judge_budget(j, v, &q.name, &d);
     if (d.path != DECIDE_REFUSE) {
         forward(j, v, &q, &d);
         return;

@@ -51,8 +51,8 @@ static bool room_to_keep(const struct flow *f, const struct plan *plan)
     return bytes <= STREAM_SENT_BYTES && heads <= STREAM_SENT_MAX;
 }
 
-/* What is asked of a proxy: the name alone decides, the proxy resolves it. */
-static struct decision decide_asked(const struct visit *v, const struct http_request *request)
+/* What is asked of a proxy: the name alone decides, the proxy resolves it, so that it costs what a question costs. */
+static struct decision decide_asked(struct judge *j, const struct visit *v, const struct http_request *request)
 {
     struct address address;
     const char *text = request->address_text;
@@ -61,7 +61,11 @@ static struct decision decide_asked(const struct visit *v, const struct http_req
                                                                     : ENDPOINT_HTTP;
     if (request->host_is_address && !address_parse((struct bytes){(const uint8_t *)text, strlen(text)}, &address))
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_ADDRESS};
-    return decide_proxied(v->scope, asked, request->host_is_address ? NULL : &request->host, &address, request->port);
+    struct decision d =
+        decide_proxied(v->scope, asked, request->host_is_address ? NULL : &request->host, &address, request->port);
+    if (!request->host_is_address)
+        judge_budget(j, v, &request->host, &d);
+    return d;
 }
 
 static struct decision decide_request(struct judge *j, const struct visit *v, const struct flow *f,
@@ -73,7 +77,7 @@ static struct decision decide_request(struct judge *j, const struct visit *v, co
     if (switches && !f->follows)
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_ORDER};
     if (f->http.proxy)
-        return decide_asked(v, request);
+        return decide_asked(j, v, request);
     if (request->host_is_address)
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_HTTP_ADDRESS};
     if (request->port != f->key.server_port)

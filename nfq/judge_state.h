@@ -100,6 +100,9 @@ void judge_pass(struct judge *j, struct visit *v, enum mark_verdict mark, struct
 /* An event about the visit's packet, its addresses turned so that the client is the source. */
 void judge_event_init(const struct judge *j, const struct visit *v, enum action action, struct event *e);
 void judge_event_decision(const struct decision *d, struct event *e);
+/* The names below a wildcard are a channel where they go on to a resolver: so many a minute, so many bytes an hour, and
+ * no more.  Spends what was decided about `name`; beyond the budget the decision becomes a refusal. */
+void judge_budget(struct judge *j, const struct visit *v, const struct name *name, struct decision *d);
 void judge_tell(struct judge *j, struct event *e);
 /* How a refusal is called: would_deny where the scope is only watched. */
 enum verdict judge_denial(const struct visit *v);

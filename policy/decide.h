@@ -39,6 +39,8 @@ struct decision {
     bool noise;    /* refuse, but as `ignored` (DESIGN s2 "Noise") */
     bool has_rule; /* rule is the entry that allowed or denied it */
     struct endpoint rule;
+    const char *limit; /* TUNNEL_SUSPECTED: the key of the budget that was met (the judge's), and its value */
+    uint32_t limit_max;
     bool offer; /* on refusal: the name or address may be offered as an --allow line (event.hint) */
 };
 

@@ -121,6 +121,22 @@ def dns(source, resolver, count, name, many=""):
             pass
 
 
+def order(source, resolver, count, name):
+    """Questions for sixteen names in an order that means something; each is answered before the next."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((source, 0))
+    sock.connect((resolver, 53))
+    sock.settimeout(2)
+    for i in range(int(count)):
+        nibble = i if i < 16 else random.getrandbits(4)
+        wire = b"".join(bytes([len(label)]) + label for label in f"o{nibble:x}.{name}".encode().split(b"."))
+        sock.send(struct.pack("!HHHHHH", i, 0x100, 1, 0, 0, 0) + wire + b"\0\0\1\0\1")
+        try:
+            sock.recv(600)
+        except TimeoutError:
+            pass
+
+
 def datagrams(source, address, count):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((source, 0))
@@ -149,5 +165,5 @@ def escape(source, address, resolver, file):
             pass
 
 
-COMMANDS = {f.__name__: f for f in (listen, syn, hellos, refused, dns, datagrams, escape)}
+COMMANDS = {f.__name__: f for f in (listen, syn, hellos, refused, dns, order, datagrams, escape)}
 COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -7,6 +7,7 @@
 bed
 h c ip addr add 198.18.1.3/24 dev c0
 h c ip addr add 198.18.1.4/24 dev c0
+h c ip addr add 198.18.1.5/24 dev c0
 # Half-open: nobody answers on 8443.  And the raw SYNs' answers meet no socket: the client's kernel would end what they opened.
 h s nft 'add table inet bed; add chain inet bed i { type filter hook input priority 0; }; add rule inet bed i tcp dport 8443 drop'
 h c nft 'add table inet bed; add chain inet bed o { type filter hook output priority -400; }; add rule inet bed o ip saddr 198.18.1.3 tcp flags & rst == rst drop'
@@ -21,7 +22,7 @@ profiles:
   other: { allow: [allowed.test, "**.wild.test"], dns: { budget: { names_per_minute: 50, bytes_per_hour: 400 } } }
 scopes:
   - { name: flooding, match: { source: 198.18.1.3/32 }, profile: flooding }
-  - { name: other, match: { source: [198.18.1.2/32, 198.18.1.4/32] }, profile: other }
+  - { name: other, match: { source: [198.18.1.2/32, 198.18.1.4/31] }, profile: other }
 unmatched: pass
 YAML
 flood() { h c timeout 40 "$PYTHON" "$ROOT/tests/netns/flood.py" "$@"; }
@@ -88,10 +89,21 @@ tunnel() {
     flood dns 198.18.1.2 198.18.2.53 200 wild.test many # 2 to 4 bytes each: the names of a minute
     said_since "$from" tunnel_suspected
     [ "$(asked wild.test)" = 50 ] || die "$(asked wild.test) names went on, not 50" || return 1
-    tail -n +$((from + 1)) "$T/events" | jq -se 'map(select(.event.reason == "tunnel_suspected")) | length > 0 and all(.sluice.hint == null and .source.ip == "198.18.1.2" and .sluice.verdict == "deny")'
+    tail -n +$((from + 1)) "$T/events" | jq -se 'map(select(.event.reason == "tunnel_suspected")) | length > 0 and all(.sluice.limit == "names_per_minute: 50" and .sluice.hint == null and .source.ip == "198.18.1.2" and .sluice.verdict == "deny")'
     flood dns 198.18.1.4 198.18.2.53 40 0123456789abcdef.wild.test many # 19 or 20 bytes each: the bytes of an hour
     eventually 2 [ "$(asked 0123456789abcdef.wild.test)" -ge 20 ]
     [ "$(asked 0123456789abcdef.wild.test)" = 20 ] || die "$(asked 0123456789abcdef.wild.test) long names went on, not 20"
+}
+# Sixteen names that are paid once, then their order, four bits a question: it is within the bytes of an hour, too.
+order() {
+    local from carried
+    from=$(lines)
+    flood order 198.18.1.5 198.18.2.53 1500 order.wild.test
+    said_since "$from" tunnel_suspected
+    carried=$(grep -c 'query\[A\] o[0-9a-f]\.order\.wild\.test from' "$T/dns.log")
+    echo "$carried questions of 1500 went on"
+    [ $((carried * 4)) -le $((400 * 8)) ] || die "their order carries $((carried / 2)) bytes, not 400" || return 1
+    [ "$carried" -ge 200 ] || die "only $carried questions went on"
 }
 # The inspector stands still for a second and the queues fill: what does not fit is dropped by the kernel.
 overrun() {
@@ -170,6 +182,7 @@ check "refused datagrams" datagrams
 check "questions without an answer" questions
 check "refused names" names
 check "a tunnel under a wildcard" tunnel
+check "a tunnel in the order of names under a wildcard" order
 check "queues that overrun" overrun
 check "a full conntrack table" conntrack_full
 check "a second round takes nothing more" again

@@ -131,6 +131,30 @@ connect_elsewhere() { resolve mirror.test; say 198.18.2.81 8082 "CONNECT $1.test
 room() { resolve mirror.test; say 198.18.2.81 "$1" "$(upgrade "mirror.test:$1" "$2")" '?' ECHO; }
 room_unasked() { room 8082 "$1"; }
 h2_prior() { resolve mirror.test; say 198.18.2.81 8082 "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n$1"; }
+# The proxy asks for the name, so that the name's own servers read it.
+asked_by_proxy() { grep -c "query.*$1\.wild\.test" "$T/dns.log"; }
+tell_proxy() { client curl -4s --max-time 3 -k -U user:secret -x http://mirror.test:3129 "https://$1.wild.test/"; }
+names_reach_dns() {
+    local n
+    n=$(nonce)
+    tell_proxy "long-label-with-$n" || true
+    eventually 3 asked_by_proxy "long-label-with-$n" || die "without the gate no resolver heard of it"
+}
+names_have_a_budget() {
+    local n from i heard=0
+    n=$(nonce)
+    from=$(wc -l < "$T/events")
+    for i in {1..6}; do tell_proxy "$i$n" || true; done
+    for i in {1..6}; do if [ "$(asked_by_proxy "$i$n")" -gt 0 ]; then heard=$((heard + 1)); fi; done
+    [ $heard = 3 ] || die "the resolver heard of $heard names, not 3" || return 1
+    said "$from" tunnel_suspected "4$n.wild.test"
+    tell_proxy "long-label-with-$n" || true
+    fails asked_by_proxy "long-label-with-$n"
+    said "$from" tunnel_suspected "long-label-with-$n.wild.test"
+    "$SLUICE" check "$T/policy.yaml" > "$T/out"
+    has 'names_per_minute 3, label_bytes 15, bytes_per_hour 65536' "$T/out"
+    has '(label_bytes: 15)' "$T/gate.log"
+}
 rooms_work() {
     room 8081 x | grep -x echoed
     fails room 8082 x
@@ -148,9 +172,11 @@ done
 for name in other_name_inside http_inside origin_form room_unasked h2_prior connect_elsewhere; do
     check "without the gate $name reaches the server" reaches_web $name
 done
+check "without the gate a name that a proxy is asked for reaches DNS" names_reach_dns
 for form in output forward; do
     FORM=$form
-    policy "$T/policy.yaml" proxy://mirror.test:3128 proxy://mirror.test:3129 allowed.test http://allowed.test v4only.test cdn.test slow-allowed.test \
+    PROFILE_MORE='dns: { budget: { names_per_minute: 3, label_bytes: 15 } }'
+    policy "$T/policy.yaml" '"**.wild.test"' proxy://mirror.test:3128 proxy://mirror.test:3129 allowed.test http://allowed.test v4only.test cdn.test slow-allowed.test \
         tcp://tcp.test:2525 http://mirror.test:8082 ws://mirror.test:8081
     gate_up $form "$T/policy.yaml"
     check "by name alone: what is asked of a proxy is not resolved here" by_name_alone
@@ -169,6 +195,7 @@ for form in output forward; do
     check "two CONNECTs in one packet: the second waits, and is judged" attack_refused not_in_allowlist evil.test second_connect
     check "another server name inside the tunnel" refused_at proxy_name '' other_name_inside
     check "plain HTTP inside a tunnel that is for TLS" refused_at tls_expected allowed.test http_inside
+    check "names below a wildcard, asked of a proxy: within the budget" names_have_a_budget
     check "origin form, asked of a proxy" refused_at proxy_form mirror.test origin_form
     check "CONNECT to what is no proxy" refused_at http_connect proxy://mirror.test:8082 connect_elsewhere
     check "WebSocket without ws://" refused_at http_websocket ws://mirror.test:8082 room_unasked

@@ -33,7 +33,7 @@ static bool spend(struct budget *b, uint16_t scope, const struct address *a, con
                   uint32_t label, uint64_t now)
 {
     struct budget_limits limits = {names, label, 0};
-    return budget_spend(b, scope, a, n, n->len - sizeof "cdn.example", &limits, now);
+    return budget_spend(b, scope, a, n, n->len - sizeof "cdn.example", &limits, now) == BUDGET_WITHIN;
 }
 
 static unsigned spend_many(struct budget *b, uint16_t scope, const struct address *a, unsigned first, unsigned count,
@@ -54,7 +54,7 @@ static void test_names(void **state)
     struct address a = address("10.0.0.1"), other = address("10.0.0.2");
     uint64_t now = 1000 * SECOND;
     assert_int_equal(spend_many(b, 1, &a, 0, 400, 0, now), BUDGET_NAMES_PER_MINUTE); /* 0: the default */
-    assert_int_equal(spend_many(b, 1, &a, 0, 400, 0, now + 59 * SECOND), 300);       /* the same names cost nothing */
+    assert_int_equal(spend_many(b, 1, &a, 0, 400, 0, now + 59 * SECOND), 300);       /* the same are not new */
     assert_int_equal(spend_many(b, 1, &a, 1000, 10, 0, now + 59 * SECOND), 0);
     assert_int_equal(spend_many(b, 1, &a, 1000, 10, 305, now + 59 * SECOND), 5);
     assert_int_equal(spend_many(b, 1, &other, 0, 10, 5, now), 5);                 /* each source its own */
@@ -114,7 +114,7 @@ static unsigned spend_bytes(struct budget *b, const struct address *a, unsigned 
     unsigned passed = 0;
     for (unsigned i = first; i < first + count; i++) {
         struct name n = long_name(i);
-        passed += budget_spend(b, 1, a, &n, 39, &limits, now);
+        passed += budget_spend(b, 1, a, &n, 39, &limits, now) == BUDGET_WITHIN;
     }
     return passed;
 }
@@ -125,16 +125,86 @@ static void test_bytes(void **state)
     struct budget *b = budget_new();
     struct address a = address("10.0.0.1"), other = address("10.0.0.2");
     uint64_t now = 1000 * SECOND;
-    assert_int_equal(spend_bytes(b, &a, 0, 20, 390, now), 10);
-    assert_int_equal(spend_bytes(b, &other, 0, 20, 390, now), 10); /* each source its own */
-    assert_int_equal(spend_bytes(b, &a, 0, 20, 390, now), 10);     /* the same names cost nothing */
-    /* Nor do they after a minute; new ones are not had by waiting for one. */
-    assert_int_equal(spend_bytes(b, &a, 0, 10, 390, now + 120 * SECOND), 10);
-    assert_int_equal(spend_bytes(b, &a, 100, 20, 390, now + 120 * SECOND), 0);
-    assert_int_equal(spend_bytes(b, &a, 100, 20, 390, now + 3599 * SECOND), 0);
-    assert_int_equal(spend_bytes(b, &a, 100, 20, 390, now + 4300 * SECOND), 10);
+    assert_int_equal(spend_bytes(b, &a, 0, 20, 410, now), 10);
+    assert_int_equal(spend_bytes(b, &other, 0, 20, 410, now), 10); /* each source its own */
+    assert_int_equal(spend_bytes(b, &a, 0, 10, 410, now), 10);     /* the same names cost a byte each, their order */
+    /* The same after a minute; new ones are not had by waiting for one. */
+    assert_int_equal(spend_bytes(b, &a, 0, 10, 410, now + 120 * SECOND), 10);
+    assert_int_equal(spend_bytes(b, &a, 0, 10, 410, now + 120 * SECOND), 0);
+    assert_int_equal(spend_bytes(b, &a, 100, 20, 410, now + 120 * SECOND), 0);
+    assert_int_equal(spend_bytes(b, &a, 100, 20, 410, now + 3599 * SECOND), 0);
+    assert_int_equal(spend_bytes(b, &a, 100, 20, 410, now + 4300 * SECOND), 10);
     /* The default. */
     assert_int_equal(spend_bytes(b, &a, 1000, 3000, 0, now + 20000 * SECOND), BUDGET_BYTES_PER_HOUR / 39);
+    budget_free(b);
+}
+
+static bool spend_short(struct budget *b, const struct address *a, unsigned i, uint32_t limit, uint64_t now)
+{
+    struct budget_limits limits = {1000000, 0, limit};
+    char s[32];
+    struct name n;
+    int len = snprintf(s, sizeof s, "%x.cdn.example", i);
+    assert_true(name_from_wire((struct bytes){(const uint8_t *)s, (size_t)len}, &n));
+    return budget_spend(b, 1, a, &n, (size_t)len - sizeof "cdn.example", &limits, now) == BUDGET_WITHIN;
+}
+
+/* Names are paid once, then their order says more: it is not free (found by an attacker; 2,000 bytes in 0.7 s). */
+static void test_order(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned names, bits, first;
+    } rows[] = {{2, 1, 0}, {16, 4, 0}, {256, 8, 0x100}, {4096, 12, 0x1000}};
+    for (unsigned row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct budget *b = budget_new();
+        struct address a = address("10.0.0.1"), other = address("10.0.0.2");
+        uint64_t now = 1000 * SECOND;
+        uint32_t limit = 16384, random = 1;
+        for (unsigned i = 0; i < rows[row].names; i++)
+            assert_true(spend_short(b, &a, rows[row].first + i, limit, now));
+        unsigned turns = 0;
+        for (bool passes = true; passes && turns < 1000000; turns += passes) {
+            random = random * 1664525 + 1013904223;
+            passes = spend_short(b, &a, rows[row].first + (random >> (32 - rows[row].bits)), limit, now + turns);
+        }
+        uint64_t carried = ((uint64_t)rows[row].names + turns) * rows[row].bits; /* their order, the first included */
+        if (carried > limit * 8ull || carried < limit)
+            fail_msg("%u names: %u turns, %u bytes", rows[row].names, turns, (unsigned)(carried / 8));
+        /* The last name again says less, a new hour is a new hour, and nobody else pays for it. */
+        assert_false(spend_short(b, &a, rows[row].first, limit, now + 3500 * SECOND));
+        assert_true(spend_short(b, &other, rows[row].first, limit, now));
+        assert_true(spend_short(b, &a, rows[row].first, limit, now + 4300 * SECOND));
+        budget_free(b);
+    }
+}
+
+/* A build asks two hosts by turns, each for A and AAAA: 10,000 times an hour. */
+static void test_build(void **state)
+{
+    (void)state;
+    struct budget *b = budget_new();
+    struct address a = address("10.0.0.1");
+    for (unsigned i = 0; i < 10000; i++) {
+        struct name n = numbered(i % 2);
+        assert_true(spend(b, 1, &a, &n, 0, 0, (1000000 + i * 350ull) * 1000));
+        assert_true(spend(b, 1, &a, &n, 0, 0, (1000000 + i * 350ull) * 1000));
+    }
+    /* And one name alone, as fast as a client can. */
+    struct address other = address("10.0.0.2");
+    struct name n = numbered(1);
+    for (unsigned i = 0; i < 250000; i++)
+        assert_true(spend(b, 1, &other, &n, 0, 0, 1000 * SECOND));
+    /* Also where there is no room to remember it. */
+    struct address last = address("10.0.0.3");
+    for (unsigned i = 0; i < 70; i++)
+        for (unsigned k = 0; k < 10000; k++) {
+            struct address many = {4, {10, 1, (uint8_t)i, 1}};
+            struct name filler = numbered(k);
+            spend(b, 1, &many, &filler, 1000000, 0, 1000 * SECOND);
+        }
+    for (unsigned i = 0; i < 1000; i++)
+        assert_true(spend(b, 1, &last, &n, 0, 0, 1000 * SECOND));
     budget_free(b);
 }
 
@@ -201,13 +271,9 @@ static void test_the_greatest_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_prefix),
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_any_hour),
-        cmocka_unit_test(test_many_sources),
-        cmocka_unit_test(test_the_greatest_stay),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_prefix),       cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_bytes),    cmocka_unit_test(test_order),        cmocka_unit_test(test_build),
+        cmocka_unit_test(test_any_hour), cmocka_unit_test(test_many_sources), cmocka_unit_test(test_the_greatest_stay),
     };
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
 }

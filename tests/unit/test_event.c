@@ -300,6 +300,13 @@ static void test_line(void **state)
     assert_int_equal(n, strlen(line));
     assert_string_equal(line, "deny  dns  payload.evil.test A             by node (npm postinstall of left-pad)   "
                               "not in allowlist");
+    e.reason = REASON_TUNNEL_SUSPECTED;
+    snprintf(e.limit, sizeof e.limit, "names_per_minute: 300");
+    event_to_line(&e, false, line, sizeof line);
+    assert_non_null(strstr(line, "   form or number of the names looks like a tunnel (names_per_minute: 300)"));
+    json_t *j = json_of(&e);
+    expect_text(j, "sluice.limit", "names_per_minute: 300");
+    json_decref(j);
     struct event t = {.action = ACTION_TCP_CONNECT,
                       .reason = REASON_NOT_RESOLVED,
                       .verdict = VERDICT_DENY,

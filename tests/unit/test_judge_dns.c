@@ -263,7 +263,16 @@ static void names_below_a_wildcard_have_a_budget(void **state)
         assert_int_equal(bed_fate(b, ask(b, (uint16_t)i, name, 1)), BED_ACCEPTED);
     assert_int_equal(bed_fate(b, ask(b, 50, name, 1)), BED_DROPPED);
     assert_int_equal(b->denial.reason, REASON_TUNNEL_SUSPECTED);
-    assert_int_equal(bed_fate(b, ask(b, 51, "a.wild.example", 1)), BED_ACCEPTED); /* asked before: free */
+    assert_string_equal(b->denial.limit, "names_per_minute: 5");
+    /* Who asks with EDNS is told, too (RFC 8914). */
+    static const uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0};
+    uint8_t wire[512];
+    size_t len = query(wire, 52, name, 1);
+    wire[11] = 1;
+    memcpy(wire + len, opt, sizeof opt);
+    bed_udp(b, MARK_TO_SERVER, client, resolver, (struct bytes){wire, len + sizeof opt});
+    assert_non_null(memmem(b->injected, b->injected_len, "tunnel (names_per_minute: 5)", 28));
+    assert_int_equal(bed_fate(b, ask(b, 51, "a.wild.example", 1)), BED_ACCEPTED); /* asked before: not new */
     bed_free(b);
 }
 
@@ -303,6 +312,7 @@ static void bytes_below_a_wildcard_have_a_budget(void **state)
         assert_int_equal(bed_fate(b, ask(b, i, name, 1)), BED_ACCEPTED);
     assert_int_equal(bed_fate(b, ask(b, 50, name, 1)), BED_DROPPED);
     assert_int_equal(b->denial.reason, REASON_TUNNEL_SUSPECTED);
+    assert_string_equal(b->denial.limit, "bytes_per_hour: 100");
     b->now += 1800000000;
     assert_int_equal(bed_fate(b, ask(b, 51, name, 1)), BED_DROPPED);
     b->now += 2500000000;

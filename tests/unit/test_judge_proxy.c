@@ -9,7 +9,9 @@ static const char policy[] =
     "profiles:\n"
     "  p:\n"
     "    allow: [good.example, 'http://web.example', 'tcp://git.example:22', '10.9.0.0/16:443',\n"
-    "            'proxy://proxy.example:3128', 'ws://chat.example', 'http://plain.example']\n"
+    "            'proxy://proxy.example:3128', 'ws://chat.example', 'http://plain.example',\n"
+    "            '**.wild.example', 'http://**.wild.example']\n"
+    "    dns: { budget: { names_per_minute: 3, bytes_per_hour: 30, label_bytes: 20 } }\n"
     "scopes:\n"
     "  - { name: s, match: { source: 198.18.0.0/15 }, profile: p, mode: MODE }\n";
 
@@ -463,6 +465,54 @@ static void a_request_refused_at_an_acknowledgment(void **state)
     bed_free(t.b);
 }
 
+/* The proxy resolves the name, so that it reaches the name's servers: it costs what a question costs. */
+static void names_below_a_wildcard_have_a_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *request[5];
+        unsigned passes; /* how many of them; the next is refused */
+        const char *limit;
+    } rows[] = {
+        {"names of a minute",
+         {"GET http://a.wild.example/ HTTP/1.1\r\nHost: a.wild.example\r\n\r\n",
+          "GET http://b.wild.example/ HTTP/1.1\r\nHost: b.wild.example\r\n\r\n",
+          "GET http://c.wild.example/ HTTP/1.1\r\nHost: c.wild.example\r\n\r\n",
+          "GET http://a.wild.example/ HTTP/1.1\r\nHost: a.wild.example\r\n\r\n",
+          "GET http://d.wild.example/ HTTP/1.1\r\nHost: d.wild.example\r\n\r\n"},
+         4,
+         "names_per_minute: 3"},
+        {"bytes of an hour",
+         {"GET http://a123456789.12345.wild.example/ HTTP/1.1\r\nHost: a123456789.12345.wild.example\r\n\r\n",
+          "GET http://b123456789.12345.wild.example/ HTTP/1.1\r\nHost: b123456789.12345.wild.example\r\n\r\n"},
+         1,
+         "bytes_per_hour: 30"},
+        {"a long label", {CONNECT("a12345678901234567890.wild.example:443")}, 0, "label_bytes: 20"},
+        {"exact entries cost nothing",
+         {"GET http://web.example/ HTTP/1.1\r\nHost: web.example\r\n\r\n",
+          "GET http://plain.example/ HTTP/1.1\r\nHost: plain.example\r\n\r\n",
+          "GET http://web.example/a HTTP/1.1\r\nHost: web.example\r\n\r\n",
+          "GET http://plain.example/a HTTP/1.1\r\nHost: plain.example\r\n\r\n"},
+         4,
+         NULL},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct talk t = talk_to("proxy.example", 3128);
+        for (unsigned k = 0; k < 5 && rows[i].request[k]; k++) {
+            enum bed_fate fate = says(&t, rows[i].request[k]);
+            if (k < rows[i].passes ? fate != BED_ACCEPTED : t.b->denials != 1)
+                fail_msg("%s: request %u: %d, %u denials", rows[i].what, k, fate, t.b->denials);
+        }
+        assert_int_equal(t.b->denials, rows[i].limit ? 1 : 0);
+        if (t.b->denials) {
+            assert_int_equal(t.b->denial.reason, REASON_TUNNEL_SUSPECTED);
+            assert_string_equal(t.b->denial.limit, rows[i].limit);
+            assert_string_equal(t.b->denial.hint, "");
+        }
+        bed_free(t.b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_tunnel_needs_its_own_answer),
         cmocka_unit_test(an_answer_that_cannot_be_read_ends_it),
         cmocka_unit_test(tcp_entries_take_any_bytes_in_the_tunnel),
+        cmocka_unit_test(names_below_a_wildcard_have_a_budget),
         cmocka_unit_test(what_is_asked_of_a_proxy),
         cmocka_unit_test(connect_elsewhere_names_what_would_allow_it),
         cmocka_unit_test(an_upgrade_needs_its_entry_and_the_servers_word),

@@ -127,6 +127,7 @@ static void test_attacks_apart(void **state)
     struct event tunnel = event(ACTION_DNS_QUERY, VERDICT_WOULD_DENY, REASON_TUNNEL_SUSPECTED, "a.tunnel.test");
     snprintf(tunnel.process.name, sizeof tunnel.process.name, "node\n");
     snprintf(tunnel.process.package_name, sizeof tunnel.process.package_name, "left-pad");
+    snprintf(tunnel.limit, sizeof tunnel.limit, "names_per_minute: 300");
     add(s, tunnel);
     struct event foreign = event(ACTION_DNS_QUERY, VERDICT_WOULD_DENY, REASON_FOREIGN_RESOLVER, "harmless.example");
     foreign.destination.port = 53;
@@ -141,8 +142,8 @@ static void test_attacks_apart(void **state)
         strstr(text, "would have sufficed:\n  --allow registry.example:8443\nsluice: these look like attacks"));
     assert_null(strstr(text, "--allow a.tunnel.test"));
     assert_null(strstr(text, "--allow harmless.example"));
-    assert_non_null(strstr(text, "\n  a.tunnel.test: the form or number of the names looks like a tunnel "
-                                 "(node\\x0a, package left-pad)\n"));
+    assert_non_null(strstr(text, "\n  a.tunnel.test: the form or number of the names looks like a tunnel, "
+                                 "names_per_minute: 300 (node\\x0a, package left-pad)\n"));
     assert_non_null(strstr(text, "\n  203.0.113.7:53: DNS to a server that the policy does not name\n"));
     assert_non_null(strstr(text, "\n  registry.example at 203.0.113.7:443: "));
     free(text);
