@@ -75,7 +75,11 @@ static uint16_t port_of(int fd)
 static void expect_self(uint8_t protocol, struct event_endpoint source, struct event_endpoint destination)
 {
     struct event_process p;
-    assert_true(process_find(finder, protocol, &source, &destination, NULL, 0, &p));
+    for (int i = 0; i < 5; i++) { /* on a busy machine the command line is not had in time, which is no error */
+        assert_true(process_find(finder, protocol, &source, &destination, NULL, 0, &p));
+        if (p.command_line[0])
+            break;
+    }
     assert_int_equal(p.pid, getpid());
     assert_int_equal(p.parent_pid, getppid());
     assert_int_equal(p.uid, getuid());
