@@ -55,6 +55,7 @@
     REASON(QUIC_EXPECTED, "quic_expected", false, "something else than QUIC, or no Initial packet before it")         \
     REASON(QUIC_VERSION, "quic_version", false, "a QUIC version other than 1 and 2")                                  \
     REASON(QUIC_MALFORMED, "quic_malformed", true, "a packet that breaks RFC 9000, or does not open")                 \
+    REASON(QUIC_KEYS, "quic_keys", true, "an Initial packet that two keys open, each to something else")              \
     REASON(QUIC_CONFLICT, "quic_conflict", true, "QUIC CRYPTO bytes sent again with other values")                    \
     REASON(QUIC_TOO_LONG, "quic_too_long", true, "no whole ClientHello in QUIC within the bound")                     \
     /* HTTP */                                                                                                        \

@@ -2,11 +2,10 @@
 /* QUIC, where the profile judges it: a flow's datagrams are held until the ClientHello in its Initials is whole and
  * allowed.  RFC 9000, RFC 9001, RFC 9369.
  *
- * No server's packet is needed for that.  Whatever makes the client change its keys (a Retry, version negotiation,
- * another version taken by the server), a sound server reads an Initial under the keys of the id that the connection
- * began with or of the id that it bears: one that opens under neither is refused, and every one that opens is read.
- * So all hellos that a server could read on this flow are judged, and they show one name.  What was let out under an id
- * is remembered for as long as a server may wait for the rest of it, and no other bytes go under that id.
+ * No server's packet is needed for that: judge_quic_read.c says under which keys a server could read an Initial, and
+ * reads it under the only ones that open it.  So all hellos that a server could read of the connections that were begun
+ * on this flow are judged, and they show one name.  What was let out under an id is remembered for as long as a server
+ * may wait for the rest of it, and no other bytes go under that id.
  *
  * After the verdict the kernel lets short headers go; long headers stay queued, for they could begin another
  * connection. */
@@ -16,10 +15,11 @@
 #include "tls/quic_packet.h"
 
 #define UNDECIDED_USEC (10ull * 1000000) /* from the first datagram to a whole hello */
-#define APPROVED_USEC  (60ull * 1000000) /* after that, an Initial is judged as a first one is */
-#define RECORDED_USEC  (7200ull * 1000000)
-#define REFUSED_USEC   (3ull * 1000000)
-#define INITIALS_MAX   8 /* of a datagram: each costs up to eight trials; clients send one or two */
+/* After that, an Initial is judged as a first one is.  Until its handshake is confirmed, a server hears of a connection
+ * by long headers only, and those we see: it has given one up that was silent so long. */
+#define APPROVED_USEC (90ull * 1000000)
+#define RECORDED_USEC (7200ull * 1000000)
+#define REFUSED_USEC  (3ull * 1000000)
 
 static void drop_held(struct judge *j, struct quic_flow *f)
 {
@@ -63,92 +63,6 @@ static void refuse_for(struct judge *j, struct visit *v, struct quic_flow *f, en
     else if (f && f->shown.len)
         memcpy(e.domain, f->shown.text, f->shown.len + 1u);
     refuse(j, v, f, &e);
-}
-
-/* An Initial of a connection that is known, or of a new one. */
-static enum reason read_initial(struct judge *j, struct quic_flow *f, const struct quic_packet *p)
-{
-    struct quic_cipher *cipher = quic_table_cipher(j->quic);
-    unsigned version = p->version == QUIC_VERSION_2;
-    size_t len = 0;
-    uint64_t number = 0;
-    struct quic_connection *c = quic_connection_first(j->quic, f);
-    enum quic_open opened = QUIC_OTHER_KEYS;
-    for (; c; c = quic_connection_next(j->quic, c)) {
-        opened = quic_initial_open(cipher, &c->keys[version], p, c->largest, j->payload, &len, &number);
-        if (opened == QUIC_OTHER_KEYS) /* aioquic keeps its keys when the server goes on in another version */
-            opened = quic_initial_open(cipher, &c->keys[!version], p, c->largest, j->payload, &len, &number);
-        if (opened != QUIC_OTHER_KEYS)
-            break;
-    }
-    if (!c) {
-        struct quic_keys keys;
-        quic_initial_keys(p->version, p->dcid, false, &keys);
-        opened = quic_initial_open(cipher, &keys, p, 0, j->payload, &len, &number);
-        if (opened == QUIC_OPENED && quic_connection_elsewhere(j->quic, f, p->dcid))
-            return REASON_QUIC_CONFLICT; /* a server joins the two: it knows a connection by its id */
-        if (opened == QUIC_OPENED && !(c = quic_connection_add(j->quic, f, p->dcid)))
-            return REASON_TABLE_FULL;
-    }
-    if (opened != QUIC_OPENED)
-        return REASON_QUIC_MALFORMED;
-    if (number >= c->largest)
-        c->largest = number + 1;
-    return quic_initial_frames((struct bytes){j->payload, len}, &c->crypto);
-}
-
-/* A short header behind long ones: for the same connection (RFC 9000 s12.2). */
-static bool follows(const struct quic_packet *p, struct bytes dcid)
-{
-    struct reader r = reader_init(p->whole, false);
-    reader_u8(&r);
-    return bytes_equal(reader_bytes(&r, dcid.len), dcid) && r.state == PARSE_OK;
-}
-
-/* Goes through the packets of a datagram, and reads its Initials. */
-static enum reason read_datagram(struct judge *j, const struct visit *v, struct quic_flow *f)
-{
-    struct reader r = reader_init(v->packet.payload, false);
-    bool approved = f->state == QUIC_APPROVED || v->in->approved, first = true;
-    struct bytes dcid = {0};
-    unsigned initials = 0;
-    enum reason why = REASON_NONE;
-    while (why == REASON_NONE && reader_left(&r) > 0) {
-        struct quic_packet p;
-        enum quic_kind kind = quic_packet_read(&r, &p);
-        bool is_long = kind != QUIC_SHORT && kind != QUIC_PADDING && kind != QUIC_MALFORMED;
-        if (first)
-            dcid = p.dcid;
-        else if (is_long && !bytes_equal(p.dcid, dcid))
-            return REASON_QUIC_MALFORMED;
-        switch (kind) {
-        case QUIC_INITIAL:
-            why = ++initials > INITIALS_MAX ? REASON_QUIC_TOO_LONG : read_initial(j, f, &p);
-            break;
-        case QUIC_ZERO_RTT: /* under keys that only the two have; held as all is while the name is not judged */
-            break;
-        case QUIC_HANDSHAKE:
-            why = approved ? REASON_NONE : REASON_QUIC_EXPECTED;
-            break;
-        case QUIC_SHORT:
-            if (!approved)
-                why = first ? REASON_QUIC_EXPECTED : REASON_QUIC_MALFORMED;
-            else if (!first && !follows(&p, dcid))
-                why = REASON_QUIC_MALFORMED;
-            break;
-        case QUIC_PADDING:
-            why = first ? REASON_QUIC_EXPECTED : REASON_NONE;
-            break;
-        case QUIC_OTHER_VERSION:
-            why = REASON_QUIC_VERSION;
-            break;
-        case QUIC_RETRY:
-        case QUIC_MALFORMED:
-            why = REASON_QUIC_MALFORMED;
-        }
-        first = false;
-    }
-    return first ? REASON_QUIC_EXPECTED : why; /* an empty datagram */
 }
 
 static struct decision decide_name(struct judge *j, const struct visit *v, const struct quic_flow *f,
@@ -323,7 +237,7 @@ void judge_quic(struct judge *j, struct visit *v, struct quic_flow *f)
     }
     if (f->state == QUIC_APPROVED && !stays(j, v, f))
         return;
-    why = read_datagram(j, v, f);
+    why = judge_quic_read(j, v, f);
     if (why != REASON_NONE) {
         refuse_for(j, v, f, why, NULL);
         return;

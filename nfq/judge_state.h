@@ -167,6 +167,8 @@ void judge_dns_answer(struct judge *j, struct visit *v);
 /* judge_quic.c.  `f`: the flow that is known, or NULL: a new one. */
 void judge_quic(struct judge *j, struct visit *v, struct quic_flow *f);
 void judge_quic_sweep(struct judge *j);
+/* judge_quic_read.c: goes through the packets of a datagram, and reads its Initials into the flow's connections. */
+enum reason judge_quic_read(struct judge *j, const struct visit *v, struct quic_flow *f);
 
 /* judge_datagram.c */
 void judge_datagram(struct judge *j, struct visit *v);

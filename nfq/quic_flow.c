@@ -165,10 +165,18 @@ struct quic_connection *quic_connection_add(struct quic_table *t, struct quic_fl
     c->dcid_len = (uint8_t)dcid.len;
     if (dcid.len)
         memcpy(c->dcid, dcid.at, dcid.len);
-    c->largest = 0;
+    c->low = c->end = 0;
     quic_initial_keys(QUIC_VERSION_1, dcid, false, &c->keys[0]);
     quic_initial_keys(QUIC_VERSION_2, dcid, false, &c->keys[1]);
     quic_crypto_init(&c->crypto);
+    return c;
+}
+
+struct quic_connection *quic_connection_find(struct quic_table *t, const struct quic_flow *f, struct bytes dcid)
+{
+    struct quic_connection *c = quic_connection_first(t, f);
+    while (c && !bytes_equal(dcid, (struct bytes){c->dcid, c->dcid_len}))
+        c = quic_connection_next(t, c);
     return c;
 }
 

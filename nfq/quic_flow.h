@@ -34,7 +34,7 @@ struct quic_connection {
     uint32_t id_next; /* of those whose ids hash alike; + 1; 0: last */
     uint32_t flow;    /* index */
     uint8_t dcid_len, dcid[QUIC_ID_MAX];
-    uint64_t largest;         /* packet number opened, plus one */
+    uint64_t low, end;        /* of the packet numbers opened: the least, and one more than the greatest; 0: none */
     struct quic_keys keys[2]; /* versions 1 and 2: a server may go on in the other (RFC 9369 s4) */
     struct quic_crypto crypto;
 };
@@ -82,6 +82,8 @@ void quic_table_scopes(struct quic_table *t, unsigned scopes);
 bool quic_connection_elsewhere(struct quic_table *t, const struct quic_flow *f, struct bytes dcid);
 /* A connection with the keys of this id, no CRYPTO bytes yet; NULL: too many. */
 struct quic_connection *quic_connection_add(struct quic_table *t, struct quic_flow *f, struct bytes dcid);
+/* The one that began with this id; NULL: none. */
+struct quic_connection *quic_connection_find(struct quic_table *t, const struct quic_flow *f, struct bytes dcid);
 struct quic_connection *quic_connection_first(struct quic_table *t, const struct quic_flow *f);
 struct quic_connection *quic_connection_next(struct quic_table *t, const struct quic_connection *c);
 void quic_connection_give_all(struct quic_table *t, struct quic_flow *f);

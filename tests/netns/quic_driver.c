@@ -5,6 +5,7 @@
  *     hello2:NAME:ID      the same in version 2
  *     part1:NAME:ID, part2:NAME:ID   the two halves of a larger hello, an Initial each
  *     both:NAME:ID        the two in one send (UDP_SEGMENT)
+ *     two:NAME:ID:TEXT    an Initial that opens under the keys of ID too, and under its own to a hello for NAME; bears TEXT
  *     early:ID:TEXT       a 0-RTT packet        short:TEXT        a short header
  *     version:HEX:TEXT    a long header of that version             raw:TEXT      the text
  *     segments:NAME:ID    a short header and an Initial, 1,200 bytes each, in one send (UDP_SEGMENT)
@@ -24,7 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/quics.h"
+#include "tests/unit/quic_two_keys.h"
 
 #define DATAGRAM 1200
 
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
     token = argv[3];
     int fd = connected(argv[1], argv[2]);
     for (int i = 4; i < argc; i++) {
-        char *verb = strtok(argv[i], ":"), *a = strtok(NULL, ":"), *b = strtok(NULL, ":");
+        char *verb = strtok(argv[i], ":"), *a = strtok(NULL, ":"), *b = strtok(NULL, ":"), *c = strtok(NULL, ":");
         if (!strcmp(verb, "+")) {
             more = true;
             continue;
@@ -145,6 +146,10 @@ int main(int argc, char **argv)
         } else if (b && (first || !strcmp(verb, "part2"))) {
             size_t len = quic_hello(a, 600, 0, hello, sizeof hello), at = first ? 0 : 300;
             put_initial(id, at, (struct bytes){hello + at, first ? 300 : len - 300});
+        } else if (c && !strcmp(verb, "two")) {
+            uint8_t borne[8];
+            datagram_len += quic_two_keys(QUIC_VERSION_1, id, a, c, borne, datagram + datagram_len,
+                                          sizeof datagram - datagram_len);
         } else if (b && !strcmp(verb, "early")) {
             put_long(QUIC_VERSION_1, 0xd0, id, b);
         } else if (b && !strcmp(verb, "version")) {

@@ -154,6 +154,15 @@ decoy() {
     cut tls_name_changed "$n" "$d" ttl:2 hello:quic4.test:firstid1 wait:50 ttl:64 hello:evil.test:"$n"
     expect_arrived "$d" s # its hop limit is not what the attacker set
 }
+two_keys() {
+    # AES-GCM commits to no key: what is nothing under the first connection's keys is a hello under those of the id it bears.
+    local n
+    n=$(nonce)
+    cut quic_keys "$n" x hello:quic4.test:firstid1 wait:50 "two:evil.test:firstid1:$n"
+    n=$(nonce)
+    refused not_in_allowlist evil.test driver 198.18.2.81 443 x "two:evil.test:firstid1:$n" # by itself it is that hello
+    expect_not_arrived "$n" s
+}
 conflict() {
     local n
     n=$(nonce)
@@ -229,6 +238,7 @@ for form in output forward; do
     check "an address that was not resolved" not_resolved
     check "a second Initial with another name cuts the flow" second_name
     [ $form = forward ] || check "a decoy with a low hop limit" decoy
+    check "an Initial that opens under two keys" two_keys
     check "CRYPTO ranges that differ" conflict
     check "a short header without an Initial; another port" short_first
     check "0-RTT before the name" early_data

@@ -4,7 +4,7 @@
 
 #include "nfq/quic_flow.h"
 #include "tests/unit/judge_bed.h"
-#include "tests/unit/quics.h"
+#include "tests/unit/quic_two_keys.h"
 
 #define SITE "198.51.100.7"
 
@@ -493,6 +493,97 @@ static void all_initials_agree(void **state)
     bed_free(b);
 }
 
+/* AES-GCM commits to no key: an Initial that is nothing under a known connection's keys may be a hello under those of
+ * the id that it bears, by which the server reads it. */
+static void opens_under_two_keys(void **state)
+{
+    (void)state;
+    static const uint32_t version[] = {QUIC_VERSION_1, QUIC_VERSION_2};
+    for (size_t i = 0; i < 2; i++) {
+        static uint8_t packet[1500];
+        uint8_t borne[8];
+        struct bed *b = bed_for(policy_text);
+        size_t len = quic_two_keys(version[i], "firstid1", "evil.test", "", borne, packet, sizeof packet);
+        assert_int_not_equal(len, 0);
+        approve(b);
+        put(packet, len);
+        expect_cut(b, send_approved(b), REASON_QUIC_KEYS);
+        put("\x40 short", 7);
+        assert_int_equal(bed_fate(b, sends(b)), BED_DROPPED);
+        bed_free(b);
+        b = bed_for(policy_text); /* by itself it is the hello */
+        put(packet, len);
+        expect_refused(b, sends(b), REASON_NOT_IN_ALLOWLIST);
+        bed_free(b);
+    }
+}
+
+/* The same packet, if the server could count the known connection's numbers otherwise than we do: numbers lie close
+ * together, and each reading of a number is tried. */
+static void numbers_of_a_connection(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t first, second;
+        bool passes;
+    } rows[] = {{0, 1, true},
+                {0, 63, true},
+                {0, 64, false},
+                {200, 150, true},
+                {200, 137, true},
+                {200, 136, false},
+                {0xfffff0, 0xfffff3, true},
+                {0, 0x7fffffff, false},
+                {70000, 0, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bed *b = bed_for(policy_text);
+        number = rows[i].first;
+        approve(b);
+        number = rows[i].second;
+        put_initial(QUIC_VERSION_1, "firstid1", "serverid", 0, (struct bytes){0}, 100);
+        uint32_t id = send_approved(b);
+        if (rows[i].passes)
+            expect_passed(b, id);
+        else
+            expect_cut(b, id, REASON_QUIC_MALFORMED);
+        bed_free(b);
+    }
+}
+
+/* A server's id, or another version's keys, before the server can have answered. */
+static void nothing_before_an_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t version, key_version;
+        const char *key_id, *dcid;
+    } rows[] = {
+        {QUIC_VERSION_1, 0, "firstid1", "serverid"},
+        {QUIC_VERSION_2, QUIC_VERSION_1, "firstid1", "firstid1"},
+        {QUIC_VERSION_2, QUIC_VERSION_1, "otherid1", "otherid1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bed *b = bed_for(policy_text);
+        struct bytes half = hello_of("allowed.test", 600, 0);
+        put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, (struct bytes){half.at, 300}, 300);
+        uint32_t id = sends(b);
+        key_version = rows[i].key_version;
+        put_initial(rows[i].version, rows[i].key_id, rows[i].dcid, 300, (struct bytes){half.at + 300, half.len - 300},
+                    300);
+        key_version = 0;
+        expect_refused(b, sends(b), REASON_QUIC_MALFORMED);
+        assert_int_equal(bed_fate(b, id), BED_DROPPED);
+        bed_free(b);
+    }
+    struct bed *b = bed_for(policy_text); /* nor under the keys of one connection what bears another's id */
+    approve(b);
+    put_hello("otherid1", "allowed.test");
+    expect_passed(b, send_approved(b));
+    put_initial(QUIC_VERSION_1, "firstid1", "otherid1", 0, (struct bytes){0}, 100);
+    expect_cut(b, send_approved(b), REASON_QUIC_MALFORMED);
+    bed_free(b);
+}
+
 static void conflicting_ranges(void **state)
 {
     (void)state;
@@ -675,6 +766,9 @@ int main(void)
         cmocka_unit_test(what_is_no_initial),
         cmocka_unit_test(coalesced),
         cmocka_unit_test(all_initials_agree),
+        cmocka_unit_test(opens_under_two_keys),
+        cmocka_unit_test(numbers_of_a_connection),
+        cmocka_unit_test(nothing_before_an_answer),
         cmocka_unit_test(conflicting_ranges),
         cmocka_unit_test(retry_and_versions),
         cmocka_unit_test(short_headers),
