@@ -97,6 +97,17 @@ static void note_cut(struct rejudge *r, const struct conntrack_flow *flow)
         r->cut[r->cuts++] = *flow;
 }
 
+/* A datagram on loopback has the mark of an approved QUIC flow (core/mark.h), and no name. */
+static bool on_loopback(const struct keeper *k, const struct conntrack_flow *flow, const struct event *row)
+{
+    if (row && row->action == ACTION_TLS_HELLO)
+        return false;
+    bool own = address_is_loopback(&flow->destination) || address_equal(&flow->source, &flow->destination);
+    for (unsigned i = 0; i < k->own_addresses && !own; i++)
+        own = address_equal(&k->own_address[i], &flow->destination);
+    return own;
+}
+
 static void judge_flow(void *ctx, const struct conntrack_flow *flow)
 {
     static struct event row;
@@ -107,11 +118,12 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
     if (scope_id < k->gate->scope_first || scope_id > k->gate->scope_last)
         return;
     unsigned state = mark_state(&k->gate->marks, flow->mark);
-    if (state == MARK_LOOPBACK || (state == MARK_HTTP && flow->protocol == IPPROTO_UDP))
+    bool known = flows_find(k->flows, flow, &row);
+    if (state == MARK_LOOPBACK ||
+        (state == MARK_HTTP && flow->protocol == IPPROTO_UDP && on_loopback(k, flow, known ? &row : NULL)))
         return;
     unsigned count =
         binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);
-    bool known = flows_find(k->flows, flow, &row);
     if (rejudge_allows(k->policy, flow, scope_id, known ? &row : NULL, names, count))
         return;
     note_cut(r, flow);

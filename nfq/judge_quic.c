@@ -65,11 +65,14 @@ static void refuse_for(struct judge *j, struct visit *v, struct quic_flow *f, en
     refuse(j, v, f, &e);
 }
 
+/* `open`: it stands for the address, for it did when the flow was approved. */
 static struct decision decide_name(struct judge *j, const struct visit *v, const struct quic_flow *f,
-                                   const struct name *name)
+                                   const struct name *name, bool open)
 {
-    struct bound_name bound[BINDING_NAMES_MAX];
+    struct bound_name bound[BINDING_NAMES_MAX + 1];
     unsigned bounds = judge_bound(j, v, &f->key.server, bound);
+    if (open)
+        bound[bounds++] = (struct bound_name){name->text, name->len, false};
     return decide_shown_quic(v->scope, name, &f->key.server, f->key.server_port, bound, bounds);
 }
 
@@ -88,7 +91,7 @@ static bool first_hello(struct judge *j, struct visit *v, struct quic_flow *f, c
     else if (!hello->has_name)
         d.reason = REASON_TLS_NO_NAME;
     else
-        d = decide_name(j, v, f, &hello->server_name);
+        d = decide_name(j, v, f, &hello->server_name, false);
     if (hello->ech && d.path != DECIDE_REFUSE)
         d.reason = REASON_OUTER_NAME_ALLOWED;
     judge_event_decision(&d, &e);
@@ -199,7 +202,7 @@ static bool stays(struct judge *j, struct visit *v, struct quic_flow *f)
 {
     if (f->policies == j->policies || !f->shown.len)
         return true;
-    struct decision d = decide_name(j, v, f, &f->shown);
+    struct decision d = decide_name(j, v, f, &f->shown, true);
     f->policies = j->policies;
     if (d.path == DECIDE_REFUSE)
         refuse_for(j, v, f, d.reason, NULL);

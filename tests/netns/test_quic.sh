@@ -133,8 +133,8 @@ not_resolved() {
     refused not_resolved 198.18.2.55 driver 198.18.2.55 443 "$n" hello:quic4.test:firstid1
     expect_not_arrived "$n" s
 }
-# cut REASON NONCE STEP...: the driver is refused, an event says so, and the nonce does not arrive.
-cut() {
+# is_cut REASON NONCE STEP...: the driver is refused, an event says so, and the nonce does not arrive.
+is_cut() {
     local reason=$1 n=$2 from
     shift 2
     from=$(wc -l < "$T/events")
@@ -146,19 +146,19 @@ cut() {
 second_name() {
     local n
     n=$(nonce)
-    cut tls_name_changed "$n" ok hello:quic4.test:firstid1 wait:50 hello:evil.test:"$n" wait:50 "short:$n"
+    is_cut tls_name_changed "$n" ok hello:quic4.test:firstid1 wait:50 hello:evil.test:"$n" wait:50 "short:$n"
 }
 decoy() {
     local n d
     n=$(nonce) d=$(nonce)
-    cut tls_name_changed "$n" "$d" ttl:2 hello:quic4.test:firstid1 wait:50 ttl:64 hello:evil.test:"$n"
+    is_cut tls_name_changed "$n" "$d" ttl:2 hello:quic4.test:firstid1 wait:50 ttl:64 hello:evil.test:"$n"
     expect_arrived "$d" s # its hop limit is not what the attacker set
 }
 two_keys() {
     # AES-GCM commits to no key: what is nothing under the first connection's keys is a hello under those of the id it bears.
     local n
     n=$(nonce)
-    cut quic_keys "$n" x hello:quic4.test:firstid1 wait:50 "two:evil.test:firstid1:$n"
+    is_cut quic_keys "$n" x hello:quic4.test:firstid1 wait:50 "two:evil.test:firstid1:$n"
     n=$(nonce)
     refused not_in_allowlist evil.test driver 198.18.2.81 443 x "two:evil.test:firstid1:$n" # by itself it is that hello
     expect_not_arrived "$n" s
@@ -166,38 +166,38 @@ two_keys() {
 conflict() {
     local n
     n=$(nonce)
-    cut quic_conflict "$n" "$n" part2:quic4.test:firstid1 part2:evil5.test:firstid1 part1:quic4.test:firstid1
+    is_cut quic_conflict "$n" "$n" part2:quic4.test:firstid1 part2:evil5.test:firstid1 part1:quic4.test:firstid1
 }
 short_first() {
     local n
     n=$(nonce)
-    cut quic_expected "$n" x "short:$n"
-    cut quic_expected "$n" x hello:quic4.test:firstid1 wait:50 port "short:$n"
+    is_cut quic_expected "$n" x "short:$n"
+    is_cut quic_expected "$n" x hello:quic4.test:firstid1 wait:50 port "short:$n"
 }
 early_data() {
     local n
     n=$(nonce)
-    cut not_in_allowlist "$n" x "early:firstid1:$n" hello:evil.test:firstid1
+    is_cut not_in_allowlist "$n" x "early:firstid1:$n" hello:evil.test:firstid1
     driver 198.18.2.81 443 x "early:firstid1:$n" hello:quic4.test:firstid1
     expect_arrived "$n" s
 }
 unknown_version() {
     local n
     n=$(nonce)
-    cut quic_version "$n" x "version:ff00001d:$n"
-    cut quic_version "$n" x hello:quic4.test:firstid1 wait:50 "version:00000000:$n"
+    is_cut quic_version "$n" x "version:ff00001d:$n"
+    is_cut quic_version "$n" x hello:quic4.test:firstid1 wait:50 "version:00000000:$n"
 }
 coalesced_garbage() {
     local n
     n=$(nonce)
-    cut quic_malformed "$n" "$n" + hello:quic4.test:firstid1 "raw:garbage $n"
-    cut quic_malformed "$n" x hello:quic4.test:firstid1 wait:50 + hello:quic4.test:firstid1 "early:other-id:$n"
+    is_cut quic_malformed "$n" "$n" + hello:quic4.test:firstid1 "raw:garbage $n"
+    is_cut quic_malformed "$n" x hello:quic4.test:firstid1 wait:50 + hello:quic4.test:firstid1 "early:other-id:$n"
 }
 segments() {
     # One send that the kernel parts into a short header and an Initial.
     local n
     n=$(nonce)
-    cut 'tls_name_changed|quic_malformed|not_in_allowlist' "$n" x hello:quic4.test:firstid1 wait:100 "segments:evil.test:$n"
+    is_cut 'tls_name_changed|quic_malformed|not_in_allowlist' "$n" x hello:quic4.test:firstid1 wait:100 "segments:evil.test:$n"
 }
 refused_by_default() {
     local n
@@ -207,6 +207,32 @@ refused_by_default() {
     refused quic 2001:db8:2::81 driver 2001:db8:2::81 443 "$n" hello:quic6.test:firstid1
     expect_not_arrived "$n" s
     fetch https://allowed.test/hello | grep hello
+}
+reload_cuts_name() {
+    # QUIC stays judged, a name goes: its open flow ends at its next packet, another's goes on.
+    local before after kept from log cut keep
+    before=$(nonce) after=$(nonce) kept=$(nonce)
+    client getent ahosts quic4.test > /dev/null
+    client getent ahosts quic6.test > /dev/null
+    from=$(wc -l < "$T/events")
+    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 wait:200 "short:$before" wait:$((3000 * SLOW)) "short:$after" wait:100 "short:$after" > "$T/reload.out" &
+    cut=$!
+    client "$DRIVER" 2001:db8:2::81 443 x hello:quic6.test:firstid1 wait:$((3000 * SLOW)) "short:$kept" > "$T/reload.out" &
+    keep=$!
+    eventually 5 expect_arrived "$before" s
+    log=$(wc -l < "$T/gate.log")
+    judged "$T/policy.yaml" quic6.test:443-444 allowed.test
+    kill -HUP "$GATE"
+    wait $keep
+    status 3 wait $cut
+    expect_arrived "$kept" s
+    expect_not_arrived "$after" s
+    said "$from" policy_changed quic4.test
+    tail -n +$((log + 1)) "$T/gate.log" | grep '[1-9][0-9]* open connections* cut' || die "$(tail -n 3 "$T/gate.log")"
+    fails event_seen "$from" policy_changed quic6.test
+    judged "$T/policy.yaml" "${NAMES[@]}" allowed.test
+    kill -HUP "$GATE"
+    eventually 5 quic quic4.test 443
 }
 reload_cuts() {
     # The profile judges QUIC no more: the approved flow ends.
@@ -245,6 +271,7 @@ for form in output forward; do
     check "unknown versions" unknown_version
     check "garbage behind the packet" coalesced_garbage
     check "several datagrams in one send" segments
+    check "a reload cuts the flow of a name that it no longer allows" reload_cuts_name
     check "a reload cuts what the policy allows no more" reload_cuts
     gate_down
 

@@ -640,24 +640,41 @@ static void short_headers(void **state)
     bed_free(b);
 }
 
-static void a_stricter_policy(void **state)
+static void reload(struct bed *b, const char *text)
 {
-    (void)state;
-    struct bed *b = bed_for(policy_text);
     struct error e;
-    static const char stricter[] = "version: 1\n"
-                                   "profiles: { p: { allow: [other.test], quic: judge } }\n"
-                                   "scopes: [{ name: s, match: { source: 198.18.0.0/15 }, profile: p }]\n";
-    approve(b);
     struct policy_system system = {.resolvers = 1, .resolver = {bed_address(BED_RESOLVER)}};
-    struct policy_source source = {"test.yaml", {(const uint8_t *)stricter, strlen(stricter)}};
+    struct policy_source source = {"test.yaml", {(const uint8_t *)text, strlen(text)}};
     struct policy *now = policy_compile(&source, 1, &system, NULL, &e), *before = b->policy;
     assert_non_null(now);
     judge_policy(b->judge, now);
     policy_free(before);
     b->policy = now;
+}
+
+static void a_stricter_policy(void **state)
+{
+    (void)state;
+    struct bed *b = bed_for(policy_text);
+    approve(b);
+    reload(b, "version: 1\n"
+              "profiles: { p: { allow: [other.test], quic: judge } }\n"
+              "scopes: [{ name: s, match: { source: 198.18.0.0/15 }, profile: p }]\n");
     put("\x40 short", 7);
     expect_cut(b, sends(b), REASON_NOT_IN_ALLOWLIST);
+    bed_free(b);
+}
+
+/* An open flow outlives its name's lifetime, under a new policy too. */
+static void a_reload_after_the_lifetime(void **state)
+{
+    (void)state;
+    struct bed *b = bed_for(policy_text);
+    approve(b);
+    b->now += 4000ull * 1000000; /* more than 300 s and an hour of grace */
+    reload(b, policy_text);
+    put_initial(QUIC_VERSION_1, "firstid1", "serverid", 0, (struct bytes){0}, 100);
+    expect_passed(b, send_approved(b));
     bed_free(b);
 }
 
@@ -773,6 +790,7 @@ int main(void)
         cmocka_unit_test(retry_and_versions),
         cmocka_unit_test(short_headers),
         cmocka_unit_test(a_stricter_policy),
+        cmocka_unit_test(a_reload_after_the_lifetime),
         cmocka_unit_test(audit_changes_nothing),
         cmocka_unit_test(mutations),
         cmocka_unit_test(a_scopes_share),

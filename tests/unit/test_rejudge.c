@@ -81,8 +81,38 @@ static void test_rows(void **state)
     }
 }
 
+/* QUIC by the name that it showed, and without its row by what else stands for its address. */
+static void test_quic(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *allow, *shown;
+        bool stays;
+    } quic[] = {
+        {"a name", "a.example], quic: judge, deny: [", "a.example", true},
+        {"a name that went", "b.example], quic: judge, deny: [", "a.example", false},
+        {"a name that went, another is bound there", "c.example], quic: judge, deny: [", "a.example", false},
+        {"QUIC that went", "a.example", "a.example", false},
+        {"any bytes", "'udp://c.example:443'", "a.example", true},
+        {"not known, its address is another's too", "c.example], quic: judge, deny: [", NULL, true},
+        {"not known, and nothing is left", "a.example], quic: judge, deny: [", NULL, false},
+    };
+    for (size_t i = 0; i < sizeof quic / sizeof quic[0]; i++) {
+        struct policy *policy = policy_of(quic[i].allow);
+        struct conntrack_flow flow = {.protocol = 17, .destination = {4, {192, 0, 2, 7}}, .destination_port = 443};
+        static struct event row;
+        memset(&row, 0, sizeof row);
+        row.action = ACTION_TLS_HELLO;
+        snprintf(row.domain, sizeof row.domain, "%s", quic[i].shown ? quic[i].shown : "");
+        struct binding_view names[1] = {{.name = "c.example", .len = 9, .grace = false}};
+        if (rejudge_allows(policy, &flow, policy->scope[0].id, quic[i].shown ? &row : NULL, names, 1) != quic[i].stays)
+            fail_msg("%s", quic[i].what);
+        policy_free(policy);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_quic)};
     return cmocka_run_group_tests_name("rejudge", tests, NULL, NULL);
 }
