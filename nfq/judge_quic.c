@@ -159,9 +159,11 @@ static void hold(struct judge *j, struct visit *v, struct quic_flow *f)
         return;
     }
     size_t head = p->transport_at + 8;
-    struct quic_held *h = p->payload.len <= QUIC_HELD_BYTES && head <= sizeof h->head ? quic_hold(j->quic, f) : NULL;
-    if (!h) {
-        refuse_for(j, v, f, REASON_QUIC_TOO_LONG, NULL);
+    bool fits = p->payload.len <= QUIC_HELD_BYTES && head <= sizeof((struct quic_held *)0)->head;
+    struct quic_held *h = fits ? quic_hold(j->quic, f) : NULL;
+    if (!h) { /* HELD_FULL: not the flow's own doing */
+        bool own = !fits || f->held == QUIC_HELD_FLOW;
+        refuse_for(j, v, f, own ? REASON_QUIC_TOO_LONG : REASON_HELD_FULL, NULL);
         return;
     }
     h->id = v->in->id;
