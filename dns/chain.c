@@ -58,6 +58,8 @@ bool chain_read(struct chain *c, struct bytes wire, size_t at, unsigned answers,
             c->rcode_high = (uint8_t)(record.ttl_sec >> 24);
             continue;
         }
+        if (!rdata_names_fit(wire, record.type, record.rdata, record.rdata_len))
+            return false;
         chain_clamp_ttl(&record);
         if (in_answer && class_code == MESSAGE_CLASS_IN)
             c->record[c->count++] = record;

@@ -28,9 +28,18 @@ static size_t rdata_field_size(ldns_rdf_type field)
     }
 }
 
-/* Copies RDATA, its names uncompressed.  What stands behind the type's last name is taken as it is. */
+static void put(struct writer *w, struct bytes in)
+{
+    if (w)
+        writer_bytes(w, in);
+}
+
+/* Copies RDATA, its names uncompressed; `w` NULL: only looks.  What stands behind the type's last name is taken as it
+ * is. */
 static bool rdata_expand(struct bytes message, uint16_t type, size_t at, size_t end, struct writer *w)
 {
+    if ((type >= 128 && type <= 255) || type == LDNS_RR_TYPE_OPT) /* RFC 6895 s3.1: of questions, or of no section */
+        return false;
     const ldns_rr_descriptor *form = ldns_rr_descript(type);
     size_t fields = ldns_rr_descriptor_minimum(form), names = 0;
     for (size_t i = 0; i < fields; i++)
@@ -47,7 +56,7 @@ static bool rdata_expand(struct bytes message, uint16_t type, size_t at, size_t 
             struct labels n;
             if (!labels_read(message, &at, end, &n))
                 return false;
-            writer_bytes(w, labels_bytes(&n));
+            put(w, labels_bytes(&n));
             names--;
             continue;
         }
@@ -60,12 +69,22 @@ static bool rdata_expand(struct bytes message, uint16_t type, size_t at, size_t 
         struct bytes value = reader_bytes(&r, size);
         if (size == 0 || r.state != PARSE_OK)
             return false;
-        writer_bytes(w, value);
+        put(w, value);
         at += size;
     }
     struct reader r = labels_cursor((struct bytes){message.at, end}, at);
-    writer_bytes(w, reader_bytes(&r, reader_left(&r)));
-    return !w->full;
+    put(w, reader_bytes(&r, reader_left(&r)));
+    return !w || !w->full;
+}
+
+bool rdata_names_fit(struct bytes message, uint16_t type, size_t offset, size_t len)
+{
+    const ldns_rr_descriptor *form = ldns_rr_descript(type);
+    size_t fields = ldns_rr_descriptor_minimum(form);
+    for (size_t i = 0; i < fields; i++)
+        if (ldns_rr_descriptor_field_type(form, i) == LDNS_RDF_TYPE_DNAME)
+            return type == LDNS_RR_TYPE_HIP || rdata_expand(message, type, offset, offset + len, NULL);
+    return true;
 }
 
 /* Has ldns read the one record in `buffer`, and writes the data that it understood. */

@@ -16,6 +16,10 @@
  * s4).  False: not a well-formed record of `type`, or no memory; then `w` is as before. */
 bool rdata_write(struct bytes message, uint16_t type, size_t offset, size_t len, struct writer *w);
 
+/* False: a name in RDATA of this type does not end within it.  A reader that follows the name reads other records
+ * behind it than one that follows the length. */
+bool rdata_names_fit(struct bytes message, uint16_t type, size_t offset, size_t len);
+
 /* The first field of RRSIG RDATA (RFC 4034 s3.1.1): the type that it covers; 0: too short. */
 uint16_t rdata_covered(struct bytes message, size_t offset, size_t len);
 

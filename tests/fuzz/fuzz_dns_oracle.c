@@ -174,18 +174,19 @@ static bool holds(const struct seen *s, const struct address *a)
     return false;
 }
 
-/* The same set of addresses, order and repetitions apart. */
-static void expect_addresses(const struct seen *s, const struct answer *a)
+/* The same set of addresses, order and repetitions apart? */
+static bool same_addresses(const struct seen *s, const struct answer *a)
 {
-    require(s->whole);
+    bool same = s->whole;
     for (unsigned i = 0; i < a->addresses; i++)
-        require(holds(s, &a->address[i].address));
+        same = same && holds(s, &a->address[i].address);
     for (unsigned i = 0; i < s->addresses && a->addresses < MESSAGE_ADDRESSES_MAX; i++) {
         bool ours = false;
         for (unsigned k = 0; k < a->addresses; k++)
             ours = ours || address_equal(&s->address[i], &a->address[k].address);
-        require(ours);
+        same = same && ours;
     }
+    return same;
 }
 
 static void query(const uint8_t *wire, size_t size)
@@ -214,15 +215,17 @@ static void answer(const uint8_t *wire, size_t size)
     bool whole = !got.truncated && (got.rcode == 0 || got.rcode == 3);
     const struct seen came[] = {by_ldns(wire, size), by_knot(wire, size)};
     const struct seen given[] = {by_ldns(got.wire, got.wire_len), by_knot(got.wire, got.wire_len)};
+    bool addresses = q.type == TYPE_A || q.type == TYPE_AAAA;
+    /* Behind data that is too short for its type ldns goes on where it stopped, and not at the record's length (RFC
+     * 1035 s3.2.1): of what came, which nobody gets as it is, one of two that differ must read what we do. */
+    if (whole && addresses && came[0].read && came[1].read)
+        require(same_addresses(&came[0], &got) || same_addresses(&came[1], &got));
     for (unsigned i = 0; i < 2; i++) {
         if (came[i].read) /* stricter than we are about records that we leave out */
             expect_question(&came[i], &q);
-        if (came[i].read && whole && (q.type == TYPE_A || q.type == TYPE_AAAA))
-            expect_addresses(&came[i], &got);
         expect_question(&given[i], &q);
         require(given[i].additionals == 0 && given[i].authorities <= 1);
-        if (q.type == TYPE_A || q.type == TYPE_AAAA)
-            expect_addresses(&given[i], &got);
+        require(!addresses || same_addresses(&given[i], &got));
     }
 }
 

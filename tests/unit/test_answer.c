@@ -441,8 +441,9 @@ static void test_empty(void **state)
     static const struct {
         uint16_t type;
         enum parse wanted;
-    } rows[] = {{16, PARSE_MALFORMED},  {15, PARSE_MALFORMED}, {33, PARSE_MALFORMED}, {65, PARSE_MALFORMED},
-                {257, PARSE_MALFORMED}, {13, PARSE_MALFORMED}, {10, PARSE_OK},        {65400, PARSE_OK}};
+    } rows[] = {{16, PARSE_MALFORMED},  {15, PARSE_MALFORMED},  {33, PARSE_MALFORMED}, {65, PARSE_MALFORMED},
+                {257, PARSE_MALFORMED}, {13, PARSE_MALFORMED},  {10, PARSE_OK},        {65400, PARSE_OK},
+                {251, PARSE_MALFORMED}, {128, PARSE_MALFORMED}, {41, PARSE_MALFORMED}, {127, PARSE_OK}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct question q = {.id = 1, .type = rows[i].type, .name = {1, "a"}, .labels = "\1a", .labels_len = 3};
         uint8_t wire[] = "\0\1\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\0\0\1\xc0\x0c\0\0\0\1\0\0\0\1\0";
@@ -453,6 +454,24 @@ static void test_empty(void **state)
         if (got != rows[i].wanted)
             fail_msg("an empty record of type %u", rows[i].type);
     }
+}
+
+/* A DNAME that nobody needs, whose name runs beyond its data: read by its length, nothing follows for the question;
+ * read by its name, an alias and its address do. */
+static void test_overlong_name(void **state)
+{
+    (void)state;
+    struct question q = {.id = 1, .type = 1, .name = {1, "a"}, .labels = "\1a", .labels_len = 3};
+    static const uint8_t wire[] = "\0\1\x81\x80\0\1\0\3\0\0\0\0\1a\0\0\1\0\1" /* a A? */
+                                  "\xc0\x0c\0\x27\0\1\0\0\0\7\0\3\1b" /* a DNAME b.cccc…: by length it ends here */
+                                  "\x16"
+                                  "\x16"
+                                  "ccccccccccccccccccccc\0" /* by length, the owner of the next begins with 22 octets */
+                                  "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\3\1d\0"
+                                  "\1d\0\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1";
+    assert_int_equal(
+        message_read_answer((struct bytes){wire, sizeof wire - 1}, &q, 512, NULL, NULL, &filtered, &answer),
+        PARSE_MALFORMED);
 }
 
 /* Whatever becomes of an answer, what is made of it can be read, holds one question and only addresses of addresses[].
@@ -501,9 +520,10 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),  cmocka_unit_test(test_chain),      cmocka_unit_test(test_chain_length),
-        cmocka_unit_test(test_filter), cmocka_unit_test(test_signatures), cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_broken), cmocka_unit_test(test_empty),      cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_plain),     cmocka_unit_test(test_chain),      cmocka_unit_test(test_chain_length),
+        cmocka_unit_test(test_filter),    cmocka_unit_test(test_signatures), cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_broken),    cmocka_unit_test(test_empty),      cmocka_unit_test(test_overlong_name),
+        cmocka_unit_test(test_mutations),
     };
     return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }
