@@ -93,9 +93,13 @@ static bool rdata_check(uint8_t *buffer, size_t size, struct writer *w)
     ldns_rr *rr = NULL;
     uint8_t *wire = NULL;
     size_t pos = 0, wire_size = 0;
-    bool ok = ldns_wire2rr(&rr, buffer, size, &pos, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK && pos == size &&
-              ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &wire_size) == LDNS_STATUS_OK &&
-              wire_size >= RDATA_PREAMBLE_BYTES;
+    bool ok = ldns_wire2rr(&rr, buffer, size, &pos, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK && pos == size;
+    if (ok && size > RDATA_PREAMBLE_BYTES) { /* it takes data that ends before the type's last field */
+        const ldns_rr_descriptor *form = ldns_rr_descript((uint16_t)ldns_rr_get_type(rr));
+        ok = ldns_rr_rd_count(rr) >= ldns_rr_descriptor_minimum(form);
+    }
+    ok = ok && ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &wire_size) == LDNS_STATUS_OK &&
+         wire_size >= RDATA_PREAMBLE_BYTES;
     if (ok) {
         struct reader r = labels_cursor((struct bytes){wire, wire_size}, RDATA_PREAMBLE_BYTES);
         struct writer attempt = *w;
