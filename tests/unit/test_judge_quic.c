@@ -163,16 +163,22 @@ static void other_names_are_refused(void **state)
         const char *name;
         uint16_t extra;
         enum reason why;
+        const char *hint;
     } rows[] = {
-        {"evil.test", 0, REASON_NOT_IN_ALLOWLIST},    {NULL, 0, REASON_TLS_NO_NAME},
-        {"any.test", 0, REASON_NOT_IN_ALLOWLIST}, /* a udp:// entry, and not bound here */
-        {"allowed.test", 0xfe0d, REASON_TLS_ECH},     {"allowed.test", 0xffce, REASON_TLS_ECH},
-        {"al\x01owed.test", 0, REASON_TLS_NAME_FORM},
+        {"evil.test", 0, REASON_NOT_IN_ALLOWLIST, ""},
+        {NULL, 0, REASON_TLS_NO_NAME, ""},
+        {"any.test", 0, REASON_NOT_IN_ALLOWLIST, ""}, /* a udp:// entry, and not bound here */
+        {"allowed.test", 0xfe0d, REASON_TLS_ECH, "ech: outer"},
+        {"evil.test", 0xfe0d, REASON_TLS_ECH, ""}, /* the outer name would not do either */
+        {NULL, 0xfe0d, REASON_TLS_ECH, ""},
+        {"allowed.test", 0xffce, REASON_TLS_ECH, ""}, /* an old draft: no setting helps */
+        {"al\x01owed.test", 0, REASON_TLS_NAME_FORM, ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bed *b = bed_for(policy_text);
         put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, hello_of(rows[i].name, 0, rows[i].extra), 900);
         expect_refused(b, sends(b), rows[i].why);
+        assert_string_equal(b->denial.hint, rows[i].hint);
         assert_int_equal(b->injections, 1);    /* ICMP, at once */
         put_hello("firstid1", "allowed.test"); /* the flow stays refused for a moment, without another word */
         uint32_t id = sends(b);
@@ -218,7 +224,7 @@ static void ech_over_tcp(void **state)
         bool passes;
         enum reason why;
     } rows[] = {
-        {"", 0xfe0d, false, REASON_TLS_ECH},
+        {"", 0xfe0d, false, REASON_TLS_ECH}, /* the only one that the setting cures */
         {", ech: outer", 0xfe0d, true, REASON_OUTER_NAME_ALLOWED},
         {", ech: outer", 0xffce, false, REASON_TLS_ECH},
         {", ech: outer", 0xfd00, false, REASON_TLS_ECH},
