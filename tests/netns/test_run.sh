@@ -65,7 +65,7 @@ events_file() {
     jq -se 'all(."@timestamp" and .ecs.version and .event.action and .event.reason and .sluice.verdict)' "$T/run.events"
     jq -se 'any(.dns.question.name == "x.evil.test" and .sluice.verdict == "deny" and .process.name == "getent" and .process.pid > 0)' "$T/run.events"
     jq -se 'any(.sluice.verdict == "deny" and .destination.ip == "198.18.3.66" and .event.kind == "alert")' "$T/run.events"
-    jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
+    jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and (.tls.client.ja4 | test("^t1[23]d")) and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
 }
 # A name is what the wire says; a terminal must not obey it.
 hostile_names() {
