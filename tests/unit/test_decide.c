@@ -359,7 +359,7 @@ static void test_proxied(void **state)
         {ENDPOINT_TLS, "git.example", 443, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
         {ENDPOINT_TLS, "registry.example", 8443, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
         {ENDPOINT_TLS, "registry.example", 80, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
-        {ENDPOINT_TLS, "mirror.example", 80, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_TLS, "mirror.example", 80, DECIDE_REFUSE, REASON_PROXY_CONNECT, NULL},
         {ENDPOINT_TLS, "evil.example", 443, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
         {ENDPOINT_TLS, "ads.cdn.example", 443, DECIDE_REFUSE, REASON_DENIED, "ads.cdn.example"},
         {ENDPOINT_TLS, "narrow.example", 443, DECIDE_REFUSE, REASON_DENIED, "narrow.example"},
