@@ -64,13 +64,13 @@ struct event {
     char tls_ja4[40];           /* the client's fingerprint */
     char tls_next_protocol[32]; /* the first that the client offers */
     char http_method[24];
-    char http_path[EVENT_PATH_SIZE];                       /* without the query */
-    uint16_t asked_port;                                   /* of what a proxy was asked for; 0: no proxy was asked */
-    bool websocket;                                        /* an upgrade to WebSocket was asked for */
-    char rule[EVENT_RULE_SIZE];                            /* the policy's entry that decided */
-    char hint[EVENT_RULE_SIZE];                            /* the entry that would allow it; empty: none is offered */
-    char limit[EVENT_LIMIT_SIZE];                          /* TUNNEL_SUSPECTED: the key that was met, its value */
-    uint64_t count;                                        /* how many this stands for; 0 or 1: one */
+    char http_path[EVENT_PATH_SIZE]; /* without the query */
+    uint16_t asked_port;             /* of what a proxy was asked for; 0: no proxy was asked */
+    bool websocket;                  /* an upgrade to WebSocket was asked for */
+    char rule[EVENT_RULE_SIZE];      /* the policy's entry that decided */
+    char hint[EVENT_RULE_SIZE];      /* what would allow it: an entry, or a setting such as "ech: outer" */
+    char limit[EVENT_LIMIT_SIZE];    /* TUNNEL_SUSPECTED: the key that was met, its value */
+    uint64_t count;                  /* how many this stands for; 0 or 1: one */
     uint64_t bytes_out, bytes_in, packets_out, packets_in; /* CONNECTION_END only */
     uint64_t start_usec;                                   /* CONNECTION_END only */
     struct event_process process;

@@ -81,6 +81,8 @@
     REASON(HTTP_ORDER, "http_order", true, "CONNECT or an upgrade behind requests whose answers it did not wait for") \
     REASON(HTTP_ANSWER, "http_answer", true, "the answer to CONNECT or to an upgrade cannot be read")                 \
     REASON(PROXY_FORM, "proxy_form", false, "asked of a proxy: neither CONNECT nor an absolute http:// URI")          \
+    REASON(PROXY_CONNECT, "proxy_connect", false,                                                                     \
+           "the name is allowed there, CONNECT to it is not: CONNECT needs tcp:// or https://")                       \
     REASON(PROXY_NAME, "proxy_name", true, "the server name inside the tunnel is not the one that CONNECT named")     \
     /* transport */                                                                                                   \
     REASON(TCP_OPTION, "tcp_option", true, "MD5, AO or malformed TCP options")                                        \

@@ -94,6 +94,11 @@ static struct decision explain_name(const struct explanation *x, const struct en
     d = decide_tcp(x->scope, &address, ep->port_low, &bound, 1);
     if (d.path == DECIDE_REFUSE || d.path == DECIDE_RELEASE || ep->scheme == ENDPOINT_PROXY)
         return ep->scheme == ENDPOINT_PROXY ? as_proxy(d) : d;
+    if (d.path == DECIDE_INSPECT_PROXY) { /* whatever else is allowed there: it is asked as a proxy, or refused */
+        enum reason reason =
+            ep->scheme == ENDPOINT_HTTP || ep->scheme == ENDPOINT_WS ? REASON_PROXY_FORM : REASON_HTTP_EXPECTED;
+        return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .has_rule = true, .rule = d.rule};
+    }
     if (ep->scheme == ENDPOINT_TCP) { /* a server name is checked here, so not any bytes pass */
         enum reason reason = d.path == DECIDE_INSPECT_HTTP ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED;
         return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .has_rule = true, .rule = d.rule};
@@ -143,6 +148,8 @@ static bool explain_one(void *ctx, const struct endpoint *ep)
     if (!is_concrete(ep, x->e))
         return false;
     struct decision d = explain_endpoint(x, ep);
+    /* What stands for a private address is for its owner to say. */
+    d.offer = d.offer && !(ep->has_at && address_is_special(&ep->at.base));
     const char *verdict = d.path != DECIDE_REFUSE ? "allow" : d.noise ? "ignored" : "deny";
     endpoint_format(ep, asked, sizeof asked);
     if (d.has_rule)
@@ -159,34 +166,58 @@ static bool explain_one(void *ctx, const struct endpoint *ep)
     return true;
 }
 
-static const struct policy_scope *choose_scope(const struct policy *policy, const char *name)
+/* The profile as a scope that takes the policy's profile alone, as `sluice run` does. */
+static bool choose_profile(const struct policy *policy, const char *name, struct policy_scope *out)
 {
-    for (unsigned i = 0; name && i < policy->scopes; i++) {
-        if (strcmp(policy->scope[i].name, name) == 0)
-            return &policy->scope[i];
+    const struct policy_profile *p = policy_profile_find(policy, name ? name : "default");
+    if (!p && !name && policy->profiles == 1)
+        p = policy->profile[0];
+    *out = (struct policy_scope){.profile = p};
+    if (p)
+        return true;
+    if (name)
+        fprintf(stderr, "sluice: the policy has no profile \"%s\"; it has:", name);
+    else
+        fprintf(stderr, "sluice: the policy has no scopes: say which profile by --profile; it has:");
+    for (unsigned i = 0; i < policy->profiles; i++)
+        fprintf(stderr, " %s",
+                policy->profile[i]->name); /* NOLINT(clang-analyzer-core.NullDereference): set together */
+    fprintf(stderr, "%s\n", policy->profiles ? "" : " none");
+    return false;
+}
+
+static bool choose_scope(const struct policy *policy, const char *name, struct policy_scope *out)
+{
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        if (name ? strcmp(policy->scope[i].name, name) == 0 : policy->scopes == 1) {
+            *out = policy->scope[i]; /* borrowed */
+            return true;
+        }
     }
-    if (!name && policy->scopes == 1)
-        return &policy->scope[0];
     if (name)
         fprintf(stderr, "sluice: the policy has no scope \"%s\"; it has:", name);
     else
-        fprintf(stderr, "sluice: say which scope by --scope; the policy has:");
+        fprintf(stderr,
+                "sluice: say which scope by --scope, or which profile by --profile; the policy has the scopes:");
     for (unsigned i = 0; i < policy->scopes; i++)
         fprintf(stderr, " %s", policy->scope[i].name);
     fprintf(stderr, "%s\n", policy->scopes ? "" : " none");
-    return NULL;
+    return false;
 }
 
+/* All of them, also behind one that is wrong. */
 static int explain_all(struct explanation *x, int count, char **endpoints)
 {
     struct error e = {0};
+    bool wrong = false;
     x->e = &e;
     for (int i = 0; i < count; i++) {
         size_t column = 1;
         struct bytes text = {(const uint8_t *)endpoints[i], strlen(endpoints[i])};
         if (!endpoint_parse(text, explain_one, x, &column, &e)) {
+            fflush(stdout);
             fprintf(stderr, "sluice: endpoint %d, column %zu: %s\n", i + 1, column, e.text);
-            return EXIT_INPUT;
+            wrong = true;
         }
     }
     if (x->rows) {
@@ -195,15 +226,15 @@ static int explain_all(struct explanation *x, int count, char **endpoints)
             puts(text);
         free(text);
     }
-    return x->refused ? EXIT_FINDING : 0;
+    return wrong ? EXIT_INPUT : x->refused ? EXIT_FINDING : 0;
 }
 
-enum { OPTION_SCOPE, OPTION_JSON };
+enum { OPTION_SCOPE, OPTION_PROFILE, OPTION_JSON };
 
 static int explain_run(int argc, char **argv)
 {
     struct options options = options_init(&command_explain, argc, argv, false);
-    const char *value, *scope = NULL, *path = NULL;
+    const char *value, *scope = NULL, *profile = NULL, *path = NULL;
     bool json = false;
     int count = 0, status = EXIT_INPUT;
     char **endpoints = calloc((size_t)argc + 1, sizeof *endpoints);
@@ -212,6 +243,8 @@ static int explain_run(int argc, char **argv)
     while (option != OPTIONS_WRONG && (option = options_next(&options, &value)) != OPTIONS_END) {
         if (option == OPTION_SCOPE)
             scope = value;
+        else if (option == OPTION_PROFILE)
+            profile = value;
         else if (option == OPTION_JSON)
             json = true;
         else if (option == OPTIONS_OPERAND && !path)
@@ -227,12 +260,16 @@ static int explain_run(int argc, char **argv)
     }
     if (option == OPTIONS_END && count == 0)
         fprintf(stderr, "sluice: explain takes a policy file and one or more endpoints; see sluice explain --help\n");
+    else if (option == OPTIONS_END && scope && profile)
+        fprintf(stderr, "sluice: explain takes --scope or --profile, not both\n");
     else if (option == OPTIONS_END)
         policy = open_policy(path);
     if (policy) {
-        struct explanation x = {
-            .policy = policy, .scope = choose_scope(policy, scope), .rows = json ? json_array() : NULL};
-        status = x.scope ? explain_all(&x, count, endpoints) : EXIT_INPUT;
+        struct policy_scope asks;
+        struct explanation x = {.policy = policy, .scope = &asks, .rows = json ? json_array() : NULL};
+        bool by_profile = profile || (!scope && policy->scopes == 0);
+        if (by_profile ? choose_profile(policy, profile, &asks) : choose_scope(policy, scope, &asks))
+            status = explain_all(&x, count, endpoints);
         json_decref(x.rows);
     }
     policy_free(policy);
@@ -242,18 +279,21 @@ static int explain_run(int argc, char **argv)
 
 static const struct command_option explain_options[] = {
     [OPTION_SCOPE] = {"--scope", "S", "the scope that asks; not needed where the policy has one"},
+    [OPTION_PROFILE] = {"--profile", "NAME",
+                        "a profile, as sluice run -p would take it; where the policy has no scopes"},
     [OPTION_JSON] = {"--json", NULL, "print one JSON array"},
     {0},
 };
 
 const struct command command_explain = {
     .name = "explain",
-    .usage = "[--json] [--scope S] POLICY ENDPOINT...",
+    .usage = "[--json] [--scope S | --profile NAME] POLICY ENDPOINT...",
     .summary = "may a scope reach an endpoint?  Why, and by which entry",
     .text = "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "
             "a name, http://NAME, ws://NAME, tcp://NAME:PORT, proxy://NAME:PORT, ADDRESS:PORT, dns://NAME?types=TXT; "
             "NAME@ADDRESS asks what happens when "
-            "the name resolves to that address.  Exit status 0: all allowed; 1: some refused; 2: wrong input.",
+            "the name resolves to that address.  Exit status 0: all allowed; 1: some refused; 2: wrong input "
+            "(the endpoints that can be read are answered all the same).",
     .option = explain_options,
     .run = explain_run,
 };

@@ -45,6 +45,8 @@ static bool load(struct gate *gate, struct policy_ids *ids, struct bytes *bundle
     if (!policy_bundle_load(gate->policy_path, &system, ids, bundle, e))
         return false;
     policy = policy_from_bundle(*bundle, e);
+    if (policy && policy->scopes == 0)
+        fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", gate->policy_path);
     policy_free(policy);
     return policy != NULL;
 }

@@ -34,7 +34,7 @@ static const struct command_option options[] = {
     [OPTION_POLICY] = {"-p, --policy", "FILE", "a policy file, one profile of which holds the command"},
     [OPTION_PROFILE] = {"--profile", "NAME", "that profile; without it the only one, or the one named default"},
     [OPTION_ALLOW] = {"--allow", "ENDPOINT", "allow this endpoint too; may be given again"},
-    [OPTION_AUDIT] = {"--audit", NULL, "refuse nothing, and say at the end what --allow lines would have sufficed"},
+    [OPTION_AUDIT] = {"--audit", NULL, "refuse nothing, and say at the end what would have sufficed"},
     [OPTION_FAIL_ON] =
         {"--fail-on", "deny,alert",
          "exit with 3 where the command succeeded and something was refused (deny), or looked like an attack "

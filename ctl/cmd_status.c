@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/event.h"
@@ -47,6 +48,22 @@ static void print_scopes(const json_t *scopes)
     }
 }
 
+/* An error of several lines: where, the line, a caret below it. */
+static void print_failure(const char *text)
+{
+    const char *before = "last reload failed: ";
+    while (*text) {
+        char line[600];
+        size_t len = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)len, text);
+        fputs(before, stdout);
+        print_text(line);
+        putchar('\n');
+        before = "    ";
+        text += len + (text[len] == '\n');
+    }
+}
+
 static void print_status(json_t *root)
 {
     const char *key;
@@ -66,9 +83,7 @@ static void print_status(json_t *root)
         printf("%-17s %lld\n", "cgroups_awaited", awaited);
     const char *failed = json_string_value(json_object_get(root, "reload_error"));
     if (failed && *failed) {
-        printf("last reload failed: ");
-        print_text(failed);
-        putchar('\n');
+        print_failure(failed);
     }
 }
 

@@ -16,7 +16,7 @@ struct key {
 };
 _Static_assert(sizeof(struct key) == 2 * sizeof(struct address) + 6, "no padding");
 
-/* One open flow; the three texts lie behind it, NUL-terminated. */
+/* One open flow; the texts lie behind it, NUL-terminated. */
 struct row {
     struct row *next;
     struct key key;
@@ -26,7 +26,7 @@ struct row {
     uint16_t asked_port;
     bool websocket, connect;
     bool seen; /* by the sweep that goes on */
-    uint16_t domain_at, server_name_at, rule_at;
+    uint16_t domain_at, server_name_at, rule_at, ja4_at, next_protocol_at;
     char text[];
 };
 
@@ -113,7 +113,8 @@ bool flows_open(struct flows *f, const struct event *e)
     struct row **link = find(f, &key), *old = *link;
     if (!old && f->count >= FLOWS_MAX)
         return false;
-    size_t room = strlen(e->domain) + strlen(e->tls_server_name) + strlen(e->rule) + 3;
+    size_t room = strlen(e->domain) + strlen(e->tls_server_name) + strlen(e->rule) + strlen(e->tls_ja4) +
+                  strlen(e->tls_next_protocol) + 5;
     struct row *row = malloc(sizeof *row + room);
     if (!row)
         return false;
@@ -131,6 +132,8 @@ bool flows_open(struct flows *f, const struct event *e)
     row->domain_at = put(row->text, &used, e->domain, sizeof e->domain);
     row->server_name_at = put(row->text, &used, e->tls_server_name, sizeof e->tls_server_name);
     row->rule_at = put(row->text, &used, e->rule, sizeof e->rule);
+    row->ja4_at = put(row->text, &used, e->tls_ja4, sizeof e->tls_ja4);
+    row->next_protocol_at = put(row->text, &used, e->tls_next_protocol, sizeof e->tls_next_protocol);
     *link = row;
     f->count += !old;
     free(old);
@@ -158,6 +161,10 @@ static void describe(const struct row *row, struct event *out)
     put(out->tls_server_name, &used, row->text + row->server_name_at, sizeof out->tls_server_name);
     used = 0;
     put(out->rule, &used, row->text + row->rule_at, sizeof out->rule);
+    used = 0;
+    put(out->tls_ja4, &used, row->text + row->ja4_at, sizeof out->tls_ja4);
+    used = 0;
+    put(out->tls_next_protocol, &used, row->text + row->next_protocol_at, sizeof out->tls_next_protocol);
 }
 
 static void describe_end(const struct row *row, uint64_t now_usec, struct event *end)

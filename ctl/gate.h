@@ -72,6 +72,9 @@ struct gate {
     uint16_t relay_port[GATE_RELAY_SCOPES];                                 /* the same for v4 and v6 */
 };
 
+/* Said at a start and at a reload, behind "warning: "; %s: the policy's path. */
+#define GATE_HOLDS_NOTHING "%s has no scopes: this gate holds nothing"
+
 #define GATE_FDS_MAX (32 + 4 * GATE_RELAY_SCOPES)
 
 enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };

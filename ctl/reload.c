@@ -219,6 +219,8 @@ static void finish_reload(struct keeper *k)
     policy_free(old);
     char text[300];
     ready_text(k, text, sizeof text);
+    if (k->policy->scopes == 0)
+        fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", k->gate->policy_path);
     fprintf(stderr, "sluice: policy reloaded: %s; %u open connection%s cut\n", text, cut, cut == 1 ? "" : "s");
 }
 

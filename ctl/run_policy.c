@@ -9,10 +9,11 @@
 #include "ctl/rules.h"
 #include "policy/endpoint.h"
 
-#define SOURCE_NAME  "command line"
-#define PROFILE      "command-line"
-#define ALLOW_LINE   5 /* of the first endpoint in the text that write_source makes */
-#define ALLOW_INDENT 6 /* "    - " */
+#define SOURCE_NAME   "command line"
+#define PROFILE       "command-line"
+#define ALLOW_LINE    5                            /* of the first endpoint in the text that write_source makes */
+#define ALLOW_INDENT  6                            /* "    - " */
+#define SUFFIX_ADVICE "or add allow_public_suffix" /* as policy/policy_profile.c says */
 
 void run_policy_init(struct run_policy *r)
 {
@@ -145,8 +146,16 @@ static void translate(const struct run_policy *r, struct error *e)
     if (strncmp(e->text, prefix, strlen(prefix)) != 0 ||
         sscanf(e->text + strlen(prefix), "%u:%u: %n", &line, &column, &used) != 2 || !used)
         return;
-    const char *why = e->text + strlen(prefix) + used;
+    const char *why = e->text + strlen(prefix) + used, *after = strstr(why, SUFFIX_ADVICE);
     int len = (int)strcspn(why, "\n");
+    char advised[sizeof e->text];
+    if (after && after < why + len) { /* there is no key on a command line */
+        after += strlen(SUFFIX_ADVICE);
+        snprintf(advised, sizeof advised, "%.*sor give a policy file by -p that says allow_public_suffix%.*s",
+                 (int)(after - strlen(SUFFIX_ADVICE) - why), why, (int)(why + len - after), after);
+        why = advised;
+        len = (int)strlen(why);
+    }
     if (line >= ALLOW_LINE && line < ALLOW_LINE + r->allows) {
         const struct run_policy_allow *row = &r->allow[line - ALLOW_LINE];
         unsigned at = column > ALLOW_INDENT + 1 ? column - ALLOW_INDENT - 1 : 1;

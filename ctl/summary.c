@@ -1,46 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ctl/summary.h"
-
-#include <jansson.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "core/event_words.h"
 #include "core/hash.h"
-
-#define SUMMARY_NAMES_MAX   10000
-#define SUMMARY_BUCKETS     4096
-#define SUMMARY_FLOWS       4096 /* tuples of open connections, one a slot */
-#define SUMMARY_KEY_SIZE    400
-#define SUMMARY_OFFERED_MAX 8 /* --allow entries in the one line of a run that was not audited */
-
-enum summary_kind { SUMMARY_ALLOWED, SUMMARY_REFUSED, SUMMARY_HINT, SUMMARY_KINDS };
-
-/* A name that was allowed; a finding (what was refused: a name, or an address where there is no name); or a hint that a
- * finding offers (text: the hint, then the finding it belongs to). */
-struct summary_row {
-    struct summary_row *next_in_bucket, *next; /* in order of appearance */
-    const struct summary_row *finding;         /* of a hint */
-    enum reason reason;                        /* of a finding: the first, or the first that is an attack */
-    bool attack, address;                      /* of a finding: an address, which showed no name */
-    uint64_t count;
-    char process[64], package[128], limit[EVENT_LIMIT_SIZE];
-    char text[];
-};
-
-struct summary_table {
-    struct summary_row *bucket[SUMMARY_BUCKETS], *first, **last;
-    size_t rows;
-    uint64_t beyond; /* events of names that found no room */
-};
-
-struct summary {
-    uint32_t seed;
-    uint64_t connections, denied, alerts, ignored;
-    struct summary_table table[SUMMARY_KINDS];
-    uint64_t flow[SUMMARY_FLOWS];
-};
+#include "ctl/summary_state.h"
 
 struct summary *summary_new(void)
 {
@@ -67,7 +33,7 @@ void summary_free(struct summary *s)
     free(s);
 }
 
-static size_t summary_bucket(const struct summary *s, const char *text)
+size_t summary_bucket(const struct summary *s, const char *text)
 {
     return hash_bytes((struct bytes){(const uint8_t *)text, strlen(text)}, s->seed) % SUMMARY_BUCKETS;
 }
@@ -154,9 +120,27 @@ static void summary_key(const struct event *e, char out[SUMMARY_KEY_SIZE], bool 
         snprintf(out, SUMMARY_KEY_SIZE, "%s", e->domain);
 }
 
+/* The entry that would allow it.  That for a literal address is no hint of the event: it is never offered, only told.
+ */
+static const char *summary_hint(const struct event *e, char entry[EVENT_RULE_SIZE])
+{
+    char text[EVENT_ENDPOINT_SIZE];
+    bool six = strchr(e->domain, ':') != NULL;
+    if (e->hint[0])
+        return e->hint;
+    entry[0] = 0;
+    if (e->reason == REASON_HTTP_ADDRESS && e->domain[0])
+        snprintf(entry, EVENT_RULE_SIZE, "%s%.60s%s:%u", six ? "[" : "", e->domain, six ? "]" : "",
+                 e->asked_port ? e->asked_port : e->destination.port);
+    else if (e->reason == REASON_NOT_RESOLVED && (e->ip_protocol == IPPROTO_TCP || e->ip_protocol == IPPROTO_UDP) &&
+             e->destination.port && event_endpoint_format(&e->destination, text))
+        snprintf(entry, EVENT_RULE_SIZE, "%s%s", e->ip_protocol == IPPROTO_UDP ? "udp://" : "", text);
+    return entry;
+}
+
 static void summary_refuse(struct summary *s, const struct event *e)
 {
-    char key[SUMMARY_KEY_SIZE];
+    char key[SUMMARY_KEY_SIZE], entry[EVENT_RULE_SIZE];
     bool address;
     uint64_t count = e->count > 1 ? e->count : 1;
     bool attack = reason_is_attack(e->reason);
@@ -176,12 +160,17 @@ static void summary_refuse(struct summary *s, const struct event *e)
     }
     r->count += count;
     r->attack |= attack;
+    r->hostile |= attack && e->reason != REASON_PRIVATE_ADDRESS;
     if (!r->process[0]) {
         memcpy(r->process, e->process.name, sizeof r->process);
         memcpy(r->package, e->process.package_name, sizeof r->package);
     }
-    if (e->hint[0])
-        summary_row(s, SUMMARY_HINT, e->hint, r);
+    const char *hint = summary_hint(e, entry);
+    struct summary_row *h = *hint ? summary_row(s, SUMMARY_HINT, hint, r) : NULL;
+    if (h)
+        h->address |= hint == entry;
+    else if (!*hint && r->bare == REASON_NONE)
+        r->bare = e->reason;
 }
 
 void summary_add(struct summary *s, const struct event *e)
@@ -202,181 +191,4 @@ uint64_t summary_denied(const struct summary *s)
 uint64_t summary_alerts(const struct summary *s)
 {
     return s->alerts;
-}
-
-/* A hint is offered once, and never where anything that led to it looks like an attack.  Equal hints share a bucket, in
- * order of appearance. */
-static bool summary_offers(const struct summary *s, const struct summary_row *hint)
-{
-    bool first = true;
-    const struct summary_row *r = s->table[SUMMARY_HINT].bucket[summary_bucket(s, hint->text)];
-    for (; r; r = r->next_in_bucket) {
-        if (strcmp(r->text, hint->text) != 0)
-            continue;
-        if (r->finding->attack || (first && r != hint))
-            return false;
-        first = false;
-    }
-    return true;
-}
-
-/* The hints that are offered, in order of appearance, into out[0..max); returns how many there are in all. */
-static size_t summary_offered(const struct summary *s, const struct summary_row **out, size_t max)
-{
-    size_t n = 0;
-    for (const struct summary_row *r = s->table[SUMMARY_HINT].first; r; r = r->next) {
-        if (!summary_offers(s, r))
-            continue;
-        if (n < max)
-            out[n] = r;
-        n++;
-    }
-    return n;
-}
-
-static void summary_print_escaped(const char *text, FILE *out)
-{
-    char escaped[4 * SUMMARY_KEY_SIZE + 1];
-    event_escape(text, escaped, sizeof escaped);
-    fputs(escaped, out);
-}
-
-/* `--allow ENTRY`, quoted where a shell would read it differently. */
-static void summary_print_allow(const char *hint, FILE *out)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:/@%+,=";
-    char escaped[4 * EVENT_RULE_SIZE + 1];
-    size_t n = event_escape(hint, escaped, sizeof escaped);
-    bool quote = strspn(escaped, plain) != n;
-    fputs(quote ? "--allow '" : "--allow ", out);
-    for (size_t i = 0; i < n; i++) {
-        if (escaped[i] == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(escaped[i], out);
-    }
-    if (quote)
-        fputc('\'', out);
-}
-
-static const char *summary_plural(uint64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
-static size_t summary_attacks(const struct summary *s)
-{
-    size_t n = 0;
-    for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
-        n += r->attack;
-    return n;
-}
-
-/* Names that look like an attack, apart: told, never offered. */
-static void summary_print_attacks(const struct summary *s, FILE *out)
-{
-    if (!summary_attacks(s))
-        return;
-    fputs("sluice: these look like attacks and are not offered:\n", out);
-    for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next) {
-        if (!r->attack)
-            continue;
-        fputs("  ", out);
-        summary_print_escaped(r->text, out);
-        fprintf(out, ": %s", reason_text(r->reason));
-        if (r->limit[0]) {
-            fputs(", ", out);
-            summary_print_escaped(r->limit, out);
-        }
-        if (r->process[0] || r->package[0]) {
-            fputs(" (", out);
-            summary_print_escaped(r->process, out);
-            fputs(r->process[0] && r->package[0] ? ", package " : "", out);
-            summary_print_escaped(r->package, out);
-            fputs(")", out);
-        }
-        fputc('\n', out);
-    }
-}
-
-/* "2 names", "1 address", "2 names, 1 address". */
-static void summary_print_findings(const struct summary *s, FILE *out)
-{
-    size_t addresses = 0;
-    for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
-        addresses += r->address;
-    size_t names = s->table[SUMMARY_REFUSED].rows - addresses;
-    if (names)
-        fprintf(out, "%zu name%s%s", names, summary_plural(names), addresses ? ", " : "");
-    if (addresses)
-        fprintf(out, "%zu address%s", addresses, addresses == 1 ? "" : "es");
-}
-
-void summary_print(const struct summary *s, bool audit, FILE *out)
-{
-    size_t allowed = s->table[SUMMARY_ALLOWED].rows;
-    size_t hints = s->table[SUMMARY_HINT].rows;
-    const struct summary_row **offered = calloc(hints + 1, sizeof *offered);
-    size_t offers = offered ? summary_offered(s, offered, hints) : 0;
-    fprintf(out, "sluice: run finished: %llu connection%s to %zu name%s allowed, %llu %s",
-            (unsigned long long)s->connections, summary_plural(s->connections), allowed, summary_plural(allowed),
-            (unsigned long long)s->denied, audit ? "would be refused" : "refused");
-    if (s->table[SUMMARY_REFUSED].rows) {
-        fputs(" (", out);
-        summary_print_findings(s, out);
-        fputc(')', out);
-    }
-    if (s->table[SUMMARY_REFUSED].beyond)
-        fputs(", and more names than could be kept", out);
-    fputc('.', out);
-    if (!audit && offers) {
-        fputs(" To allow:", out);
-        for (size_t i = 0; i < offers && i < SUMMARY_OFFERED_MAX; i++) {
-            fputc(' ', out);
-            summary_print_allow(offered[i]->text, out);
-        }
-        if (offers > SUMMARY_OFFERED_MAX)
-            fprintf(out, " and %zu more (--audit lists them all)", offers - SUMMARY_OFFERED_MAX);
-    }
-    fputc('\n', out);
-    if (audit) {
-        if (offers)
-            fputs("sluice: these entries would have sufficed:\n", out);
-        for (size_t i = 0; i < offers; i++) {
-            fputs("  ", out);
-            summary_print_allow(offered[i]->text, out);
-            fputc('\n', out);
-        }
-        summary_print_attacks(s, out);
-    }
-    free(offered);
-}
-
-static json_t *summary_json_text(const char *text)
-{
-    char escaped[4 * SUMMARY_KEY_SIZE + 1];
-    event_escape(text, escaped, sizeof escaped);
-    return json_string(escaped);
-}
-
-char *summary_json(const struct summary *s)
-{
-    json_t *allowed = json_array(), *refused = json_array(), *hints = json_array();
-    for (const struct summary_row *r = s->table[SUMMARY_ALLOWED].first; r; r = r->next)
-        json_array_append_new(
-            allowed, json_pack("{s:o,s:I}", "name", summary_json_text(r->text), "connections", (json_int_t)r->count));
-    for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
-        json_array_append_new(refused, json_pack("{s:o,s:s,s:b,s:I,s:o,s:o}", "name", summary_json_text(r->text),
-                                                 "reason", reason_name(r->reason), "attack", r->attack, "count",
-                                                 (json_int_t)r->count, "process", summary_json_text(r->process),
-                                                 "package", summary_json_text(r->package)));
-    for (const struct summary_row *r = s->table[SUMMARY_HINT].first; r; r = r->next)
-        if (summary_offers(s, r))
-            json_array_append_new(hints, summary_json_text(r->text));
-    json_t *root = json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "connections", (json_int_t)s->connections, "denied",
-                             (json_int_t)s->denied, "alerts", (json_int_t)s->alerts, "ignored", (json_int_t)s->ignored,
-                             "allowed", allowed, "refused", refused, "allow", hints);
-    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    json_decref(root);
-    return text;
 }

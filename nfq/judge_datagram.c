@@ -2,6 +2,7 @@
 /* What is neither TCP nor DNS: datagrams, other protocols, broken packets, and packets that the rules already refused.
  */
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nfq/judge_state.h"
@@ -34,6 +35,25 @@ static void name_foreign_question(const struct packet *p, struct event *e)
         memcpy(e->domain, shown, sizeof e->domain - 1);
 }
 
+void judge_foreign_resolver(const struct address *resolver, struct event *e)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(resolver, text);
+    snprintf(e->hint, sizeof e->hint, "resolvers: [%s]", text);
+    e->reason = REASON_FOREIGN_RESOLVER;
+}
+
+/* QUIC to a name that is allowed for TLS there, or that a name's entry would allow: one setting more is all it takes.
+ */
+static void hint_quic(const struct visit *v, const struct bound_name *bound, unsigned bounds, struct event *e)
+{
+    const struct packet *p = &v->packet;
+    struct decision d = decide_tcp(v->scope, &p->destination, p->destination_port, bound, bounds);
+    if (d.path == DECIDE_INSPECT_TLS || d.path == DECIDE_INSPECT_EITHER ||
+        (d.path == DECIDE_REFUSE && d.offer && bounds))
+        snprintf(e->hint, sizeof e->hint, "quic: judge");
+}
+
 static enum reason reason_of(const struct visit *v, const struct decision *d, struct event *e)
 {
     const struct packet *p = &v->packet;
@@ -42,7 +62,8 @@ static enum reason reason_of(const struct visit *v, const struct decision *d, st
     if (p->destination_port == 53) {
         e->action = ACTION_DNS_QUERY;
         name_foreign_question(p, e);
-        return REASON_FOREIGN_RESOLVER;
+        judge_foreign_resolver(&p->destination, e);
+        return e->reason;
     }
     if (d->reason == REASON_METADATA_ADDRESS || d->reason == REASON_DENIED)
         return d->reason;
@@ -81,6 +102,8 @@ void judge_datagram(struct judge *j, struct visit *v)
         return;
     }
     e.reason = reason_of(v, &d, &e);
+    if (e.reason == REASON_QUIC)
+        hint_quic(v, bound, bounds, &e);
     if (d.offer && bounds && !is_group(&p->destination) && p->destination_port != 53 && e.reason != REASON_QUIC) {
         struct endpoint hint = {.scheme = ENDPOINT_UDP, .host = ENDPOINT_NAME};
         hint.port_low = hint.port_high = p->destination_port;

@@ -110,7 +110,7 @@ void judge_dns_query(struct judge *j, struct visit *v)
     question_event(j, v, ACTION_DNS_QUERY, &q, &e);
     judge_event_decision(&d, &e);
     if (d.offer)
-        memcpy(e.hint, q.name.text, q.name.len + 1u);
+        decide_question_hint(&q.name, q.type, e.hint, sizeof e.hint);
     if (v->audit) { /* the answer is wanted too: its addresses are bound, so that one missing entry is one finding */
         struct exchange_flow flow = flow_of(&v->packet, false);
         exchange_ask_as(j->exchange, &flow, v->in->scope, &q, q.id, j->now_usec);
@@ -157,7 +157,24 @@ static void tell_filtered(struct judge *j, struct visit *v, const struct questio
     e.count = filtered;
     e.answers = 1;
     e.answer[0] = f->refused;
+    if (e.reason == REASON_PRIVATE_ADDRESS) {
+        struct endpoint hint = {.scheme = ENDPOINT_TLS, .host = ENDPOINT_NAME, .name = q->name, .has_at = true};
+        hint.port_low = hint.port_high = 443;
+        hint.at = (struct address_range){f->refused, (uint8_t)(address_octets(&f->refused) * 8)};
+        endpoint_format(&hint, e.hint, sizeof e.hint);
+    }
     judge_tell(j, &e);
+}
+
+/* Audit: what would have been withheld from the answer goes on, and is told; not where the question itself is noise. */
+static unsigned would_filter(const struct judge *j, const struct visit *v, const struct question *q, struct filter *f)
+{
+    unsigned filtered = 0;
+    if (!v->scope || decide_question(j->policy, v->scope, &q->name, q->type, reverse_is_bound(j, v, q)).noise)
+        return 0;
+    for (unsigned i = 0; i < j->answer.addresses; i++)
+        filtered += !address_passes(f, &j->answer.address[i].address);
+    return filtered;
 }
 
 static void bind_and_tell(struct judge *j, struct visit *v, const struct question *q)
@@ -227,9 +244,12 @@ void judge_dns_answer(struct judge *j, struct visit *v)
         return;
     }
     exchange_answered(j->exchange, entry, j->now_usec);
+    bool withheld = filtered && !j->answer.addresses;
+    if (v->audit)
+        filtered = would_filter(j, v, &q, &filter);
     if (filtered)
         tell_filtered(j, v, &q, &filter, filtered);
-    if (j->answer.addresses || !filtered)
+    if (!withheld)
         bind_and_tell(j, v, &q);
     judge_pass(j, v, MARK_PASS, (struct bytes){j->answer.wire, j->answer.wire_len});
 }

@@ -86,25 +86,19 @@ static bool first_hello(struct judge *j, struct visit *v, struct quic_flow *f, c
     memcpy(e.tls_server_name, e.domain, sizeof e.domain);
     memcpy(e.tls_ja4, hello->ja4, sizeof hello->ja4);
     memcpy(e.tls_next_protocol, hello->alpn, sizeof hello->alpn);
-    if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
-        d.reason = REASON_TLS_ECH;
-    else if (!hello->has_name)
+    if (!hello->has_name)
         d.reason = REASON_TLS_NO_NAME;
     else
         d = decide_name(j, v, f, &hello->server_name, false);
-    if (hello->ech && d.path != DECIDE_REFUSE)
-        d.reason = REASON_OUTER_NAME_ALLOWED;
+    d = judge_hello_decision(v->scope, hello, d);
     judge_event_decision(&d, &e);
     f->shown = hello->server_name;
     if (d.path != DECIDE_REFUSE) {
         judge_tell(j, &e);
         return true;
     }
-    if (d.offer) {
-        struct endpoint hint = {.scheme = ENDPOINT_TLS, .host = ENDPOINT_NAME, .name = hello->server_name};
-        hint.port_low = hint.port_high = f->key.server_port;
-        endpoint_format(&hint, e.hint, sizeof e.hint);
-    }
+    if (d.offer)
+        judge_hello_hint(&hello->server_name, f->key.server_port, &e);
     refuse(j, v, f, &e);
     return false;
 }

@@ -150,6 +150,12 @@ void judge_promise(struct judge *j, struct visit *v, struct flow *f);
 bool judge_promise_carry(struct judge *j, struct visit *v, struct flow *f, uint64_t offset);
 bool judge_promise_deliver(struct judge *j, struct visit *v, struct flow *f);
 
+/* judge_tls.c, for judge_quic.c too: what becomes of a hello whose name in clear `d` judges, with an encrypted one in
+ * it or not; and the event's hint where the decision is an offer. */
+struct decision judge_hello_decision(const struct policy_scope *scope, const struct client_hello *hello,
+                                     struct decision d);
+void judge_hello_hint(const struct name *name, uint16_t port, struct event *e);
+
 /* judge_tls.c, judge_http.c: look at what is ready in the flow's stream.  A flow that they refused is FLOW_REFUSED. */
 void judge_tls_client(struct judge *j, struct visit *v, struct flow *f);
 /* False: the server's packet was dealt with (the flow was refused). */
@@ -172,6 +178,8 @@ enum reason judge_quic_read(struct judge *j, const struct visit *v, struct quic_
 
 /* judge_datagram.c */
 void judge_datagram(struct judge *j, struct visit *v);
+/* The event's reason and hint: DNS to a server that is not pinned. */
+void judge_foreign_resolver(const struct address *resolver, struct event *e);
 void judge_other(struct judge *j, struct visit *v, enum reason form);
 /* Neither TCP nor UDP, toward the server: an ICMP error about a connection of the scope, or refused. */
 void judge_related(struct judge *j, struct visit *v);

@@ -67,7 +67,7 @@ static void connect_event(struct judge *j, struct visit *v, const struct decisio
     if (e->reason == REASON_NOT_RESOLVED && binding_was(j->config.bindings, v->in->scope, &p->destination))
         e->reason = REASON_BINDING_EXPIRED;
     if (e->reason == REASON_NOT_RESOLVED && p->destination_port == 53)
-        e->reason = REASON_FOREIGN_RESOLVER;
+        judge_foreign_resolver(&p->destination, e);
     if (bounds)
         memcpy(e->domain, bound[0].name, bound[0].len + 1u);
     if (!d->offer)

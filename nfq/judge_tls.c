@@ -1,34 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS connections: the hello's name, and what the server makes of it (RFC 8446 s4.1.2 to s4.1.4). */
+#include <stdio.h>
 #include <string.h>
 
 #include "nfq/judge_state.h"
 
 enum { RECORD_HEADER = 5, RECORD_APPLICATION_DATA = 23, RECORD_MAX = 16384 + 256 };
 
-static void hint_for(const struct visit *v, const struct name *name, struct event *e)
+void judge_hello_hint(const struct name *name, uint16_t port, struct event *e)
 {
     struct endpoint hint = {.scheme = ENDPOINT_TLS, .host = ENDPOINT_NAME, .name = *name};
-    hint.port_low = hint.port_high = e->asked_port ? e->asked_port : v->packet.destination_port;
-    endpoint_format(&hint, e->hint, sizeof e->hint);
+    hint.port_low = hint.port_high = port;
+    if (e->reason == REASON_TLS_ECH)
+        snprintf(e->hint, sizeof e->hint, "ech: outer");
+    else
+        endpoint_format(&hint, e->hint, sizeof e->hint);
 }
 
-static struct decision decide_hello(struct judge *j, const struct visit *v, const struct flow *f,
-                                    const struct client_hello *hello)
+/* By the name in clear. */
+static struct decision decide_name(struct judge *j, const struct visit *v, const struct flow *f,
+                                   const struct client_hello *hello)
 {
     struct bound_name bound[BINDING_NAMES_MAX];
-    struct decision d;
-    if (hello->ech_draft || (hello->ech && !decide_outer_name(v->scope)))
-        return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_ECH};
     if (!hello->has_name)
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_TLS_NO_NAME};
     if (f->tunnel && !name_equal(&f->shown, &hello->server_name))
         return (struct decision){.path = DECIDE_REFUSE, .reason = REASON_PROXY_NAME};
     if (f->tunnel) /* judged when CONNECT named it; but the policy may have changed */
-        d = decide_proxied(v->scope, ENDPOINT_TLS, &hello->server_name, NULL, f->asked_port);
-    else
-        d = decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
-                         judge_bound(j, v, &f->key.server, bound));
+        return decide_proxied(v->scope, ENDPOINT_TLS, &hello->server_name, NULL, f->asked_port);
+    return decide_shown(v->scope, ENDPOINT_TLS, &hello->server_name, &f->key.server, f->key.server_port, bound,
+                        judge_bound(j, v, &f->key.server, bound));
+}
+
+struct decision judge_hello_decision(const struct policy_scope *scope, const struct client_hello *hello,
+                                     struct decision d)
+{
+    if (hello->ech_draft || (hello->ech && !decide_outer_name(scope)))
+        return (struct decision){.path = DECIDE_REFUSE,
+                                 .reason = REASON_TLS_ECH,
+                                 .offer = !hello->ech_draft && (d.path != DECIDE_REFUSE || d.offer)};
     if (hello->ech && d.path != DECIDE_REFUSE)
         d.reason = REASON_OUTER_NAME_ALLOWED;
     return d;
@@ -46,7 +56,7 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
     e.asked_port = f->asked_port;
     if (v->scope)
-        d = decide_hello(j, v, f, hello);
+        d = judge_hello_decision(v->scope, hello, decide_name(j, v, f, hello));
     judge_event_decision(&d, &e);
     f->shown = hello->server_name;
     if (d.path != DECIDE_REFUSE) {
@@ -54,7 +64,7 @@ static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, cons
         return true;
     }
     if (d.offer)
-        hint_for(v, &hello->server_name, &e);
+        judge_hello_hint(&hello->server_name, e.asked_port ? e.asked_port : v->packet.destination_port, &e);
     judge_tcp_refuse(j, v, f, &e);
     return false;
 }

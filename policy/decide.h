@@ -81,6 +81,10 @@ struct decision decide_proxied(const struct policy_scope *scope, enum endpoint_s
 struct decision decide_question(const struct policy *policy, const struct policy_scope *scope, const struct name *name,
                                 uint16_t type, bool reverse_is_bound);
 
+/* The entry that would allow a question that decide_question refuses with `offer`: the name, or dns://NAME?types=TYPE
+ * for types other than A and AAAA (HTTPS and SVCB are noise once the name is allowed).  Returns its length. */
+size_t decide_question_hint(const struct name *name, uint16_t type, char *out, size_t size_bytes);
+
 /* May `name`'s answer hold `address`?  Only special addresses (address_is_special, and `own`: one of the host's) are
  * refused, unless name@range permits. */
 bool decide_answer_address(const struct policy_scope *scope, const struct name *name, const struct address *address,

@@ -81,7 +81,9 @@ struct decision decide_proxied(const struct policy_scope *scope, enum endpoint_s
         return ruled(DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, &inspect_rule);
     if (denied || rule_denies_name(scope, &prepared, asked, port, port, &denied_rule))
         return ruled(DECIDE_REFUSE, REASON_DENIED, &denied_rule);
-    if (other_scheme && asked != ENDPOINT_TLS)
+    if (other_scheme && asked == ENDPOINT_TLS)
+        return refuse(REASON_PROXY_CONNECT, true);
+    if (other_scheme)
         return refuse(asked == ENDPOINT_WS ? REASON_HTTP_WEBSOCKET : REASON_TLS_EXPECTED, true);
     return refuse(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, true);
 }

@@ -3,6 +3,7 @@
 
 #include "policy/decide.h"
 #include "policy/decide_rule.h"
+#include "policy/endpoint_type.h"
 #include "policy/matcher.h"
 
 enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_SRV = 33, TYPE_SVCB = 64, TYPE_HTTPS = 65 };
@@ -17,6 +18,7 @@ struct question {
     bool allowed; /* this type */
     bool covered; /* the name may be resolved, if not for this type */
     bool denied;
+    bool type_denied;        /* an entry under deny names this type */
     struct matcher_hit rule; /* of allowed, else of denied */
 };
 
@@ -30,7 +32,7 @@ static struct question question_look(const struct policy_scope *scope, struct by
     q.denied = rule_denies_question(scope, &n, TYPE_A, &q.rule);
     if (q.denied)
         return q;
-    bool type_denied = !address && rule_denies_question(scope, &n, type, &deny);
+    q.type_denied = !address && rule_denies_question(scope, &n, type, &deny);
     for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &n);
         while (!q.allowed && matcher_next(&cursor, &hit)) {
@@ -42,7 +44,7 @@ static struct question question_look(const struct policy_scope *scope, struct by
                 continue;
             }
             q.covered = true;
-            q.allowed = address || (dns && !type_denied && rule_has_type(s, type));
+            q.allowed = address || (dns && !q.type_denied && rule_has_type(s, type));
             if (q.allowed)
                 q.rule = hit;
         }
@@ -141,6 +143,25 @@ static bool looks_like_data(const struct name *name)
     return name->len > 100 || labels > 8;
 }
 
+/* PTR is asked of addresses; whoever asks it of names that nobody resolved here is not helped. */
+static bool may_offer(const struct name *name, uint16_t type)
+{
+    return type != TYPE_PTR && endpoint_type_is_askable(type) && !looks_like_data(name);
+}
+
+size_t decide_question_hint(const struct name *name, uint16_t type, char *out, size_t size_bytes)
+{
+    struct endpoint hint = {.scheme = ENDPOINT_TLS, .host = ENDPOINT_NAME, .name = *name};
+    bool by_name = type == TYPE_A || type == TYPE_AAAA || type == TYPE_SVCB || type == TYPE_HTTPS;
+    hint.port_low = hint.port_high = 443;
+    if (!by_name) {
+        hint.scheme = ENDPOINT_DNS;
+        hint.types = 1;
+        hint.type[0] = type;
+    }
+    return endpoint_format(&hint, out, size_bytes);
+}
+
 struct decision decide_question(const struct policy *policy, const struct policy_scope *scope, const struct name *name,
                                 uint16_t type, bool reverse_is_bound)
 {
@@ -157,6 +178,7 @@ struct decision decide_question(const struct policy *policy, const struct policy
          * Browsers, curl and resolvers ask HTTPS and SVCB (RFC 9460) of every name beside its addresses: noise. */
         bool probe = is_probe(scope, text, type);
         d.noise = probe || type == TYPE_SVCB || type == TYPE_HTTPS;
+        d.offer = !d.noise && !q.type_denied && may_offer(name, type);
         d.reason = probe ? REASON_PROBE_NAME : REASON_TYPE_NOT_ALLOWED;
     } else if (q.denied) {
         d.reason = REASON_DENIED;
@@ -165,7 +187,7 @@ struct decision decide_question(const struct policy *policy, const struct policy
     } else if (noise(policy, scope, text, type, reverse_is_bound, &d.reason)) {
         d.noise = true;
     } else {
-        d.offer = (type == TYPE_A || type == TYPE_AAAA) && !looks_like_data(name);
+        d.offer = !q.type_denied && may_offer(name, type);
         d.reason = REASON_NOT_IN_ALLOWLIST;
     }
     return d;

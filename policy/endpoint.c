@@ -44,7 +44,7 @@ static const struct {
     {"postgresql", "tcp://HOST:5432"},
     {"ldap", "tcp://HOST:389"},
     {"ldaps", "tls://HOST:636"},
-    {"quic", "https://HOST (QUIC is refused, clients fall back to TLS)"},
+    {"quic", "https://HOST, and \"quic: judge\" in its profile (sluice run: --quic judge)"},
 };
 
 static bool scheme_parse(struct endpoint_text *t, const struct scheme **out)
@@ -73,6 +73,22 @@ static bool scheme_parse(struct endpoint_text *t, const struct scheme **out)
     }
     return endpoint_wrong(t, 0, "unknown scheme \"%s\"; there are https, http, ws, tls, tcp, udp, dns and proxy",
                           text_quote(written, quoted));
+}
+
+/* "user:password@host": next is behind the scheme.  name@range with a port at the wrong place is told elsewhere. */
+static bool has_credentials(const struct endpoint_text *t)
+{
+    size_t end = t->next;
+    while (end < t->len && !memchr("/?#[", t->at[end], 4))
+        end++;
+    const uint8_t *at = memrchr(t->at + t->next, '@', end - t->next);
+    const uint8_t *colon = at ? memchr(t->at + t->next, ':', (size_t)(at - t->at) - t->next) : NULL;
+    if (!colon)
+        return false;
+    bool port = true, range = at + 1 == t->at + t->len || memchr("0123456789[", at[1], 11) != NULL;
+    for (const uint8_t *c = colon + 1; c < at; c++)
+        port = port && ((*c >= '0' && *c <= '9') || *c == '-');
+    return !port || !range;
 }
 
 static bool port_parse(struct endpoint_text *t, uint16_t *out)
@@ -244,6 +260,11 @@ static bool parse_plain(struct endpoint_text *t, struct endpoint *out)
     ep.scheme = scheme ? scheme->scheme : ENDPOINT_TLS;
     size_t host_at = t->next;
     bool port_given;
+    if (has_credentials(t))
+        return endpoint_wrong(
+            t, host_at,
+            "a user name and a password do not belong here: the client sends them; leave out what stands "
+            "before the @");
     if (!endpoint_host_parse(t, &ep) || !ports_parse(t, &ep, &port_given) || !path_parse(t, scheme, &ep) ||
         !query_parse(t, &ep))
         return false;

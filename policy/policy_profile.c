@@ -160,17 +160,13 @@ static bool build_choices(const struct document *d, uint32_t node, struct policy
 
 static bool build_profile(struct policy_build *b, unsigned i)
 {
-    static const char *const keys[] = {"extends", "allow", "deny",   "dns", "allow_public_suffix",
-                                       "quic",    "ech",   "phases", NULL};
+    static const char *const keys[] = {"extends", "allow", "deny", "dns", "allow_public_suffix", "quic", "ech", NULL};
     const struct policy_place *at = &b->profile_place[i];
     const struct document *d = at->document;
     struct policy_profile *p = b->whole->policy.profile[i];
     struct suffix_search any = {0};
     if (!document_keys(d, at->value, "a profile", keys, b->e))
         return false;
-    uint32_t phases = document_find(d, at->value, "phases");
-    if (phases)
-        return document_wrong(d, phases, 0, b->e, "phases are not built yet; leave this key out");
     uint32_t suffixes = document_find(d, at->value, "allow_public_suffix");
     if (suffixes && !document_texts(d, suffixes, "allow_public_suffix", suffix_check, &any, b->e))
         return false;

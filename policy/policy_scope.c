@@ -232,18 +232,16 @@ static bool scope_name(struct policy_build *b, const struct document *d, uint32_
 
 static bool build_scope(struct policy_build *b, const struct document *d, uint32_t scope, struct policy_scope *out)
 {
-    static const char *const keys[] = {"name",      "match",    "profile",     "mode",           "on_deny",
-                                       "resolvers", "incoming", "starts_jobs", "search_domains", NULL};
+    static const char *const keys[] = {"name",      "match",    "profile",        "mode", "on_deny",
+                                       "resolvers", "incoming", "search_domains", NULL};
     static const char *const modes[] = {"enforce", "audit", NULL}, *const denials[] = {"reject", "drop", NULL},
                              *const incoming[] = {"refuse", "pass", NULL};
     unsigned mode = 0, drop = 0, pass = 0;
     struct policy_resolvers resolvers = b->resolvers;
     if (!document_keys(d, scope, "a scope", keys, b->e) || !scope_name(b, d, scope, out))
         return false;
-    uint32_t jobs = document_find(d, scope, "starts_jobs"), profile = document_find(d, scope, "profile");
-    uint32_t list = document_find(d, scope, "resolvers"), search = document_find(d, scope, "search_domains");
-    if (jobs)
-        return document_wrong(d, jobs, 0, b->e, "starts_jobs is not built yet; leave this key out");
+    uint32_t profile = document_find(d, scope, "profile"), list = document_find(d, scope, "resolvers");
+    uint32_t search = document_find(d, scope, "search_domains");
     if (!build_match(b, d, scope, out))
         return false;
     if (!profile)

@@ -102,6 +102,7 @@ reload_storm() {
         works allowed.test || die "reload $i"
     done
 }
+h_status() { h c "$SLUICE" status; }
 status_says() {
     h c "$SLUICE" status > "$T/status"
     grep -q test "$T/status"
@@ -160,6 +161,31 @@ while time.monotonic() < end:
     fails grep -aq again-storm "$T/a.pcap" || die "a datagram passed"
     [ $got = 0 ] && [ $used -lt 1500000 ]
 }
+shows_failure() { h_status | grep -q '^last reload failed: .*policy\.yaml:2:1: '; }
+# The message of a failed reload is shown as it was written: file, the line, a caret.
+status_shows_failure() {
+    printf 'version: 1\nscoops: []\n' > "$T/policy.yaml"
+    reload
+    eventually 5 shows_failure
+    h_status > "$T/status"
+    grep -x '    scoops: \[\]' "$T/status"
+    grep -x '    ^' "$T/status"
+    fails grep -F '\x0a' "$T/status"
+}
+# A policy without scopes is a good one, and says that it holds nothing.
+holds_nothing() {
+    printf 'version: 1\nprofiles: { p: { allow: [allowed.test] } }\n' > "$T/policy.yaml"
+    reload
+    eventually 5 grep -q '^sluice: warning: .*policy\.yaml has no scopes: this gate holds nothing$' "$T/gate.log"
+    gate_down
+    nsenter -t "${HOST[c]}" -n -m -- timeout 20 "$SLUICE" gate -c "$T/policy.yaml" > "$T/empty.log" 2>&1 &
+    local gate=$!
+    eventually 10 h_status > /dev/null
+    grep '^sluice: warning: .*policy\.yaml has no scopes: this gate holds nothing$' "$T/empty.log"
+    kill -TERM $gate
+    wait $gate || die "its exit status is $?"
+    h c "$SLUICE" down
+}
 
 policy "$T/good.yaml" allowed.test
 policy "$T/policy.yaml" "${ALLOW[@]}"
@@ -179,7 +205,8 @@ done
 policy "$T/policy.yaml" allowed.test
 check "a policy file that is gone, or a pipe" gone
 check "thirty reloads in a row" reload_storm
-gate_down
+check "status shows why the last reload failed" status_shows_failure
+check "a policy without scopes: a warning" holds_nothing
 starts_not() {
     local got=0
     printf 'version: 1\nscoops: []\n' > "$T/wrong.yaml"

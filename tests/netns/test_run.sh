@@ -65,7 +65,7 @@ events_file() {
     jq -se 'all(."@timestamp" and .ecs.version and .event.action and .event.reason and .sluice.verdict)' "$T/run.events"
     jq -se 'any(.dns.question.name == "x.evil.test" and .sluice.verdict == "deny" and .process.name == "getent" and .process.pid > 0)' "$T/run.events"
     jq -se 'any(.sluice.verdict == "deny" and .destination.ip == "198.18.3.66" and .event.kind == "alert")' "$T/run.events"
-    jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
+    jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and (.tls.client.ja4 | test("^t1[23]d")) and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
 }
 # A name is what the wire says; a terminal must not obey it.
 hostile_names() {
@@ -114,6 +114,25 @@ audit() {
     # What it suggested suffices.
     # shellcheck disable=SC2046
     run $(grep -o -- '--allow mirror[^ ]*' "$T/err" | head -1) -- curl -sS -k https://mirror.test/hello | grep 'hello from mirror.test'
+}
+# What the audit offers is what it takes, for names, types, schemes and private addresses; what it does not offer is told.
+audit_suffices() {
+    printf '%s\n' "dig +short +tries=1 +time=2 allowed.test TXT" "curl -sSk -m 5 https://private.test/hello" "curl -sS -m 5 http://mirror.test/hello" > "$T/cmds"
+    run --audit -- sh -c "$(cat "$T/cmds"); curl -s -m 2 http://198.18.3.66/; dig +tries=1 +time=1 @198.18.3.66 foo.evil.test" > "$T/out" || true
+    said_line '^sluice: these entries would have sufficed, but for what is listed below:$'
+    said_line "^  --allow 'dns://allowed.test\?types=TXT'$"
+    said_line '^  --allow private\.test@10\.66\.0\.80$'
+    said_not '--allow private\.test( |$)'
+    said_line '^  198\.18\.3\.66:80: .*; it would take 198\.18\.3\.66:80$'
+    said_line '^  198\.18\.3\.66:53: .*; it would take --resolver 198\.18\.3\.66$'
+    fails run -- sh "$T/cmds"
+    said_line 'To allow: .*--allow mirror\.test'
+    run --allow private.test -- curl -sSk -m 5 https://private.test/hello || said_line 'If the private addresses are yours: --allow private\.test@10\.66\.0\.80$'
+    run --audit -- sh "$T/cmds" > "$T/out"
+    grep '^  --allow' "$T/err" | tr '\n' ' ' > "$T/offered"
+    eval "run $(cat "$T/offered") --events '$T/run.events' -- sh -e '$T/cmds'" > "$T/out"
+    [ "$(grep -c hello "$T/out")" = 2 ]
+    said_not '^sluice: deny'
 }
 rights() {
     run --allow allowed.test -- sh -c 'id -u; grep -E "^(Cap(Eff|Prm|Inh|Amb|Bnd)|NoNewPrivs)" /proc/self/status' > "$T/out"
@@ -255,6 +274,7 @@ check "hostile names do not reach the terminal or the file raw" hostile_names
 check "a package's script is named: npm, cargo" packages
 check "secrets of a command line are masked" secrets
 check "audit changes nothing and suggests what suffices" audit
+check "what audit offers is all it takes" audit_suffices
 check "under sudo: the caller's uid, no capability, masked ways out" rights
 check "as root" as_root
 check "--isolate" isolated

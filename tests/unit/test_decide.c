@@ -359,7 +359,7 @@ static void test_proxied(void **state)
         {ENDPOINT_TLS, "git.example", 443, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
         {ENDPOINT_TLS, "registry.example", 8443, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
         {ENDPOINT_TLS, "registry.example", 80, DECIDE_REFUSE, REASON_PORT_NOT_ALLOWED, NULL},
-        {ENDPOINT_TLS, "mirror.example", 80, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
+        {ENDPOINT_TLS, "mirror.example", 80, DECIDE_REFUSE, REASON_PROXY_CONNECT, NULL},
         {ENDPOINT_TLS, "evil.example", 443, DECIDE_REFUSE, REASON_NOT_IN_ALLOWLIST, NULL},
         {ENDPOINT_TLS, "ads.cdn.example", 443, DECIDE_REFUSE, REASON_DENIED, "ads.cdn.example"},
         {ENDPOINT_TLS, "narrow.example", 443, DECIDE_REFUSE, REASON_DENIED, "narrow.example"},
@@ -417,20 +417,20 @@ static void test_question(void **state)
         {"txt.example", A, false, REASON_NAME_ALLOWED, false, false, "dns://txt.example?types=TXT,SRV"},
         {"txt.example", TXT, false, REASON_NAME_ALLOWED, false, false, "dns://txt.example?types=TXT,SRV"},
         {"txt.example", SRV, false, REASON_NAME_ALLOWED, false, false, "dns://txt.example?types=TXT,SRV"},
-        {"txt.example", MX, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
+        {"txt.example", MX, false, REASON_TYPE_NOT_ALLOWED, false, true, NULL},
         {"a.b.cdn.example", A, false, REASON_NAME_ALLOWED, false, false, "**.cdn.example"},
         {"half.example", A, false, REASON_NAME_ALLOWED, false, false, "half.example"},
         /* an allowed name, another type: NODATA */
         {"registry.example", HTTPS, false, REASON_TYPE_NOT_ALLOWED, true, false, NULL},
         {"registry.example", SVCB, false, REASON_TYPE_NOT_ALLOWED, true, false, NULL},
-        {"registry.example", TXT, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
-        {"registry.example", CNAME, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
+        {"registry.example", TXT, false, REASON_TYPE_NOT_ALLOWED, false, true, NULL},
+        {"registry.example", CNAME, false, REASON_TYPE_NOT_ALLOWED, false, true, NULL},
         {"registry.example", 255, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL},
         {"notxt.example", TXT, false, REASON_TYPE_NOT_ALLOWED, false, false, NULL}, /* that type is denied */
         {"notxt.example", MX, false, REASON_NAME_ALLOWED, false, false, "dns://notxt.example?types=MX,TXT"},
         /* no entry */
         {"evil.test", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
-        {"evil.test", TXT, false, REASON_NOT_IN_ALLOWLIST, false, false, NULL},
+        {"evil.test", TXT, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"cdn.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"xregistry.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
@@ -459,14 +459,14 @@ static void test_question(void **state)
         {"registry.examplecorp.example", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"7.2.0.192.in-addr.arpa", PTR, true, REASON_REVERSE_OF_BOUND, true, false, NULL},
         {"7.2.0.192.in-addr.arpa", PTR, false, REASON_NOT_IN_ALLOWLIST, false, false, NULL},
-        {"7.2.0.192.in-addr.arpa", TXT, true, REASON_NOT_IN_ALLOWLIST, false, false, NULL},
+        {"7.2.0.192.in-addr.arpa", TXT, true, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"payload.evil.test", PTR, true, REASON_NOT_IN_ALLOWLIST, false, false, NULL}, /* RESEARCH: PTR is a tunnel */
         {"_http._tcp.deb.example", SRV, false, REASON_PROBE_NAME, true, false, NULL},
         {"_https._tcp.deb.example", SRV, false, REASON_PROBE_NAME, true, false, NULL},
         {"_http._tcp.a.cdn.example", SRV, false, REASON_PROBE_NAME, true, false, NULL}, /* itself below a wildcard */
-        {"_http._tcp.evil.test", SRV, false, REASON_NOT_IN_ALLOWLIST, false, false, NULL},
-        {"_http._tcp.deb.example", TXT, false, REASON_NOT_IN_ALLOWLIST, false, false, NULL},
-        {"_ldap._tcp.deb.example", SRV, false, REASON_NOT_IN_ALLOWLIST, false, false, NULL},
+        {"_http._tcp.evil.test", SRV, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
+        {"_http._tcp.deb.example", TXT, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
+        {"_ldap._tcp.deb.example", SRV, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
         {"_http._tcp.deb.example.corp.example", SRV, false, REASON_SEARCH_DOMAIN, true, false, NULL},
         {"ipv4only.arpa", AAAA, false, REASON_PROBE_NAME, true, false, NULL}, /* RFC 7050 */
         {"x.ipv4only.arpa", A, false, REASON_NOT_IN_ALLOWLIST, false, true, NULL},
@@ -507,6 +507,43 @@ static void test_search_domains_of_scope(void **state)
     assert_int_equal(decide_question(f.policy, f.base, &n, A, false).reason, REASON_SEARCH_DOMAIN);
     assert_true(name_from_wire(text("inherited.example.pods.example"), &n));
     assert_int_equal(decide_question(f.policy, f.base, &n, A, false).reason, REASON_NOT_IN_ALLOWLIST);
+}
+
+/* What is offered suffices: with that entry the same question is allowed, or noise. */
+static void test_question_hint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint16_t type;
+        const char *hint;
+    } rows[] = {
+        {"evil.test", A, "evil.test"},
+        {"evil.test", AAAA, "evil.test"},
+        {"evil.test", HTTPS, "evil.test"},
+        {"evil.test", SVCB, "evil.test"},
+        {"evil.test", TXT, "dns://evil.test?types=TXT"},
+        {"_ldap._tcp.evil.test", SRV, "dns://_ldap._tcp.evil.test?types=SRV"},
+        {"evil.test", 4711, "dns://evil.test?types=TYPE4711"},
+    };
+    static const struct policy_system system = {.resolvers = 1, .resolver = {{4, {192, 0, 2, 53}}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct name n;
+        char hint[300], source[500];
+        assert_true(name_from_wire(text(rows[i].name), &n));
+        decide_question_hint(&n, rows[i].type, hint, sizeof hint);
+        assert_string_equal(hint, rows[i].hint);
+        snprintf(source, sizeof source,
+                 "version: 1\nprofiles: { p: { allow: ['%s'] } }\n"
+                 "scopes: [{ name: s, match: { source: 10.0.0.0/8 }, profile: p }]\n",
+                 hint);
+        struct policy_source file = {"hint", text(source)};
+        struct policy *policy = policy_compile(&file, 1, &system, NULL, NULL);
+        assert_non_null(policy);
+        struct decision d = decide_question(policy, &policy->scope[0], &n, rows[i].type, false);
+        assert_true(d.path == DECIDE_RELEASE || d.noise);
+        policy_free(policy);
+    }
 }
 
 /* A child's entries do not reach its parent. */
@@ -641,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_shown),
         cmocka_unit_test(test_proxied),
         cmocka_unit_test(test_question),
+        cmocka_unit_test(test_question_hint),
         cmocka_unit_test(test_answer),
         cmocka_unit_test(test_search_domains_of_scope),
         cmocka_unit_test(test_chain_is_upwards),

@@ -57,6 +57,8 @@ static void test_life(void **state)
     assert_true(flows_open(f, &e));
     e = allowed(ACTION_TLS_HELLO, 5000, "a.example"); /* the same flow shows its name */
     e.time_usec = 2000;
+    snprintf(e.tls_ja4, sizeof e.tls_ja4, "t13d1516h2_8daaf6152771_02713d6af862");
+    snprintf(e.tls_next_protocol, sizeof e.tls_next_protocol, "h2");
     assert_true(flows_open(f, &e));
     assert_int_equal(flows_count(f), 1);
     assert_true(flows_find(f, &flow, &end));
@@ -65,6 +67,8 @@ static void test_life(void **state)
     assert_int_equal(end.action, ACTION_CONNECTION_END);
     assert_int_equal(end.verdict, VERDICT_ALLOW);
     assert_string_equal(end.domain, "a.example");
+    assert_string_equal(end.tls_ja4, e.tls_ja4);
+    assert_string_equal(end.tls_next_protocol, "h2");
     assert_int_equal(end.start_usec, 1000); /* of the first event */
     assert_int_equal(end.time_usec, 9000);
     assert_int_equal(end.bytes_in, 20);
@@ -128,11 +132,15 @@ static void test_long_texts(void **state)
     memset(e.domain, 0xff, sizeof e.domain - 1);
     memset(e.rule, 'r', sizeof e.rule - 1);
     memset(e.tls_server_name, 's', sizeof e.tls_server_name - 1);
+    memset(e.tls_ja4, 'j', sizeof e.tls_ja4 - 1);
+    memset(e.tls_next_protocol, 'n', sizeof e.tls_next_protocol - 1);
     assert_true(flows_open(f, &e));
     assert_true(flows_find(f, &flow, &out));
     assert_string_equal(out.domain, e.domain);
     assert_string_equal(out.rule, e.rule);
     assert_string_equal(out.tls_server_name, e.tls_server_name);
+    assert_string_equal(out.tls_ja4, e.tls_ja4);
+    assert_string_equal(out.tls_next_protocol, e.tls_next_protocol);
     flows_free(f);
 }
 

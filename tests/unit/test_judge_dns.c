@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The judge over DNS and other datagrams (DESIGN s3.2, s3.4, s3.6). */
+#include <stdio.h>
+
 #include "tests/unit/judge_bed.h"
 
 #include "dns/message.h"
@@ -60,10 +62,9 @@ static uint16_t u16(struct bytes b, size_t at)
     return (uint16_t)(b.at[at] << 8 | b.at[at + 1]);
 }
 
-/* The resolver's answer to what was let out last: one A record. */
-static uint32_t answer(struct bed *b, const char *address)
+/* The resolver's answer to the question: one record. */
+static uint32_t answer_to(struct bed *b, struct bytes q, const char *address)
 {
-    struct bytes q = last_payload(b);
     uint8_t wire[1024];
     struct writer w = writer_init(wire, sizeof wire);
     size_t question_end = 12;
@@ -84,6 +85,21 @@ static uint32_t answer(struct bed *b, const char *address)
     writer_u16(&w, (uint16_t)address_octets(&a));
     writer_bytes(&w, (struct bytes){a.octets, address_octets(&a)});
     return bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
+}
+
+/* To what was let out last. */
+static uint32_t answer(struct bed *b, const char *address)
+{
+    return answer_to(b, last_payload(b), address);
+}
+
+/* What goes out in audit is what came. */
+static uint32_t ask_and_answer(struct bed *b, const char *name, const char *address)
+{
+    uint8_t wire[512];
+    size_t len = query(wire, 9, name, 1);
+    ask(b, 9, name, 1);
+    return answer_to(b, (struct bytes){wire, len}, address);
 }
 
 /* The name does not exist. */
@@ -242,6 +258,10 @@ static void private_addresses_need_a_range(void **state)
         assert_int_equal(u16(a, 6), 0); /* no answer record is left */
         assert_int_equal(bound(b, special[i]), 0);
         assert_int_equal(b->denial.reason, i == 2 ? REASON_METADATA_ADDRESS : REASON_PRIVATE_ADDRESS);
+        char hint[60] = "";
+        if (i != 2) /* the cloud's credentials are not offered */
+            snprintf(hint, sizeof hint, "good.example@%s", special[i]);
+        assert_string_equal(b->denial.hint, hint);
         bed_free(b);
     }
     struct bed *b = bed_new(policy);
@@ -251,6 +271,26 @@ static void private_addresses_need_a_range(void **state)
     ask(b, 10, "inner.example", 1);
     answer(b, "192.168.0.1");
     assert_int_equal(bound(b, "192.168.0.1"), 0);
+    bed_free(b);
+}
+
+/* Audit lets the answer go on as it is, and says what enforcing would have withheld; not for the host's own name. */
+static void audit_tells_private_addresses(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new("version: 1\nprofiles: { p: { allow: [good.example] } }\n"
+                            "scopes: [{ name: s, match: { source: 198.18.0.0/15 }, profile: p, mode: audit }]\n");
+    uint32_t id = ask_and_answer(b, "good.example", "10.0.0.1");
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    assert_int_equal(bound(b, "10.0.0.1"), 1);
+    assert_int_equal(b->denials, 1);
+    assert_int_equal(b->denial.verdict, VERDICT_WOULD_DENY);
+    assert_int_equal(b->denial.reason, REASON_PRIVATE_ADDRESS);
+    assert_string_equal(b->denial.hint, "good.example@10.0.0.1");
+    ask_and_answer(b, "localhost", "127.0.0.1"); /* ignored */
+    assert_string_equal(b->event.domain, "localhost");
+    ask_and_answer(b, "good.example", "93.184.216.34");
+    assert_int_equal(b->denials, 1);
     bed_free(b);
 }
 
@@ -328,7 +368,8 @@ static void datagrams(void **state)
     uint32_t id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.1", 443}, (struct bytes){quic, 1200});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
     assert_int_equal(b->denial.reason, REASON_QUIC);
-    assert_int_equal(b->injections, 1); /* so that HTTP/3 clients fall back at once */
+    assert_string_equal(b->denial.hint, ""); /* the name is what lacks */
+    assert_int_equal(b->injections, 1);      /* so that HTTP/3 clients fall back at once */
     struct packet p;
     packet_parse((struct bytes){b->injected, b->injected_len}, true, &p);
     assert_int_equal(p.protocol, IPPROTO_ICMP);
@@ -336,9 +377,11 @@ static void datagrams(void **state)
     answer(b, "198.19.0.7");
     bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.7", 443}, (struct bytes){quic, 1200});
     assert_int_equal(b->denial.reason, REASON_QUIC); /* also at the address of an allowed name */
+    assert_string_equal(b->denial.hint, "quic: judge");
     id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"9.9.9.9", 53}, (struct bytes){quic, 40});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
     assert_int_equal(b->denial.reason, REASON_FOREIGN_RESOLVER);
+    assert_string_equal(b->denial.hint, "resolvers: [9.9.9.9]");
     id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.5", 123}, (struct bytes){quic, 48});
     assert_int_equal(bed_fate(b, id), BED_DROPPED);
     ask(b, 3, "time.example", 1);
@@ -379,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_forged_or_unasked_answer_binds_nothing),
         cmocka_unit_test(guessing_ids_is_not_worth_it),
         cmocka_unit_test(private_addresses_need_a_range),
+        cmocka_unit_test(audit_tells_private_addresses),
         cmocka_unit_test(names_below_a_wildcard_have_a_budget),
         cmocka_unit_test(a_name_costs_once_whatever_its_case),
         cmocka_unit_test(bytes_below_a_wildcard_have_a_budget),

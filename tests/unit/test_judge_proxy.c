@@ -343,7 +343,7 @@ static const struct {
     {"CONNECT with chunks", "CONNECT good.example:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", REASON_HTTP_BODY,
      ""},
     {"CONNECT to another port", CONNECT("good.example:25"), REASON_PORT_NOT_ALLOWED, "tcp://good.example:25"},
-    {"CONNECT to the port of http://", CONNECT("web.example:80"), REASON_NOT_IN_ALLOWLIST, "tcp://web.example:80"},
+    {"CONNECT to the port of http://", CONNECT("web.example:80"), REASON_PROXY_CONNECT, "tcp://web.example:80"},
     {"CONNECT to an address", CONNECT("203.0.113.9:443"), REASON_HTTP_ADDRESS, ""},
     {"CONNECT to an IPv6 address", CONNECT("[2001:db8::9]:443"), REASON_HTTP_ADDRESS, ""},
     {"an address in octal", "CONNECT 0312.0.113.9:443 HTTP/1.1\r\n\r\n", REASON_HTTP_HOST, ""},

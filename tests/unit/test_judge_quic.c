@@ -163,16 +163,22 @@ static void other_names_are_refused(void **state)
         const char *name;
         uint16_t extra;
         enum reason why;
+        const char *hint;
     } rows[] = {
-        {"evil.test", 0, REASON_NOT_IN_ALLOWLIST},    {NULL, 0, REASON_TLS_NO_NAME},
-        {"any.test", 0, REASON_NOT_IN_ALLOWLIST}, /* a udp:// entry, and not bound here */
-        {"allowed.test", 0xfe0d, REASON_TLS_ECH},     {"allowed.test", 0xffce, REASON_TLS_ECH},
-        {"al\x01owed.test", 0, REASON_TLS_NAME_FORM},
+        {"evil.test", 0, REASON_NOT_IN_ALLOWLIST, ""},
+        {NULL, 0, REASON_TLS_NO_NAME, ""},
+        {"any.test", 0, REASON_NOT_IN_ALLOWLIST, ""}, /* a udp:// entry, and not bound here */
+        {"allowed.test", 0xfe0d, REASON_TLS_ECH, "ech: outer"},
+        {"evil.test", 0xfe0d, REASON_TLS_ECH, ""}, /* the outer name would not do either */
+        {NULL, 0xfe0d, REASON_TLS_ECH, ""},
+        {"allowed.test", 0xffce, REASON_TLS_ECH, ""}, /* an old draft: no setting helps */
+        {"al\x01owed.test", 0, REASON_TLS_NAME_FORM, ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bed *b = bed_for(policy_text);
         put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, hello_of(rows[i].name, 0, rows[i].extra), 900);
         expect_refused(b, sends(b), rows[i].why);
+        assert_string_equal(b->denial.hint, rows[i].hint);
         assert_int_equal(b->injections, 1);    /* ICMP, at once */
         put_hello("firstid1", "allowed.test"); /* the flow stays refused for a moment, without another word */
         uint32_t id = sends(b);
@@ -246,6 +252,41 @@ static void ech_over_tcp(void **state)
                       sent.payload.len == 5 + len; /* a refused one may leave as a reset */
         if (passed != rows[i].passes || b->event.reason != rows[i].why)
             fail_msg("row %zu: %s", i, reason_name(b->event.reason));
+        bed_free(b);
+    }
+}
+
+/* A refused ECH over TCP says the setting that cures it, where the name in clear would pass or be offered. */
+static void ech_says_what_it_takes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *allow, *more, *name;
+        uint16_t extension;
+        const char *hint;
+    } rows[] = {
+        {"allowed.test", "", "allowed.test", 0xfe0d, "ech: outer"},
+        {"other.test", ", mode: audit", "allowed.test", 0xfe0d, "ech: outer"}, /* with the name, which is offered too */
+        {"allowed.test", "", "elsewhere.test", 0xfe0d, ""},
+        {"allowed.test", "", "allowed.test", 0xffce, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char policy[300];
+        uint8_t record[600] = {22, 3, 1};
+        snprintf(policy, sizeof policy,
+                 "version: 1\nprofiles: { p: { allow: [%s] } }\n"
+                 "scopes: [{ name: s, match: { source: 198.18.0.0/15 }, profile: p%s }]\n",
+                 rows[i].allow, rows[i].more);
+        struct bed *b = bed_for(policy);
+        size_t len = quic_hello(rows[i].name, 0, rows[i].extension, record + 5, sizeof record - 5);
+        record[4] = (uint8_t)len;
+        struct bytes none = {0};
+        bed_tcp(b, MARK_TO_SERVER, client, site, TCP_SYN, 5000, 0, none, none);
+        bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN | TCP_ACK, 900, 5001, none, none);
+        bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_PSH, 5001, 901, none, (struct bytes){record, 5 + len});
+        assert_int_equal(b->denial.reason, REASON_TLS_ECH);
+        if (strcmp(b->denial.hint, rows[i].hint) != 0)
+            fail_msg("row %zu: \"%s\"", i, b->denial.hint);
         bed_free(b);
     }
 }
@@ -844,6 +885,7 @@ int main(void)
         cmocka_unit_test(an_address_of_no_name_is_refused),
         cmocka_unit_test(ech_by_its_outer_name),
         cmocka_unit_test(ech_over_tcp),
+        cmocka_unit_test(ech_says_what_it_takes),
         cmocka_unit_test(refused_without_quic_judge),
         cmocka_unit_test(held_until_whole),
         cmocka_unit_test(held_are_dropped_when_refused),

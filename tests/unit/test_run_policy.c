@@ -169,7 +169,8 @@ static void test_compiler_error(void **state)
     assert_true(run_policy_allow(&r, "a.example", "--allow", &e));
     assert_true(run_policy_allow(&r, "**.com", "--allow", &e)); /* over a public suffix */
     assert_false(make(&r, &policy, &e));
-    if (strncmp(e.text, "--allow: column 1: ", 19) != 0 || !strstr(e.text, "**.com"))
+    if (strncmp(e.text, "--allow: column 1: ", 19) != 0 || !strstr(e.text, "**.com") ||
+        !strstr(e.text, "give a policy file by -p that says allow_public_suffix: [com]\n"))
         fail_msg("%s", e.text);
     run_policy_done(&r);
 }

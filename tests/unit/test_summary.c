@@ -131,6 +131,7 @@ static void test_attacks_apart(void **state)
     add(s, tunnel);
     struct event foreign = event(ACTION_DNS_QUERY, VERDICT_WOULD_DENY, REASON_FOREIGN_RESOLVER, "harmless.example");
     foreign.destination.port = 53;
+    snprintf(foreign.hint, sizeof foreign.hint, "resolvers: [203.0.113.7]");
     add(s, foreign);
     /* An allowed name shown to the attacker's server does not spoil the name itself. */
     add(s, event(ACTION_TLS_HELLO, VERDICT_WOULD_DENY, REASON_NAME_NOT_BOUND, "registry.example"));
@@ -138,14 +139,84 @@ static void test_attacks_apart(void **state)
     snprintf(port.hint, sizeof port.hint, "registry.example:8443");
     add(s, port);
     char *text = printed(s, true);
-    assert_non_null(
-        strstr(text, "would have sufficed:\n  --allow registry.example:8443\nsluice: these look like attacks"));
+    assert_non_null(strstr(text, "would have sufficed, but for what is listed below:\n  --allow registry.example:8443\n"
+                                 "sluice: these look like attacks"));
     assert_null(strstr(text, "--allow a.tunnel.test"));
     assert_null(strstr(text, "--allow harmless.example"));
     assert_non_null(strstr(text, "\n  a.tunnel.test: the form or number of the names looks like a tunnel, "
                                  "names_per_minute: 300 (node\\x0a, package left-pad)\n"));
-    assert_non_null(strstr(text, "\n  203.0.113.7:53: DNS to a server that the policy does not name\n"));
+    assert_non_null(strstr(text, "\n  203.0.113.7:53: DNS to a server that the policy does not name; it would take "
+                                 "--resolver 203.0.113.7\n"));
     assert_non_null(strstr(text, "\n  registry.example at 203.0.113.7:443: "));
+    free(text);
+    summary_free(s);
+}
+
+static struct event refused(enum action action, enum reason reason, const char *domain, const char *hint)
+{
+    struct event e = event(action, VERDICT_WOULD_DENY, reason, domain);
+    snprintf(e.hint, sizeof e.hint, "%s", hint);
+    return e;
+}
+
+/* The audit says what suffices, and beside it what no --allow line would cure. */
+static void test_what_suffices(void **state)
+{
+    struct summary *s = summary_new();
+    (void)state;
+    add(s, refused(ACTION_DNS_QUERY, REASON_NOT_IN_ALLOWLIST, "a.example", "a.example"));
+    add(s, refused(ACTION_TLS_HELLO, REASON_TLS_ECH, "a.example", "ech: outer"));
+    add(s, refused(ACTION_DATAGRAM, REASON_QUIC, "b.example", "quic: judge"));
+    add(s, refused(ACTION_DNS_QUERY, REASON_TYPE_NOT_ALLOWED, "a.example", "dns://a.example?types=TXT"));
+    expect_printed(s, true,
+                   "sluice: run finished: 0 connections to 0 names allowed, 4 would be refused (2 names).\n"
+                   "sluice: these entries would have sufficed:\n  --allow a.example\n  --ech outer\n"
+                   "  --quic judge\n  --allow 'dns://a.example?types=TXT'\n");
+    add(s, refused(ACTION_DNS_QUERY, REASON_NOT_IN_ALLOWLIST, "in.example", "in.example"));
+    add(s, refused(ACTION_DNS_ANSWER, REASON_PRIVATE_ADDRESS, "in.example", "in.example@10.0.0.1"));
+    add(s, refused(ACTION_HTTP_REQUEST, REASON_NOT_IN_ALLOWLIST, "in.example", "http://in.example"));
+    add(s, refused(ACTION_TLS_HELLO, REASON_TLS_NO_NAME, "c.example", ""));
+    add(s, refused(ACTION_TCP_CONNECT, REASON_NOT_RESOLVED, "", ""));
+    struct event udp = refused(ACTION_DATAGRAM, REASON_NOT_RESOLVED, "", ""), ping = udp;
+    udp.ip_protocol = 17;
+    udp.destination.port = 123;
+    add(s, udp);
+    ping.ip_protocol = 1;
+    ping.reason = REASON_PROTOCOL;
+    ping.action = ACTION_PACKET;
+    ping.destination = (struct event_endpoint){{4, {203, 0, 113, 8}}, 0};
+    add(s, ping);
+    struct event proxied = refused(ACTION_HTTP_REQUEST, REASON_HTTP_ADDRESS, "2001:db8::7", "");
+    proxied.asked_port = 8443;
+    add(s, proxied);
+    char *text = printed(s, true);
+    const char *list = strchr(text, '\n');
+    assert_string_equal(list, "\nsluice: these entries would have sufficed, but for what is listed below:\n"
+                              "  --allow a.example\n  --ech outer\n  --quic judge\n"
+                              "  --allow 'dns://a.example?types=TXT'\n"
+                              "sluice: these stand for private addresses; if those are yours, it takes:\n"
+                              "  --allow in.example@10.0.0.1 --allow http://in.example\n"
+                              "sluice: these look like attacks and are not offered:\n"
+                              "  203.0.113.7:443: the address was never resolved here; it would take 203.0.113.7:443\n"
+                              "  203.0.113.7:123: the address was never resolved here; it would take "
+                              "udp://203.0.113.7:123\n"
+                              "  203.0.113.8: a protocol other than TCP and UDP\n"
+                              "  2001:db8::7 at 203.0.113.7:443: a literal address in place of a host name; it would "
+                              "take [2001:db8::7]:8443\n"
+                              "sluice: no entry is offered for these:\n"
+                              "  c.example: no server name in the ClientHello; tcp:// would allow it unseen\n");
+    free(text);
+    text = printed(s, false);
+    assert_non_null(strstr(text, " To allow: --allow a.example --ech outer --quic judge "));
+    assert_non_null(strstr(text, " If the private addresses are yours: --allow in.example@10.0.0.1 "));
+    free(text);
+    text = summary_json(s);
+    json_t *j = json_loads(text, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(j, "allow")), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(j, "settings"), 0)), "ech: outer");
+    json_t *private = json_array_get(json_object_get(j, "refused"), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(private, "takes"), 1)), "in.example@10.0.0.1");
+    json_decref(j);
     free(text);
     summary_free(s);
 }
@@ -229,8 +300,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_design_line),   cmocka_unit_test(test_nothing_happened),
         cmocka_unit_test(test_connections),   cmocka_unit_test(test_one_finding),
-        cmocka_unit_test(test_attacks_apart), cmocka_unit_test(test_quoting),
-        cmocka_unit_test(test_bounded),       cmocka_unit_test(test_json),
+        cmocka_unit_test(test_attacks_apart), cmocka_unit_test(test_what_suffices),
+        cmocka_unit_test(test_quoting),       cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
 }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What ctl/summary.c gathers and ctl/summary_print.c tells; for these two alone. */
+#ifndef SLUICE_CTL_SUMMARY_STATE_H
+#define SLUICE_CTL_SUMMARY_STATE_H
+
+#include "ctl/summary.h"
+
+#define SUMMARY_NAMES_MAX 10000
+#define SUMMARY_BUCKETS   4096
+#define SUMMARY_FLOWS     4096 /* tuples of open connections, one a slot */
+#define SUMMARY_KEY_SIZE  400
+
+enum summary_kind { SUMMARY_ALLOWED, SUMMARY_REFUSED, SUMMARY_HINT, SUMMARY_KINDS };
+
+/* A name that was allowed; a finding (what was refused: a name, or an address where there is no name); or a hint that a
+ * finding offers (text: the hint, then the finding it belongs to). */
+struct summary_row {
+    struct summary_row *next_in_bucket, *next; /* in order of appearance */
+    const struct summary_row *finding;         /* of a hint */
+    enum reason reason;                        /* of a finding: the first, or the first that is an attack */
+    enum reason bare;                          /* of a finding: the first refusal without a hint, or REASON_NONE */
+    bool attack;                               /* of a finding */
+    bool address;                              /* of a finding: it showed no name; of a hint: no name is in it */
+    bool hostile;                              /* of a finding: an attack other than a private address in an answer */
+    uint64_t count;
+    char process[64], package[128], limit[EVENT_LIMIT_SIZE];
+    char text[];
+};
+
+struct summary_table {
+    struct summary_row *bucket[SUMMARY_BUCKETS], *first, **last;
+    size_t rows;
+    uint64_t beyond; /* events of names that found no room */
+};
+
+struct summary {
+    uint32_t seed;
+    uint64_t connections, denied, alerts, ignored;
+    struct summary_table table[SUMMARY_KINDS];
+    uint64_t flow[SUMMARY_FLOWS];
+};
+
+/* The bucket of a text: equal texts share one, in order of appearance. */
+size_t summary_bucket(const struct summary *s, const char *text);
+
+#endif
