@@ -223,6 +223,10 @@ static void answer(const uint8_t *wire, size_t size)
     for (unsigned i = 0; i < 2; i++) {
         if (came[i].read) /* stricter than we are about records that we leave out */
             expect_question(&came[i], &q);
+        /* Knot knows the forms of rare types (LOC, EUI64 …) better than ldns, by which we write them: of an answer with
+         * such records a strict client reads nothing, but nobody anything else. */
+        if (i == 1 && !addresses && !given[i].read)
+            continue;
         expect_question(&given[i], &q);
         require(given[i].additionals == 0 && given[i].authorities <= 1);
         require(!addresses || same_addresses(&given[i], &got));
