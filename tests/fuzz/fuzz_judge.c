@@ -59,7 +59,7 @@ static void prepare(void)
     static const char text[] =
         "version: 1\nresolvers: [198.18.2.53]\nprofiles:\n  p:\n    allow: [allowed.test, "
         "'http://mirror.test', '**.wild.test', 'ws://mirror.test:8081', 'proxy://mirror.test:3128', "
-        "'tcp://git.test:22', 'tcp://tcp.test:22', 'udp://u.test:9']\n"
+        "'tcp://git.test:22', 'tcp://tcp.test:22', 'udp://u.test:9', 'example.com']\n    quic: judge\n    ech: outer\n"
         "scopes:\n  - { name: s, match: { source: 0.0.0.0/0 }, profile: p }\n";
     struct policy_source source = {"fuzz.yaml", {(const uint8_t *)text, sizeof text - 1}};
     struct policy_system system = {0};
@@ -69,8 +69,9 @@ static void prepare(void)
     assert(policy && ftruncate(fd, (off_t)binding_table_size()) == 0);
     bindings = binding_map(fd, true, &e);
     close(fd);
-    static const char *const names[] = {"allowed.test", "mirror.test", "tcp.test", "u.test"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"allowed.test", "mirror.test", "tcp.test", "u.test",
+                                        "example.com"}; /* the RFCs' QUIC examples show that */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct name n;
         struct address a = {4, {198, 18, 2, 80}};
         assert(name_from_wire((struct bytes){(const uint8_t *)names[i], strlen(names[i])}, &n));
