@@ -12,6 +12,8 @@ case " $CASES " in *' git_'*) servers_git ;; esac
 case " $CASES " in *' apt '*) servers_apt ;; esac
 case " $CASES " in *' java '*) servers_clients ;; esac
 case " $CASES " in *' chromium '*) servers_page ;; esac
+# Where every user may read it, whoever's folder the clone lies in.
+mkdir -p "$T/client" && cp "$ROOT"/tests/netns/legit_client.* "$T/client" && chmod -R a+rX "$T/client"
 export T CA SLOW
 ALLOWED=(git.test http://git.test tcp://git.test:22 tcp://git.test:9418 deb.test http://deb.test allowed.test v4only.test v6only.test chain0.test 'pool{0..9}.test')
 
@@ -27,9 +29,9 @@ resolv_conf() {
 run_case() {
     if [ "$FORM" = run ]; then
         h c env SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody T="$T" CA="$CA" "$SLUICE" run -p "$T/run.yaml" --profile test --events "$T/events" -- \
-            bash "$ROOT/tests/netns/legit_client.sh" "$1"
+            bash "$T/client/legit_client.sh" "$1"
     else
-        client bash "$ROOT/tests/netns/legit_client.sh" "$1"
+        client bash "$T/client/legit_client.sh" "$1"
     fi
 }
 resolve_options() {
