@@ -133,6 +133,7 @@ host_up() {
         target=$(readlink -m /etc/resolv.conf)
         mkdir -p "${target%/*}" && [ -e "$target" ] || : > "$target"
         mount --bind "$1/resolv.$2" "$target"
+        echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad # else the first packets wait a second
         ip link set lo up
         : > "$1/up.$2"
         exec sleep 3600' sh "$T" "$name" &
