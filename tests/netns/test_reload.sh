@@ -135,7 +135,7 @@ PY
 again() { h c "$PYTHON" "$T/again.py" "$CGROUPS$CGROUP" "$1" "$2" "$CGROUP"; }
 held_again() {
     h c bash -c 'printf again-outside > /dev/udp/198.18.3.66/9999'
-    again 0.05 again-inside
+    again "$(awk -v slow="$SLOW" 'BEGIN {print 0.05 * slow}')" again-inside
     settle a
     grep -aq again-outside "$T/a.pcap" || die "no datagram of the host's own arrived"
     fails grep -aq again-inside "$T/a.pcap" || die "a datagram of the cgroup that was made again passed"
@@ -153,7 +153,7 @@ while time.monotonic() < end:
     os.rmdir(sys.argv[1])' "$CGROUPS$CGROUP-storm" &
     storm=$!
     before=$(busy_usec "$keeper")
-    again 0.15 again-storm || got=1
+    again "$(awk -v slow="$SLOW" 'BEGIN {print 0.15 * slow}')" again-storm || got=1
     wait $storm || got=1
     used=$(($(busy_usec "$keeper") - before))
     echo "the keeper worked $used microseconds"
