@@ -341,7 +341,11 @@ int launcher_main(struct gate *gate)
             return 0;
         struct flock free_standby = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = ROLE_STANDBY, .l_len = 1};
         fcntl(gate->lock_fd, F_SETLK, &free_standby);
-        prctl(PR_SET_NAME, names[ROLE_LAUNCHER], 0, 0, 0);
     }
+    /* Whoever was started as the standby, and found the launcher's place free at once, is it too. */
+    char name[16] = "";
+    prctl(PR_GET_NAME, name, 0, 0, 0);
+    if (strcmp(name, names[ROLE_STANDBY]) == 0)
+        prctl(PR_SET_NAME, names[ROLE_LAUNCHER], 0, 0, 0);
     return primary(&l);
 }

@@ -10,7 +10,7 @@ ROLES=(launcher standby keeper inspect relay)
 
 roles_here() {
     local role
-    for role in "${ROLES[@]}"; do role_pid "$role" > /dev/null || return 1; done
+    for role in "${ROLES[@]}"; do role_pid "$role" > /dev/null || { MISSING=$role && return 1; }; done
 }
 
 # Attempts all the while: connections, questions, datagrams, a few of each a second.
@@ -53,7 +53,7 @@ under_transfers() {
     local attempting=$!
     sleep 1.5
     for what in "$@"; do
-        eventually 4 roles_here || { echo "before killing $what not all roles were there" && bad=1; }
+        eventually 4 roles_here || { echo "before killing $what there was no $MISSING" && bad=1; }
         # shellcheck disable=SC2046
         kill_roles ${what//+/ }
         began=$(now_ms)
