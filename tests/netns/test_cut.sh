@@ -38,13 +38,20 @@ not_tls() {
     ended
 }
 second_request() {
+    local from
     resolve allowed.test
-    near http 198.18.2.80 'GET /hello HTTP/1.1\r\nHost: allowed.test\r\n\r\n' 'GET /hello HTTP/1.1\r\nHost: evil.test\r\n\r\n' || true
+    from=$(wc -l < "$T/events")
+    near http 198.18.2.80 allowed.test/hello evil.test/hello > "$T/out" 2>&1 || true
+    grep -q 200 "$T/out" || { cat "$T/out" && return 1; }
+    said "$from" not_in_allowlist evil.test
     ended
 }
 both_requests() {
+    local from
     resolve allowed.test
-    near http 198.18.2.80 'GET /hello HTTP/1.1\r\nHost: allowed.test\r\n\r\nGET /hello HTTP/1.1\r\nHost: evil.test\r\n\r\n' || true
+    from=$(wc -l < "$T/events")
+    near http 198.18.2.80 allowed.test/hello +evil.test/hello > "$T/out" 2>&1 || true
+    said "$from" not_in_allowlist evil.test
     ended
 }
 # What the server saw: resets without acknowledgment, window, options or payload.

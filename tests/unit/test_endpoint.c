@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -27,10 +28,9 @@ static bool collect(void *ctx, const struct endpoint *ep)
     struct collected *c = ctx;
     char one[400];
     endpoint_format(ep, one, sizeof one);
-    if (strlen(c->joined) + strlen(one) + 2 < sizeof c->joined) {
-        strcat(c->joined, c->count ? " " : "");
-        strcat(c->joined, one);
-    }
+    size_t len = strlen(c->joined);
+    if (len + strlen(one) + 2 < sizeof c->joined)
+        snprintf(c->joined + len, sizeof c->joined - len, "%s%s", c->count ? " " : "", one);
     c->last = *ep;
     return ++c->count != c->stop_at;
 }

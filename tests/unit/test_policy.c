@@ -228,11 +228,12 @@ static void test_errors_show_the_line(void **state)
                                 "cher.example:0\"] } }\n"
                                 "                                         ^");
     /* a long line is shown in part */
-    char *big = malloc(20000);
-    size_t len = (size_t)sprintf(big, "version: 1\nprofiles: { n: { allow: [");
+    enum { BIG = 20000 };
+    char *big = malloc(BIG);
+    size_t len = (size_t)snprintf(big, BIG, "version: 1\nprofiles: { n: { allow: [");
     while (len < 15000)
-        len += (size_t)sprintf(big + len, "a.example, ");
-    sprintf(big + len, "b!.example, c.example] } }\n");
+        len += (size_t)snprintf(big + len, BIG - len, "a.example, ");
+    snprintf(big + len, BIG - len, "b!.example, c.example] } }\n");
     assert_null(compile(big, NULL, NULL, &e));
     free(big);
     char *newline = strchr(e.text, '\n');
