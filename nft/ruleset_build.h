@@ -90,6 +90,17 @@ void build_scope_name(char out[CHAIN_NAME_SIZE], const char *prefix, uint16_t sc
 void build_hook_chains(const struct build *b);
 void build_scope_chains(const struct build *b, uint16_t scope);
 void build_hook_rules(const struct build *b);
+struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_chain chain);
+/* Ends the rule with a goto to the scope's chain of that kind. */
+void build_go(const struct build *b, struct expression_rule *r, const char *prefix, uint16_t scope);
+void build_clear(const struct build *b, enum ruleset_base_chain chain);
+
+/* nft/ruleset_input.c */
+#define CHAIN_NEWCOMER "newcomer" /* input: a first packet; whose socket does it find? */
+#define CHAIN_UNPROVEN "unproven" /* input: no connection; whose socket does it find? */
+void build_input_rules(const struct build *b);
+
+/* nft/ruleset_scope.c */
 void build_scope_rules(const struct build *b, const struct ruleset_scope *scope);
 
 /* nft/ruleset_shared.c: the chains without a scope. */

@@ -11,8 +11,6 @@
 
 #include "nft/ruleset_build.h"
 
-#define CHAIN_NEWCOMER "newcomer" /* input: a first packet; whose socket does it find? */
-#define CHAIN_UNPROVEN "unproven" /* input: no connection; whose socket does it find? */
 #define CHAIN_ARRIVING "arriving" /* postrouting: a first packet of nobody; to which scope? */
 
 const struct ruleset_base ruleset_base[BASE_COUNT] = {
@@ -33,7 +31,7 @@ const struct ruleset_base ruleset_base[BASE_COUNT] = {
     [BASE_NAT_POSTROUTING] = {"nat_postrouting", {"nat", NF_INET_POST_ROUTING, 100}},
 };
 
-static struct expression_rule base_rule(const struct build *b, enum ruleset_base_chain chain)
+struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_chain chain)
 {
     return build_rule(b, ruleset_base[chain].name);
 }
@@ -47,7 +45,7 @@ void build_hook_chains(const struct build *b)
     transaction_chain_new(b->t, b->rules->table, CHAIN_ARRIVING, NULL);
 }
 
-static void go(const struct build *b, struct expression_rule *r, const char *prefix, uint16_t scope)
+void build_go(const struct build *b, struct expression_rule *r, const char *prefix, uint16_t scope)
 {
     char name[CHAIN_NAME_SIZE];
     build_scope_name(name, prefix, scope);
@@ -56,9 +54,9 @@ static void go(const struct build *b, struct expression_rule *r, const char *pre
 }
 
 /* Leftover bits of ours (a mark that a program set, or CONNMARK --restore-mark) are no verdict. */
-static void clear(const struct build *b, enum ruleset_base_chain chain)
+void build_clear(const struct build *b, enum ruleset_base_chain chain)
 {
-    struct expression_rule r = base_rule(b, chain);
+    struct expression_rule r = build_base_rule(b, chain);
     match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
     verdict_jump(&r, CHAIN_CLEAR);
     build_end(b, &r);
@@ -70,16 +68,16 @@ static void dispatch_marked(const struct build *b, enum ruleset_base_chain chain
 {
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         uint16_t id = b->rules->scope[i].id;
-        struct expression_rule r = base_rule(b, chain);
+        struct expression_rule r = build_base_rule(b, chain);
         match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
         if (chain == BASE_OUTPUT) {
             match_protocol(&r, NFT_CMP_NEQ, IPPROTO_UDP);
-            go(b, &r, prefix, id);
-            r = base_rule(b, chain);
+            build_go(b, &r, prefix, id);
+            r = build_base_rule(b, chain);
             match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
             match_ct_direction(&r, IP_CT_DIR_REPLY);
         }
-        go(b, &r, prefix, id);
+        build_go(b, &r, prefix, id);
     }
 }
 
@@ -87,7 +85,7 @@ static void dispatch_marked(const struct build *b, enum ruleset_base_chain chain
 static void release_ports(const struct build *b)
 {
     for (unsigned i = 0; i < b->rules->scopes; i++) {
-        struct expression_rule r = base_rule(b, BASE_OUTPUT);
+        struct expression_rule r = build_base_rule(b, BASE_OUTPUT);
         match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
         match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
         match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
@@ -109,7 +107,7 @@ static void own_error_rules(const struct build *b)
         {NFPROTO_IPV6, IPPROTO_ICMPV6, ICMP6_DST_UNREACH, 8 + 6, 8 + 40},
     };
     for (unsigned i = 0; i < sizeof error / sizeof *error; i++) {
-        struct expression_rule r = base_rule(b, BASE_OUTPUT);
+        struct expression_rule r = build_base_rule(b, BASE_OUTPUT);
         match_family(&r, error[i].family);
         match_protocol(&r, NFT_CMP_EQ, error[i].protocol);
         match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &error[i].type, 1);
@@ -128,83 +126,83 @@ static void output_rules(const struct build *b)
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         const struct ruleset_scope *s = &b->rules->scope[i];
         for (unsigned k = 0; k < s->cgroups; k++) {
-            r = base_rule(b, BASE_OUTPUT);
+            r = build_base_rule(b, BASE_OUTPUT);
             match_cgroup(&r, &s->cgroup[k]);
-            go(b, &r, SCOPE_OUTPUT, s->id);
+            build_go(b, &r, SCOPE_OUTPUT, s->id);
         }
     }
     own_error_rules(b);
     dispatch_marked(b, BASE_OUTPUT, SCOPE_OUTPUT);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         const struct ruleset_scope *s = &b->rules->scope[i];
-        r = base_rule(b, BASE_OUTPUT);
+        r = build_base_rule(b, BASE_OUTPUT);
         match_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_RELAYED));
         match_port(&r, IPPROTO_UDP, 53);
-        go(b, &r, SCOPE_OUTPUT, s->id);
+        build_go(b, &r, SCOPE_OUTPUT, s->id);
     }
     release_ports(b);
     if (b->rules->unmatched) {
-        r = base_rule(b, BASE_OUTPUT);
+        r = build_base_rule(b, BASE_OUTPUT);
         verdict_goto(&r, CHAIN_UNMATCHED_OUTPUT);
         build_end(b, &r);
     }
-    clear(b, BASE_OUTPUT);
+    build_clear(b, BASE_OUTPUT);
 }
 
 static void prerouting_rules(const struct build *b)
 {
     /* Loopback was met at output. */
-    struct expression_rule r = base_rule(b, BASE_PREROUTING);
+    struct expression_rule r = build_base_rule(b, BASE_PREROUTING);
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         const struct ruleset_scope *s = &b->rules->scope[i];
         for (unsigned k = 0; k < s->interfaces; k++) {
-            r = base_rule(b, BASE_PREROUTING);
+            r = build_base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
             verdict_jump(&r, CHAIN_NEIGHBOUR);
             build_end(b, &r);
             /* A source that does not live there would get our refusal, and with it the words that it quotes: silence.
              */
-            r = base_rule(b, BASE_PREROUTING);
+            r = build_base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
             build_drop(b, &r, RULESET_FORGED, s->id);
-            r = base_rule(b, BASE_PREROUTING);
+            r = build_base_rule(b, BASE_PREROUTING);
             match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
-            go(b, &r, SCOPE_PREROUTING, s->id);
+            build_go(b, &r, SCOPE_PREROUTING, s->id);
         }
         for (unsigned k = 0; k < s->sources; k++) {
-            r = base_rule(b, BASE_PREROUTING);
+            r = build_base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
             match_ct_direction(&r,
                                IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
             build_drop(b, &r, RULESET_FORGED, s->id);
-            r = base_rule(b, BASE_PREROUTING);
+            r = build_base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
-            go(b, &r, SCOPE_PREROUTING, s->id);
+            build_go(b, &r, SCOPE_PREROUTING, s->id);
         }
     }
     dispatch_marked(b, BASE_PREROUTING, SCOPE_PREROUTING);
     if (b->rules->unmatched) {
-        r = base_rule(b, BASE_PREROUTING);
+        r = build_base_rule(b, BASE_PREROUTING);
         verdict_goto(&r, CHAIN_UNMATCHED_PREROUTING);
         build_end(b, &r);
     }
-    clear(b, BASE_PREROUTING);
+    build_clear(b, BASE_PREROUTING);
 }
 
 static void conclude_rules(const struct build *b, enum ruleset_base_chain chain, const char *conclude)
 {
-    struct expression_rule r = base_rule(b, chain);
+    struct expression_rule r = build_base_rule(b, chain);
     match_mark(&r, b->mask, NFT_CMP_EQ, 0);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
-        r = base_rule(b, chain);
+        r = build_base_rule(b, chain);
         match_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
         verdict_goto(&r, conclude);
         build_end(b, &r);
@@ -218,131 +216,13 @@ static void relay_rules(const struct build *b, enum ruleset_base_chain chain)
         for (unsigned k = 0; s->relay_port && k < s->resolvers; k++) {
             uint8_t bits = s->resolver[k].family == 4 ? 32 : 128;
             struct address_range resolver = {s->resolver[k], bits};
-            struct expression_rule r = base_rule(b, chain);
+            struct expression_rule r = build_base_rule(b, chain);
             match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
             match_port(&r, IPPROTO_TCP, 53);
             match_destination(&r, NFT_CMP_EQ, &resolver);
             verdict_redirect(&r, s->relay_port);
             build_end(b, &r);
         }
-    }
-}
-
-/* A first packet that finds a socket of the scope: its own loopback, or a connection into the scope. */
-static void newcomer_rules(const struct build *b, const struct ruleset_scope *s)
-{
-    char chain[CHAIN_NAME_SIZE];
-    build_scope_name(chain, SCOPE_NEWCOMER, s->id);
-    for (unsigned k = 0; k < s->cgroups; k++) {
-        struct expression_rule r = build_rule(b, CHAIN_NEWCOMER);
-        match_cgroup(&r, &s->cgroup[k]);
-        go(b, &r, SCOPE_NEWCOMER, s->id);
-        r = build_rule(b, CHAIN_UNPROVEN);
-        match_cgroup(&r, &s->cgroup[k]);
-        build_drop(b, &r, RULESET_UNPROVEN, s->id);
-    }
-    struct expression_rule r = build_rule(b, chain);
-    match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
-    verdict(&r, NFT_RETURN);
-    build_end(b, &r);
-    if (s->incoming) {
-        /* From another scope: that one judges it.  A stream picked up in its middle is no connection into us. */
-        r = build_rule(b, chain);
-        match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
-        verdict(&r, NFT_RETURN);
-        build_end(b, &r);
-        r = build_rule(b, chain);
-        match_tcp_syn(&r, NFT_CMP_NEQ);
-        build_refer(b, &r, s->id, MARK_INCOMING);
-        r = build_rule(b, chain);
-        build_ct_mark(b, &r, s->id, MARK_APPROVED);
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
-    }
-    r = build_rule(b, chain);
-    build_refer(b, &r, s->id, MARK_INCOMING);
-}
-
-/* What a scope's connection receives, and its loopback. */
-static void input_scope_rules(const struct build *b, const struct ruleset_scope *s)
-{
-    static const enum mark_connection judged[] = {MARK_UNDECIDED, MARK_LOOPBACK};
-    static const uint8_t echo[] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
-    struct expression_rule r = base_rule(b, BASE_INPUT);
-    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
-    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
-    go(b, &r, SCOPE_LISTENER, s->id);
-    r = base_rule(b, BASE_INPUT);
-    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
-    match_protocol(&r, NFT_CMP_NEQ, IPPROTO_TCP);
-    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
-    go(b, &r, SCOPE_LISTENER, s->id);
-    if (s->relay_port) {
-        r = base_rule(b, BASE_INPUT);
-        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
-        match_port(&r, IPPROTO_TCP, s->relay_port);
-        match_ct_dnat(&r);
-        build_ct_state(b, &r, MARK_APPROVED);
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
-    }
-    r = base_rule(b, BASE_INPUT);
-    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
-    build_refer(b, &r, s->id, MARK_STRAY);
-    /* The kernel's own answer to an echo request that the listener's chain let through. */
-    for (unsigned i = 0; i < sizeof echo; i++) {
-        r = base_rule(b, BASE_INPUT);
-        match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
-        match_protocol(&r, NFT_CMP_EQ, echo[i]);
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
-    }
-    /* The relay's and local clients' answers: in the resolver's name, but not from where it lives. */
-    r = base_rule(b, BASE_INPUT);
-    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_UNDECIDED));
-    match_source_port(&r, IPPROTO_UDP, 53);
-    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-    build_refer(b, &r, s->id, MARK_STRAY);
-    for (unsigned i = 0; i < sizeof judged / sizeof *judged; i++) {
-        r = base_rule(b, BASE_INPUT);
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, judged[i]));
-        build_refer(b, &r, s->id, MARK_FROM_SERVER);
-    }
-}
-
-static void input_rules(const struct build *b)
-{
-    clear(b, BASE_INPUT);
-    struct expression_rule r = base_rule(b, BASE_INPUT);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
-    r = base_rule(b, BASE_INPUT);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_NEW));
-    verdict_jump(&r, CHAIN_NEWCOMER);
-    build_end(b, &r);
-    /* From lo this is also what the gate itself injects. */
-    r = base_rule(b, BASE_INPUT);
-    match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
-    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
-    verdict_jump(&r, CHAIN_UNPROVEN);
-    build_end(b, &r);
-    r = base_rule(b, BASE_INPUT);
-    match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
-    verdict(&r, NF_ACCEPT);
-    build_end(b, &r);
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        newcomer_rules(b, &b->rules->scope[i]);
-        input_scope_rules(b, &b->rules->scope[i]);
     }
 }
 
@@ -372,7 +252,7 @@ static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
 static void proven_rules(const struct build *b, const struct ruleset_scope *s)
 {
     for (unsigned k = 0; k < s->interfaces + s->sources; k++) {
-        struct expression_rule r = base_rule(b, BASE_FORWARD);
+        struct expression_rule r = build_base_rule(b, BASE_FORWARD);
         match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
         match_protocol(&r, NFT_CMP_NEQ, IPPROTO_ICMPV6);
         if (k < s->interfaces)
@@ -391,7 +271,7 @@ static void forward_rules(const struct build *b)
     build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
     for (unsigned i = 0; i < b->rules->scopes; i++) {
         proven_rules(b, &b->rules->scope[i]);
-        struct expression_rule r = base_rule(b, BASE_FORWARD);
+        struct expression_rule r = build_base_rule(b, BASE_FORWARD);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_UNDECIDED));
         match_ct_direction(&r, IP_CT_DIR_REPLY);
         match_way(&r, NFTA_FIB_F_DADDR, NFT_CMP_NEQ);
@@ -405,7 +285,7 @@ static void forward_rules(const struct build *b)
 static void output_guard_rules(const struct build *b)
 {
     for (unsigned i = 0; i < b->rules->scopes; i++) {
-        struct expression_rule r = base_rule(b, BASE_OUTPUT_GUARD);
+        struct expression_rule r = build_base_rule(b, BASE_OUTPUT_GUARD);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_LOOPBACK));
         match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
         match_destination_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
@@ -415,21 +295,21 @@ static void output_guard_rules(const struct build *b)
 
 static void postrouting_rules(const struct build *b)
 {
-    clear(b, BASE_POSTROUTING);
-    struct expression_rule r = base_rule(b, BASE_POSTROUTING);
+    build_clear(b, BASE_POSTROUTING);
+    struct expression_rule r = build_base_rule(b, BASE_POSTROUTING);
     match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
-    r = base_rule(b, BASE_POSTROUTING);
+    r = build_base_rule(b, BASE_POSTROUTING);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     verdict_jump(&r, CHAIN_RELATED);
     build_end(b, &r);
-    r = base_rule(b, BASE_POSTROUTING);
+    r = build_base_rule(b, BASE_POSTROUTING);
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_NEW));
     verdict_jump(&r, CHAIN_ARRIVING);
     build_end(b, &r);
-    r = base_rule(b, BASE_POSTROUTING);
+    r = build_base_rule(b, BASE_POSTROUTING);
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
@@ -437,10 +317,10 @@ static void postrouting_rules(const struct build *b)
         const struct ruleset_scope *s = &b->rules->scope[i];
         arriving_rules(b, s);
         /* Meant for a local listener, but something (a published port's DNAT) sends it elsewhere. */
-        r = base_rule(b, BASE_POSTROUTING);
+        r = build_base_rule(b, BASE_POSTROUTING);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
         build_refer(b, &r, s->id, MARK_STRAY);
-        r = base_rule(b, BASE_POSTROUTING);
+        r = build_base_rule(b, BASE_POSTROUTING);
         match_ct_direction(&r, IP_CT_DIR_REPLY);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_UNDECIDED));
         build_refer(b, &r, s->id, MARK_FROM_SERVER);
@@ -450,7 +330,7 @@ static void postrouting_rules(const struct build *b)
 static void masquerade_rules(const struct build *b)
 {
     for (unsigned i = 0; i < b->rules->masquerades; i++) {
-        struct expression_rule r = base_rule(b, BASE_NAT_POSTROUTING);
+        struct expression_rule r = build_base_rule(b, BASE_NAT_POSTROUTING);
         match_source(&r, NFT_CMP_EQ, &b->rules->masquerade[i]);
         match_destination(&r, NFT_CMP_NEQ, &b->rules->masquerade[i]);
         match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
@@ -463,7 +343,7 @@ void build_hook_rules(const struct build *b)
 {
     /* Untracked: a tracked answer would make a connection entry, and the next query on that socket would be its reply.
      */
-    struct expression_rule r = base_rule(b, BASE_INJECT);
+    struct expression_rule r = build_base_rule(b, BASE_INJECT);
     match_mark(&r, b->mask, NFT_CMP_EQ, mark_inject(&b->rules->marks));
     expression_add(&r, "notrack");
     build_end(b, &r);
@@ -479,7 +359,7 @@ void build_hook_rules(const struct build *b)
     conclude_rules(b, BASE_POSTROUTING_CONCLUDE, CHAIN_CONCLUDE_NO_RESET);
     relay_rules(b, BASE_NAT_OUTPUT);
     relay_rules(b, BASE_NAT_PREROUTING);
-    input_rules(b);
+    build_input_rules(b);
     postrouting_rules(b);
     masquerade_rules(b);
 }
