@@ -36,7 +36,7 @@ void share_scopes(struct share *s, unsigned scopes)
 {
     s->reserve = scopes ? least(s->capacity / 2 / scopes, s->cap) : 0;
     s->promised_most = s->promised = scopes * s->reserve;
-    for (uint32_t i = 0; i <= UINT16_MAX; i++)
+    for (uint32_t i = 0; i < s->seen; i++)
         s->promised -= least(of_reserve(s, 0, s->of_scope[i]), s->promised);
 }
 
@@ -53,6 +53,8 @@ bool share_has_room(const struct share *s, uint16_t scope, uint32_t units)
 void share_note(struct share *s, uint16_t scope, uint32_t units)
 {
     units = least(units, s->capacity - s->used);
+    if (scope >= s->seen)
+        s->seen = scope + 1u;
     s->promised -= least(of_reserve(s, s->of_scope[scope], units), s->promised);
     s->of_scope[scope] += units;
     s->used += units;

@@ -16,6 +16,7 @@ struct share {
     uint32_t promised;      /* what the scopes have not yet taken of their reserves */
     uint32_t promised_most; /* scopes * reserve */
     uint32_t used;
+    uint32_t seen;      /* one more than the highest scope that ever took */
     uint32_t *of_scope; /* 65,536 counts */
 };
 
@@ -23,7 +24,7 @@ struct share {
 bool share_init(struct share *s, uint32_t capacity, uint32_t cap);
 void share_done(struct share *s);
 
-/* How many scopes there are from now on.  O(65,536). */
+/* How many scopes there are from now on.  O(highest scope that ever took). */
 void share_scopes(struct share *s, unsigned scopes);
 
 bool share_has_room(const struct share *s, uint16_t scope, uint32_t units);
