@@ -45,19 +45,11 @@ static void collect(void *ctx, const char *table, uint32_t owner)
 static bool stop_gate(bool *ran)
 {
     struct error e;
-    char *answer;
     int pid;
     *ran = false;
-    if (control_ask("stop", &answer, &e)) {
-        json_t *root = json_loads(answer, 0, NULL);
-        const char *refused = json_string_value(json_object_get(root, "error"));
-        if (refused)
-            fprintf(stderr, "sluice: %s\n", refused);
-        bool ok = !refused;
-        json_decref(root);
-        free(answer);
-        if (!ok)
-            return false;
+    json_t *answer = control_ask(json_pack("{s:s}", "request", "stop"), CONTROL_WAIT_MSEC, &e);
+    if (answer) {
+        json_decref(answer);
         *ran = true;
     } else if (e.code != ERROR_NONE) {
         fprintf(stderr, "sluice: %s\n", e.text);

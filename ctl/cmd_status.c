@@ -68,7 +68,7 @@ static void print_status(json_t *root)
 {
     const char *key;
     json_t *value;
-    printf("gate        sluice %s, policy ", json_string_value(json_object_get(root, "version")));
+    printf("gate        sluice %s, policy ", json_string_value(json_object_get(root, "release")));
     print_text(json_string_value(json_object_get(root, "policy")));
     printf("\nprocesses  ");
     json_object_foreach(json_object_get(root, "processes"), key, value)
@@ -92,7 +92,6 @@ static int run(int argc, char **argv)
     struct options o = options_init(&command_status, argc, argv, false);
     struct error e;
     const char *value;
-    char *answer;
     bool json = false;
     for (int option; (option = options_next(&o, &value)) != OPTIONS_END;) {
         if (option == OPTIONS_OPERAND)
@@ -105,26 +104,25 @@ static int run(int argc, char **argv)
         fprintf(stderr, "sluice: status needs root\n");
         return EXIT_SLUICE;
     }
-    if (!control_ask("status", &answer, &e)) {
+    json_t *root = control_ask(json_pack("{s:s}", "request", "status"), CONTROL_WAIT_MSEC, &e);
+    if (!root) {
         if (e.code == ERROR_NONE)
             fputs(json ? "{\"running\": false}\n" : "no gate runs in this network namespace\n", stdout);
         else
             fprintf(stderr, "sluice: %s\n", e.text);
         return EXIT_FINDING;
     }
-    json_t *root = json_loads(answer, 0, NULL);
     bool holds = json_is_true(json_object_get(root, "holds"));
     int status = holds ? 0 : EXIT_FINDING;
-    if (json)
-        printf("%s\n", answer);
-    else if (status == 0)
+    if (json) {
+        json_dumpf(root, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else if (status == 0) {
         print_status(root);
-    else if (json_object_get(root, "processes"))
+    } else {
         fputs("the gate is starting: its rules are not in force yet\n", stdout);
-    else
-        fprintf(stderr, "sluice: the gate's answer makes no sense\n");
+    }
     json_decref(root);
-    free(answer);
     return status;
 }
 

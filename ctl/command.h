@@ -29,6 +29,6 @@ struct command {
 };
 
 extern const struct command command_run, command_gate, command_check, command_explain, command_status, command_down,
-    command_replay;
+    command_apply, command_replay;
 
 #endif

@@ -76,6 +76,7 @@ static bool open_all(struct keeper *k, struct error *e)
 {
     struct gate *g = k->gate;
     k->shared = gate_shared(g);
+    k->policy_file = g->policy_path ? strdup(g->policy_path) : NULL;
     if (!k->shared)
         return error_set(e, ERROR_SYSTEM, errno, "cannot map the shared memory");
     k->denied_before = atomic_load(&k->shared->denied);
@@ -256,7 +257,7 @@ static void read_signals(struct keeper *k)
     struct signalfd_siginfo info;
     while (read(k->signal_fd, &info, sizeof info) == sizeof info)
         if (info.ssi_signo == SIGHUP)
-            reload_begin(k);
+            reload_signal(k);
 }
 
 /* Launcher and standby killed at once: we are the only one left who can start them. */
@@ -302,10 +303,9 @@ static void serve(struct keeper *k)
         read_signals(k);
     if (fds[2].revents)
         read_main(k);
-    enum control_wish wish = k->control ? control_serve(k->control, k, fds + 6, count - 6) : CONTROL_NOTHING;
-    if (wish == CONTROL_RELOAD)
-        reload_begin(k);
-    else if (wish == CONTROL_STOP)
+    if (k->control)
+        control_serve(k->control, k, fds + 6, count - 6);
+    if (k->stop_asked)
         stop(k, GATE_STOPS_DOWN);
 }
 

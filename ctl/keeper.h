@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the files of the keeper share: keeper.c (start, loop, end), attend.c (events), reload.c (policy and rules),
- * control.c (status socket).  One process, one thread; nothing here is used by others.
+ * control*.c (control socket), rehearse.c (what an apply would change).  One process, one thread; nothing here is used
+ * by others.
  *
  * A policy comes into force in three steps, each of which may fail without harm: the inspector compiles it and says so
  * (CHANNEL_POLICY_DONE), the rules are replaced in one transaction, the bundle's slot is switched. */
 #ifndef SLUICE_CTL_KEEPER_H
 #define SLUICE_CTL_KEEPER_H
+
+#include <jansson.h>
 
 #include "core/event.h"
 #include "ctl/flows.h"
@@ -38,6 +41,14 @@ struct keeper_pending {
     struct policy *policy; /* RELOAD: what comes into force */
     struct bytes bundle;
     struct policy_ids *ids;
+    char *file;      /* RELOAD: where it was read from */
+    uint32_t client; /* of the control socket, who waits for the end of it; 0: nobody */
+};
+
+/* Which policy is to come into force. */
+struct reload_ask {
+    const char *file; /* absolute; NULL: the gate's own */
+    uint32_t client;  /* of the control socket, who gets the answer; 0: nobody */
 };
 
 struct keeper {
@@ -49,6 +60,7 @@ struct keeper {
     struct bytes bundle; /* in force */
     struct policy_ids *ids;
     struct policy *policy;
+    char *policy_file; /* where it was read from; NULL: a run's own */
     struct rules rules;
     struct ruleset_socket *socket;
     uint32_t rules_generation; /* the kernel's, when we last looked */
@@ -76,8 +88,9 @@ struct keeper {
     uint64_t denied_before, alerts_before; /* of keepers that died */
     uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];
     uint64_t lone_since_usec;
-    bool ends_lost; /* conntrack's events were; sweep */
-    bool finished;  /* GATE_FINISH came: nothing more is to come */
+    bool stop_asked; /* by the control socket */
+    bool ends_lost;  /* conntrack's events were; sweep */
+    bool finished;   /* GATE_FINISH came: nothing more is to come */
 };
 
 /* attend.c: what the inspector tells. */
@@ -97,11 +110,20 @@ void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdic
 
 /* reload.c: policy and rules. */
 bool reload_start(struct keeper *k, struct error *e); /* loads the stored policy, sends it to the inspector */
-void reload_begin(struct keeper *k);                  /* SIGHUP: reads the files */
+void reload_signal(struct keeper *k);                 /* SIGHUP: the gate's own file again */
+/* Reads the files and hands them to the inspector; the answer goes to ask->client when the policy is in force, or is
+ * not to be.  False: nothing was begun, `e` says why, and nobody else was told. */
+bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e);
+/* Reads and compiles a policy file (NULL: the gate's own) with our scopes' ids; the caller frees what is in *out. */
+bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e);
+void reload_drop(struct keeper_pending *p);
 void reload_answer(struct keeper *k, const struct channel_policy_done *done);
 void reload_tick(struct keeper *k);    /* time-outs, own addresses, cgroups, rules: each second */
 void reload_cgroups(struct keeper *k); /* something happened where scopes have their cgroups */
 bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
+
+/* rehearse.c: the answer to an apply that is only to say what it would change. */
+json_t *rehearse(struct keeper *k, const char *file);
 
 #endif

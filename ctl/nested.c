@@ -19,13 +19,12 @@ bool nested_below(const char *path, const char *scope)
 static bool check_gate(const char *path, struct error *e)
 {
     struct error why;
-    char *answer;
     size_t i, k;
     json_t *scope, *cgroup;
     bool free_to_go = true;
-    if (!control_ask("status", &answer, &why))
+    json_t *root = control_ask(json_pack("{s:s}", "request", "status"), CONTROL_WAIT_MSEC, &why);
+    if (!root)
         return why.code == ERROR_NONE ? true : error_set(e, why.code, 0, "%s", why.text);
-    json_t *root = json_loads(answer, 0, NULL);
     json_array_foreach(json_object_get(root, "scopes"), i, scope)
     {
         json_array_foreach(json_object_get(scope, "cgroups"), k, cgroup)
@@ -40,7 +39,6 @@ static bool check_gate(const char *path, struct error *e)
         }
     }
     json_decref(root);
-    free(answer);
     return free_to_go;
 }
 

@@ -19,6 +19,13 @@ struct rejudge {
     unsigned cuts, size;
 };
 
+struct visit {
+    struct keeper *k;
+    const struct policy *policy;
+    void (*each)(void *ctx, const struct conntrack_flow *flow, const struct event *row);
+    void *ctx;
+};
+
 /* A connection through a proxy: the proxy must still be one, and what was asked of it last still be allowed. */
 static bool proxied_allows(const struct policy_scope *scope, const struct conntrack_flow *flow, const struct event *row,
                            struct bound_name *bound, unsigned bounds)
@@ -83,8 +90,10 @@ bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *fl
     return !named || d.path == DECIDE_RELEASE;
 }
 
-static void note_cut(struct rejudge *r, const struct conntrack_flow *flow)
+static void note_cut(void *ctx, const struct conntrack_flow *flow, const struct event *row)
 {
+    struct rejudge *r = ctx;
+    (void)row;
     if (r->cuts == r->size && r->size < CUT_AT_ONCE_MAX) {
         unsigned size = r->size ? 2 * r->size : 64;
         struct conntrack_flow *grown = realloc(r->cut, size * sizeof *grown);
@@ -111,8 +120,8 @@ static bool on_loopback(const struct keeper *k, const struct conntrack_flow *flo
 static void judge_flow(void *ctx, const struct conntrack_flow *flow)
 {
     static struct event row;
-    struct rejudge *r = ctx;
-    struct keeper *k = r->k;
+    struct visit *v = ctx;
+    struct keeper *k = v->k;
     struct binding_view names[BINDING_NAMES_MAX];
     uint16_t scope_id = mark_scope(&k->gate->marks, flow->mark);
     if (scope_id < k->gate->scope_first || scope_id > k->gate->scope_last)
@@ -124,9 +133,16 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
         return;
     unsigned count =
         binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);
-    if (rejudge_allows(k->policy, flow, scope_id, known ? &row : NULL, names, count))
-        return;
-    note_cut(r, flow);
+    if (!rejudge_allows(v->policy, flow, scope_id, known ? &row : NULL, names, count))
+        v->each(v->ctx, flow, known ? &row : NULL);
+}
+
+bool rejudge_each(struct keeper *k, const struct policy *policy,
+                  void (*each)(void *ctx, const struct conntrack_flow *flow, const struct event *row), void *ctx,
+                  struct error *e)
+{
+    struct visit v = {k, policy, each, ctx};
+    return conntrack_dump(k->gate->marks.mask, judge_flow, &v, e);
 }
 
 static void cut(struct keeper *k, const struct conntrack_flow *flow)
@@ -157,7 +173,7 @@ unsigned rejudge_all(struct keeper *k)
     unsigned total = 0;
     for (;;) {
         struct rejudge r = {.k = k};
-        if (!conntrack_dump(k->gate->marks.mask, judge_flow, &r, &e))
+        if (!rejudge_each(k, k->policy, note_cut, &r, &e))
             fprintf(stderr, "sluice: keeper: cannot judge open connections again: %s\n", e.text);
         for (unsigned i = 0; i < r.cuts; i++)
             cut(k, &r.cut[i]);
@@ -173,7 +189,7 @@ static void note_own(void *ctx, const struct conntrack_flow *flow)
     struct rejudge *r = ctx;
     uint16_t scope = mark_scope(&r->k->gate->marks, flow->mark);
     if (scope >= r->k->gate->scope_first && scope <= r->k->gate->scope_last)
-        note_cut(r, flow);
+        note_cut(r, flow, NULL);
 }
 
 void rejudge_forget_all(struct keeper *k)

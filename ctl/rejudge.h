@@ -10,6 +10,12 @@
 bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *flow, uint16_t scope_id,
                     const struct event *row, const struct binding_view *names, unsigned count);
 
+/* Calls `each` for every open flow of this gate that `policy` does not allow; `row` as above.  False: the flows cannot
+ * be read. */
+bool rejudge_each(struct keeper *k, const struct policy *policy,
+                  void (*each)(void *ctx, const struct conntrack_flow *flow, const struct event *row), void *ctx,
+                  struct error *e);
+
 /* Judges every flow of this gate by k->policy and cuts what it refuses; returns how many. */
 unsigned rejudge_all(struct keeper *k);
 

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "ctl/bundle.h"
+#include "ctl/control.h"
 #include "ctl/rejudge.h"
 #include "nft/cgroup.h"
 
@@ -84,13 +85,13 @@ bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, str
     return sent;
 }
 
-/* Throws away what was to come into force. */
-static void drop_pending(struct keeper *k)
+void reload_drop(struct keeper_pending *p)
 {
-    policy_free(k->pending.policy);
-    free((void *)(uintptr_t)k->pending.bundle.at);
-    free(k->pending.ids);
-    k->pending = (struct keeper_pending){0};
+    policy_free(p->policy);
+    free((void *)(uintptr_t)p->bundle.at);
+    free(p->ids);
+    free(p->file);
+    *p = (struct keeper_pending){0};
 }
 
 static void ready_text(const struct keeper *k, char *out, size_t size)
@@ -183,14 +184,15 @@ static void remember_ids(struct policy_ids *ids, const struct policy *policy)
     }
 }
 
+/* The old policy stays in force; `why` goes to whoever asked. */
 static void reload_failed(struct keeper *k, const struct error *why)
 {
     struct error e = {0};
     snprintf(k->reload_error, sizeof k->reload_error, "%s", why->text);
     fprintf(stderr, "sluice: reload refused, the old policy stays in force: %s\n", why->text);
-    bool told = k->pending.why == KEEPER_RELOAD;
-    drop_pending(k);
-    if (told && !reload_send(k, KEEPER_AGAIN, k->bundle, &e))
+    control_answer(k->control, k->pending.client, control_error(why));
+    reload_drop(&k->pending);
+    if (!reload_send(k, KEEPER_AGAIN, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
 }
 
@@ -211,6 +213,9 @@ static void finish_reload(struct keeper *k)
     k->bundle = p->bundle;
     free(k->ids);
     k->ids = p->ids;
+    free(k->policy_file);
+    k->policy_file = p->file;
+    uint32_t client = p->client;
     k->pending = (struct keeper_pending){0};
     k->reload_error[0] = 0;
     k->reloads++;
@@ -220,8 +225,11 @@ static void finish_reload(struct keeper *k)
     char text[300];
     ready_text(k, text, sizeof text);
     if (k->policy->scopes == 0)
-        fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", k->gate->policy_path);
+        fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", k->policy_file);
     fprintf(stderr, "sluice: policy reloaded: %s; %u open connection%s cut\n", text, cut, cut == 1 ? "" : "s");
+    control_answer(k->control, client,
+                   json_pack("{s:i, s:b, s:s, s:i, s:i, s:s}", "version", CONTROL_VERSION, "ok", 1, "policy",
+                             k->policy_file, "scopes", (int)k->policy->scopes, "cut", (int)cut, "holds", text));
 }
 
 void reload_answer(struct keeper *k, const struct channel_policy_done *done)
@@ -267,40 +275,52 @@ bool reload_start(struct keeper *k, struct error *e)
     return reload_send(k, KEEPER_START, k->bundle, e);
 }
 
-void reload_begin(struct keeper *k)
+bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e)
 {
-    struct error e = {0};
     struct policy_system system = {0};
-    if (!k->gate->policy_path || k->finished)
-        return;
-    if (k->pending.why == KEEPER_START || k->pending.why == KEEPER_RELOAD) {
-        fprintf(stderr, "sluice: reload: the one before is not finished yet; try again\n");
-        return;
-    }
-    struct keeper_pending next = {.ids = malloc(sizeof *next.ids)};
-    bool ok = next.ids || error_set(&e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
+    *out = (struct keeper_pending){.ids = malloc(sizeof *out->ids), .file = strdup(file ? file : k->gate->policy_path)};
+    bool ok = (out->ids && out->file) || error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
     if (ok) {
-        *next.ids = *k->ids;
-        ok = policy_system_read("/etc/resolv.conf", &system, &e) &&
-             policy_bundle_load(k->gate->policy_path, &system, k->ids, &next.bundle, &e);
+        *out->ids = *k->ids;
+        ok = policy_system_read("/etc/resolv.conf", &system, e) &&
+             policy_bundle_load(out->file, &system, k->ids, &out->bundle, e);
     }
     if (ok) {
-        next.policy = compile(k, next.bundle, &e);
-        ok = next.policy != NULL;
+        out->policy = compile(k, out->bundle, e);
+        ok = out->policy != NULL;
     }
-    if (ok && next.policy->mark_mask != k->gate->marks.mask)
-        ok = error_set(&e, ERROR_INPUT, 0,
+    if (ok && out->policy->mark_mask != k->gate->marks.mask)
+        ok = error_set(e, ERROR_INPUT, 0,
                        "another mark needs a restart of the gate: open connections carry the old one");
-    enum keeper_why before = k->pending.why;
+    if (!ok)
+        reload_drop(out);
+    return ok;
+}
+
+bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e)
+{
+    struct keeper_pending next;
+    if (k->pending.why == KEEPER_START || k->pending.why == KEEPER_RELOAD)
+        return error_set(e, ERROR_LIMIT, 0, "the change of policy before this one is not finished yet; try again");
+    if (!reload_read(k, ask->file, &next, e) || !reload_send(k, KEEPER_RELOAD, next.bundle, e)) {
+        reload_drop(&next);
+        return false;
+    }
     k->pending.policy = next.policy;
     k->pending.bundle = next.bundle;
     k->pending.ids = next.ids;
-    if (ok)
-        ok = reload_send(k, KEEPER_RELOAD, next.bundle, &e);
-    if (!ok) {
-        k->pending.why = before;
-        reload_failed(k, &e);
-    }
+    k->pending.file = next.file;
+    k->pending.client = ask->client;
+    return true;
+}
+
+void reload_signal(struct keeper *k)
+{
+    struct error e = {0};
+    if (!k->gate->policy_path || k->finished || reload_begin(k, &(struct reload_ask){0}, &e))
+        return;
+    snprintf(k->reload_error, sizeof k->reload_error, "%s", e.text);
+    fprintf(stderr, "sluice: reload refused, the old policy stays in force: %s\n", e.text);
 }
 
 static void look_for_table(void *ctx, const char *table, uint32_t owner)

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
+# sluice apply and the control socket: all or nothing, no approved packet lost, what is no longer allowed is cut at once.
+. "$(dirname "$0")/lib.sh"
+bed
+capture a a0
+FORM=output
+
+apply() { h c timeout 40 "$SLUICE" apply "$@"; }
+works() { fetch "https://$1/hello" | grep -q hello; }
+refuses() { fails fetch "https://$1/hello" 2> /dev/null; }
+retransmitted() { h c awk '/^Tcp: [0-9]/ {print $13}' /proc/net/snmp; }
+control_socket() { h c sh -c 'echo /run/sluice/*gate.sock'; }
+gate_says() { h c "$PYTHON" -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+s.sendall(sys.stdin.buffer.read())
+s.shutdown(socket.SHUT_WR)
+while (d := s.recv(65536)): sys.stdout.buffer.write(d)' "$(control_socket)"; }
+
+applies_its_own() {
+    refuses mirror.test
+    policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
+    apply > "$T/out"
+    has "policy.yaml is in force: 1 scope, .*; 0 open connections cut" "$T/out"
+    works mirror.test # at once: it was in force when apply returned
+    policy "$T/other.yaml" allowed.test
+    apply "$T/other.yaml"
+    refuses mirror.test
+    h c "$SLUICE" status --json | jq -e '.policy | endswith("/other.yaml")'
+    apply
+    works mirror.test
+}
+# The cut comes before apply says that the policy is in force, so 100 ms are counted from its start.
+cuts_what_is_gone() {
+    local start got=0 cut kept
+    policy "$T/policy.yaml" "${ALLOW[@]}"
+    apply
+    fetch --limit-rate 2m -o "$T/cut" https://cdn.test/slow 2> "$T/cut.err" &
+    cut=$!
+    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    kept=$!
+    sleep 1
+    policy "$T/policy.yaml" allowed.test
+    apply --json > "$T/out"
+    start=$(now_ms)
+    wait $cut || got=$?
+    [ $(($(now_ms) - start)) -lt $((100 * SLOW)) ] || die "it lived $(($(now_ms) - start)) ms longer"
+    [ $got != 0 ] || die "the flow that the policy no longer allows went on"
+    jq -e '.cut == 1' "$T/out"
+    wait $kept || die "the flow that stays allowed was cut: $(cat "$T/kept.err")"
+    [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
+}
+loses_nothing() {
+    local before kept i
+    policy "$T/policy.yaml" "${ALLOW[@]}"
+    apply
+    before=$(retransmitted)
+    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    kept=$!
+    for i in {1..20}; do
+        if [ $((i % 2)) = 0 ]; then policy "$T/policy.yaml" allowed.test; else policy "$T/policy.yaml" allowed.test mirror.test; fi
+        apply --json | jq -e '.ok and .cut == 0'
+    done
+    wait $kept || die "cut: $(cat "$T/kept.err")"
+    [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
+    [ "$(retransmitted)" = "$before" ] || die "$(($(retransmitted) - before)) segments were sent again"
+}
+rehearses() {
+    local flow
+    policy "$T/policy.yaml" "${ALLOW[@]}"
+    apply
+    fetch --limit-rate 4m -o "$T/kept" https://cdn.test/slow 2> "$T/kept.err" &
+    flow=$!
+    sleep 1
+    policy "$T/next.yaml" allowed.test added.test
+    apply --dry-run --diff "$T/next.yaml" > "$T/out"
+    cat "$T/out"
+    grep -Fx '  + profile test allow  added.test' "$T/out"
+    grep -Fx '  - profile test allow  cdn.test' "$T/out"
+    fails grep -F ' allowed.test' "$T/out"
+    grep -Fx 'would cut 1 open connection:' "$T/out"
+    grep -Eq '^  tcp  [0-9a-f.:]+ port [0-9]+ to [0-9a-f.:]+ port 443  cdn\.test  scope test$' "$T/out"
+    grep -Fx 'dry run: nothing was changed' "$T/out"
+    apply --dry-run --json "$T/next.yaml" | jq -e '.dry_run and .cut == 1 and .would_cut[0].domain == "cdn.test" and .would_cut[0].scope == "test"'
+    h c "$SLUICE" status --json | jq -e '.policy | endswith("/policy.yaml")'
+    wait $flow || die "a rehearsal cut it: $(cat "$T/kept.err")"
+    works cdn.test
+    apply --dry-run --diff > "$T/out"
+    has 'the policy in force says the same' "$T/out"
+    has 'would cut 0 open connections' "$T/out"
+}
+refuses_the_bad() {
+    printf 'version: 1\nprofiles: { p: { alow: [] } }\n' > "$T/bad.yaml"
+    for with in "" --dry-run; do
+        status 2 apply $with "$T/bad.yaml" 2> "$T/out"
+        has 'bad\.yaml:2:18: unknown key "alow"' "$T/out"
+    done
+    status 2 apply "$T/not-there.yaml" 2> "$T/out"
+    has 'not-there.yaml: No such file' "$T/out"
+    status 2 apply "$T/bad.yaml" "$T/bad.yaml"
+    works allowed.test
+    works cdn.test
+}
+several_at_once() {
+    local pids=() p i
+    for i in {1..6}; do
+        policy "$T/p$i.yaml" allowed.test "n$i.test"
+        apply "$T/p$i.yaml" &
+        pids+=($!)
+    done
+    for p in "${pids[@]}"; do wait "$p" || die "one of them failed"; done
+    works allowed.test
+    apply
+}
+from_inside() {
+    status 1 client "$SLUICE" apply "$T/policy.yaml" 2> "$T/out"
+    has 'the caller is in a scope of this gate' "$T/out"
+    status 1 client "$SLUICE" down 2> "$T/out"
+    has 'the caller is in a scope of this gate' "$T/out"
+    client "$SLUICE" status > "$T/out"
+    has 'scope +test' "$T/out"
+    works allowed.test
+}
+not_as_a_user() {
+    status 125 h c setpriv --reuid 65534 --clear-groups "$SLUICE" apply 2> "$T/out"
+    has 'apply needs root' "$T/out"
+    # The socket itself, whatever the program says.
+    fails h c setpriv --reuid 65534 --clear-groups "$PYTHON" -c 'import socket, sys
+socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$(control_socket)" 2> "$T/out"
+    has 'PermissionError' "$T/out"
+}
+nonsense() {
+    local text
+    for text in '' '{}' '[' 'status' '{"version": 2, "request": "status"}' '{"version": 1, "request": "stopp"}' '{"version": 1, "request": "apply", "policy": 7}' \
+        '{"version": 1, "request": "apply", "policy": "relative.yaml"}' '{"version": 1, "request": "status", "request": "stop"}' '{"version":1,"request":"\u0000"}'; do
+        printf '%s\n' "$text" | gate_says > "$T/out"
+        jq -e '.version == 1 and .ok == false and .error.kind == "input"' "$T/out" || die "$text: $(cat "$T/out")"
+    done
+    head -c 100000 /dev/zero | tr '\0' '[' | gate_says > "$T/out" 2> /dev/null || : # closed while it sends
+    printf '%0.s{"a":' {1..1500} | gate_says > "$T/out" 2> /dev/null || :
+    for _ in {1..20}; do head -c 3000 /dev/urandom | gate_says > /dev/null 2>&1 || :; done
+    printf '{"version": 1, "request": "status"}\n' | gate_says | jq -e '.ok and .holds'
+}
+# 40 clients that say nothing keep nobody out for longer than their time.
+the_silent() {
+    h c "$PYTHON" -c 'import socket, sys, time
+s = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+for x in s: x.connect(sys.argv[1])
+time.sleep(8)' "$(control_socket)" &
+    local silent=$!
+    sleep 0.5
+    apply
+    kill $silent
+    works allowed.test
+}
+no_gate() {
+    gate_down
+    h c "$SLUICE" down > /dev/null
+    status 1 apply "$T/policy.yaml" 2> "$T/out"
+    has 'no gate runs in this network namespace' "$T/out"
+}
+
+policy "$T/policy.yaml" "${ALLOW[@]}"
+gate_up output "$T/policy.yaml"
+check "apply returns when the policy is in force" applies_its_own
+check "what is no longer allowed is cut within 100 ms, nothing else" cuts_what_is_gone
+check "twenty applies in a transfer: not one segment is sent again" loses_nothing
+check "--dry-run --diff says what would change and be cut, and changes nothing" rehearses
+check "a wrong policy: where and what, status 2, the old one holds" refuses_the_bad
+check "six applies at once" several_at_once
+check "from inside a scope only the status" from_inside
+check "an ordinary user cannot" not_as_a_user
+check "nonsense on the control socket" nonsense
+check "clients that say nothing" the_silent
+check "without a gate" no_gate
+finish
