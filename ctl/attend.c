@@ -176,4 +176,5 @@ void attend_gate_event(struct keeper *k, enum reason reason, enum verdict verdic
 void attend_counts(struct keeper *k, const struct channel_counts *counts)
 {
     k->counts = *counts;
+    atomic_fetch_add(&k->shared->beats[ROLE_INSPECTOR], 1);
 }

@@ -7,7 +7,9 @@
 
 #include "ctl/command.h"
 #include "ctl/gate.h"
+#include "ctl/kept.h"
 #include "ctl/options.h"
+#include "ctl/systemd.h"
 #include "nft/cgroup.h"
 
 #define POLICY_PATH "/etc/sluice/policy.yaml"
@@ -21,30 +23,50 @@ static const struct command_option options[] = {
     {NULL, NULL, NULL},
 };
 
-/* The files, compiled once to see that they are good; the keeper compiles the same bytes. */
-static bool load(struct gate *gate, struct policy_ids *ids, struct bytes *bundle, struct error *e)
+/* The mark bits that the policy's files ask for; 0: they are wrong. */
+static uint32_t mask_of(const char *path, const struct policy_system *system, struct error *e)
+{
+    struct bytes bundle = {0};
+    if (!policy_bundle_load(path, system, NULL, &bundle, e))
+        return 0;
+    struct policy *policy = policy_from_bundle(bundle, e);
+    uint32_t mask = policy ? policy->mark_mask : 0;
+    policy_free(policy);
+    free((void *)(uintptr_t)bundle.at);
+    return mask;
+}
+
+/* The files, compiled once to see that they are good; the keeper compiles the same bytes.  Where a gate goes on that
+ * was there before, wrong files are no reason to hold nothing: its last good policy stays in force. */
+static bool load(struct gate *gate, int fds[SYSTEMD_FDS], struct policy_ids *ids, struct bytes *bundle, struct error *e)
 {
     struct policy_system system = {0};
     /* Which ids may be given depends on the mark's width, which the policy says: so twice, the second time for good. */
-    if (!policy_system_read("/etc/resolv.conf", &system, e) ||
-        !policy_bundle_load(gate->policy_path, &system, NULL, bundle, e))
+    if (!policy_system_read("/etc/resolv.conf", &system, e))
         return false;
-    struct policy *policy = policy_from_bundle(*bundle, e);
-    free((void *)(uintptr_t)bundle->at);
-    *bundle = (struct bytes){0};
-    if (!policy)
+    uint32_t mask = mask_of(gate->policy_path, &system, e);
+    bool wrong = !mask;
+    if (wrong)
+        mask = kept_mask(fds);
+    if (!mask)
         return false;
-    uint32_t mask = policy->mark_mask;
-    policy_free(policy);
     if (!mark_layout_init(mask, &gate->marks))
         return error_set(e, ERROR_INPUT, 0, "mark_mask is no contiguous run of bits");
-    if (!gate_take_numbers(gate, e))
+    struct error taken = {0};
+    if (!gate_take_numbers(gate, &taken)) {
+        *e = taken;
         return false;
+    }
+    kept_take(gate, fds, ids);
     ids->first = gate->scope_first;
     ids->last = gate->scope_last;
-    if (!policy_bundle_load(gate->policy_path, &system, ids, bundle, e))
+    if (wrong && kept_policy(gate, bundle)) {
+        fprintf(stderr, "sluice: %s\nsluice: the policy of before stays in force\n", e->text);
+        return true;
+    }
+    if (wrong || !policy_bundle_load(gate->policy_path, &system, ids, bundle, e))
         return false;
-    policy = policy_from_bundle(*bundle, e);
+    struct policy *policy = policy_from_bundle(*bundle, e);
     if (policy && policy->scopes == 0)
         fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", gate->policy_path);
     policy_free(policy);
@@ -54,9 +76,12 @@ static bool load(struct gate *gate, struct policy_ids *ids, struct bytes *bundle
 static bool start(struct gate *gate, struct error *e)
 {
     char mount[PATH_MAX];
+    int fds[SYSTEMD_FDS];
     struct bytes bundle = {0};
     struct policy_ids *ids = calloc(1, sizeof *ids);
-    bool ok = ids && load(gate, ids, &bundle, e) && cgroup_mount_find(mount, e) && gate_open(gate, bundle, ids, e);
+    systemd_take(fds);
+    gate->status_fd = fds[SYSTEMD_CONTROL];
+    bool ok = ids && load(gate, fds, ids, &bundle, e) && cgroup_mount_find(mount, e) && gate_open(gate, bundle, ids, e);
     free((void *)(uintptr_t)bundle.at);
     free(ids);
     return ok;

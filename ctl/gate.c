@@ -74,8 +74,11 @@ void gate_close(struct gate *gate)
     gate->run.main_pidfd = gate->run.job_diag_fd = gate->run.forwarding_fd = -1;
 }
 
+/* One that is there already was kept from the gate before. */
 static bool memory(const char *name, size_t size, int *fd, struct error *e)
 {
+    if (*fd >= 0)
+        return true;
     *fd = memfd_create(name, MFD_CLOEXEC);
     if (*fd < 0 || ftruncate(*fd, (off_t)size) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot make the memory file %s", name);
@@ -130,6 +133,21 @@ static bool open_events_file(struct gate *g, struct error *e)
     return true;
 }
 
+/* The socket that owns the rules: its descriptor lives on, the keeper adopts it. */
+static bool open_rules(struct gate *g, struct error *e)
+{
+    if (g->rules_fd >= 0)
+        return true;
+    struct ruleset_socket *rules = ruleset_open(e);
+    if (!rules)
+        return false;
+    g->rules_fd = fcntl(ruleset_fd(rules), F_DUPFD_CLOEXEC, 3);
+    if (g->rules_fd < 0)
+        error_set(e, ERROR_SYSTEM, errno, "cannot keep the rules' socket");
+    ruleset_close(rules);
+    return g->rules_fd >= 0;
+}
+
 bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids, struct error *e)
 {
     if (!open_events_file(g, e) || !memory("sluice-roles", 4096, &g->lock_fd, e) ||
@@ -141,17 +159,7 @@ bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids
     if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? 1 : GATE_RELAY_SCOPES, e) ||
         (!g->run.on && !gate_sockets_status(g, e)))
         return false;
-    if (!ruleset_probe(&g->kernel, e))
-        return false;
-    struct ruleset_socket *rules = ruleset_open(e);
-    if (!rules)
-        return false;
-    /* The descriptor lives on; the keeper adopts it. */
-    g->rules_fd = fcntl(ruleset_fd(rules), F_DUPFD_CLOEXEC, 3);
-    if (g->rules_fd < 0)
-        error_set(e, ERROR_SYSTEM, errno, "cannot keep the rules' socket");
-    ruleset_close(rules);
-    if (g->rules_fd < 0)
+    if (!ruleset_probe(&g->kernel, e) || !open_rules(g, e))
         return false;
     g->queue_tcp_fd = queue_open(g->queue_tcp, true, e);
     if (g->queue_tcp_fd >= 0)

@@ -53,6 +53,7 @@ struct gate {
     bool color, quiet;       /* of the lines on standard error */
     bool json;               /* the summary as one JSON object */
     char job[64];            /* sluice.job, or "" */
+    bool goes_on;            /* where the gate before it ended: bindings, policy and ids are that one's (ctl/kept.h) */
 
     int number_fd;        /* the lock that says that this gate, or run, is alive (ctl/number.h); shared by all */
     int lock_fd;          /* roles; its memory is struct gate_shared */
@@ -81,9 +82,10 @@ enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };
 
 /* What all processes of a gate tell each other without a message: the memory of lock_fd. */
 struct gate_shared {
-    _Atomic uint32_t stopping;       /* enum gate_stops: asked to end, nobody is started again */
-    _Atomic uint32_t ready;          /* the rules were in force once */
-    _Atomic uint64_t denied, alerts; /* of keepers that died, for --fail-on */
+    _Atomic uint32_t stopping;          /* enum gate_stops: asked to end, nobody is started again */
+    _Atomic uint32_t ready;             /* the rules were in force once */
+    _Atomic uint64_t denied, alerts;    /* of keepers that died, for --fail-on */
+    _Atomic uint64_t beats[ROLE_COUNT]; /* signs of life, each second one or more: keeper and inspector */
 };
 
 /* ctl/gate.c.  An empty gate: defaults, every descriptor -1. */
@@ -92,8 +94,9 @@ void gate_init(struct gate *gate);
  * run.on.
  */
 bool gate_take_numbers(struct gate *gate, struct error *e);
-/* Makes every descriptor.  In: the numbers, and audit, policy_path, run.*, events_path, json, quiet, the policy bundle
- * (compiled already, with these numbers) and the scope ids in it.  On failure the caller closes what was made. */
+/* Makes every descriptor that is not there yet.  In: the numbers, and audit, policy_path, run.*, events_path, json,
+ * quiet, the policy bundle (compiled already, with these numbers) and the scope ids in it.  On failure the caller
+ * closes what was made. */
 bool gate_open(struct gate *gate, struct bytes bundle, const struct policy_ids *ids, struct error *e);
 /* Closes all, those of `run` too. */
 void gate_close(struct gate *gate);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -116,11 +117,35 @@ bool gate_sockets_path(struct sockaddr_un *out, struct error *e)
     return number_path("gate.sock", out->sun_path, sizeof out->sun_path, e);
 }
 
+/* The service manager listens in our place: clients find its socket by the name that they know. */
+static bool link_to_activated(int fd, const char *path, struct error *e)
+{
+    struct sockaddr_un at = {0};
+    socklen_t len = sizeof at;
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
+        getsockname(fd, (struct sockaddr *)&at, &len) < 0 || at.sun_family != AF_UNIX || at.sun_path[0] != '/')
+        return error_set(e, ERROR_INPUT, 0,
+                         "the socket that the service manager handed over is no listening unix socket with a path");
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot set up the control socket");
+    at.sun_path[sizeof at.sun_path - 1] = 0;
+    if (strcmp(at.sun_path, path) == 0)
+        return true;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot remove %s", path);
+    return symlink(at.sun_path, path) == 0 || error_set(e, ERROR_SYSTEM, errno, "cannot make %s", path);
+}
+
 bool gate_sockets_status(struct gate *gate, struct error *e)
 {
     struct sockaddr_un at;
     if (!number_directory(e) || !gate_sockets_path(&at, e))
         return false;
+    if (gate->status_fd >= 0)
+        return link_to_activated(gate->status_fd, at.sun_path, e);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot open the status socket");

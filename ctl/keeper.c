@@ -335,6 +335,7 @@ int keeper_main(struct gate *gate)
         }
         if (now - ticked >= TICK_USEC) {
             ticked = now;
+            atomic_fetch_add(&k->shared->beats[ROLE_KEEPER], 1);
             reload_tick(k);
             sweep(k);
             pressure_tick(k);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the files of the keeper share: keeper.c (start, loop, end), attend.c (events), reload.c (policy and rules),
+ * surroundings.c (addresses, resolv.conf),
  * control*.c (control socket), rehearse.c (what an apply would change).  One process, one thread; nothing here is used
  * by others.
  *
@@ -68,6 +69,7 @@ struct keeper {
 
     uint32_t generation; /* of the last policy sent */
     struct keeper_pending pending;
+    struct policy_system system; /* what the machine says, as the policy in force has it */
     unsigned own_addresses;
     struct address own_address[CHANNEL_OWN_ADDRESSES_MAX];
     char reload_error[1000]; /* "" : the last one was good */
@@ -114,6 +116,8 @@ void reload_signal(struct keeper *k);                 /* SIGHUP: the gate's own 
 /* Reads the files and hands them to the inspector; the answer goes to ask->client when the policy is in force, or is
  * not to be.  False: nothing was begun, `e` says why, and nobody else was told. */
 bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e);
+/* The files in force with what the machine says now. */
+bool reload_move(struct keeper *k, const struct policy_system *system, struct error *e);
 /* Reads and compiles a policy file (NULL: the gate's own) with our scopes' ids; the caller frees what is in *out. */
 bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e);
 void reload_drop(struct keeper_pending *p);
@@ -122,6 +126,11 @@ void reload_tick(struct keeper *k);    /* time-outs, own addresses, cgroups, rul
 void reload_cgroups(struct keeper *k); /* something happened where scopes have their cgroups */
 bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
+
+/* surroundings.c: what the machine says of itself, looked at each second. */
+#define RESOLV_CONF "/etc/resolv.conf"
+unsigned surroundings_addresses(struct address out[CHANNEL_OWN_ADDRESSES_MAX]);
+void surroundings_tick(struct keeper *k);
 
 /* rehearse.c: the answer to an apply that is only to say what it would change. */
 json_t *rehearse(struct keeper *k, const char *file);

@@ -18,13 +18,16 @@
 #include "core/clock.h"
 #include "ctl/forwarding.h"
 #include "ctl/isolate.h"
+#include "ctl/kept.h"
 #include "ctl/role.h"
+#include "ctl/systemd.h"
 #include "nft/cgroup.h"
 
 #define STARTS_MAX        10       /* of one role in a second */
 #define STOP_USEC         3000000u /* for the keeper to end in order, then we go on without it */
 #define SETTLE_USEC       300000u  /* for a new process to take its lock */
 #define POLL_LONGEST_MSEC 1000
+#define LOOK_USEC         900000u /* between looks at the signs of life, each of which is due within a second */
 
 static const char *const names[ROLE_COUNT] = {"sluice-launcher", "sluice-standby", "sluice-keeper", "sluice-inspect",
                                               "sluice-relay"};
@@ -36,6 +39,8 @@ struct watch {
     uint64_t started_usec;
     uint64_t window_usec; /* start of the second in which `starts` were made */
     unsigned starts;
+    uint64_t beats;  /* of the role, when last looked */
+    unsigned silent; /* looks in a row that found no new one */
 };
 
 struct launcher {
@@ -44,6 +49,7 @@ struct launcher {
     int signal_fd;
     bool stopping;
     uint64_t stop_usec;
+    uint64_t looked_usec; /* at the signs of life */
     struct watch watch[ROLE_COUNT];
 };
 
@@ -149,6 +155,7 @@ static void begin_stop(struct launcher *l)
     if (l->stop_usec)
         return;
     l->stop_usec = clock_boot_usec();
+    systemd_say("STOPPING=1");
     if (!gate_send(l->gate->main_fd[1], GATE_STOP, NULL))
         atomic_store(&l->shared->stopping, GATE_STOPS);
 }
@@ -184,8 +191,11 @@ static void read_main(struct launcher *l)
     struct gate_message message;
     while (!l->gate->run.on && gate_receive(l->gate->main_fd[1], &message)) {
         if (message.kind == GATE_READY) {
-            if (!atomic_exchange(&l->shared->ready, 1))
+            if (!atomic_exchange(&l->shared->ready, 1)) {
                 fprintf(stderr, "sluice: gate ready: %s\n", message.text);
+                kept_store(l->gate);
+                systemd_say("READY=1\nSTATUS=%s", message.text);
+            }
         } else if (message.kind == GATE_FAILED && !atomic_load(&l->shared->ready)) {
             fprintf(stderr, "sluice: %s\n", message.text);
             atomic_store(&l->shared->stopping, GATE_STOPS_FAILED);
@@ -235,6 +245,34 @@ static void clear_run(struct gate *gate)
         fprintf(stderr, "sluice: %s\n", e.text);
     if (gate->run.veth[0] && !forwarding_release(gate->run.forwarding_fd, &e))
         fprintf(stderr, "sluice: %s\n", e.text);
+}
+
+/* The service manager hears from us each second as long as we run.  Of the others, one that shows no sign of life for
+ * as long as the manager would wait is ended and started again, as if it had died: a hang closes no less than a crash.
+ * The time is counted in looks of ours, so that neither a stopped machine nor a stopped launcher makes others look
+ * dead. */
+static void watch_life(struct launcher *l)
+{
+    static const enum gate_role lively[] = {ROLE_KEEPER, ROLE_INSPECTOR};
+    uint64_t now = clock_boot_usec(), most = systemd_watchdog_usec() / LOOK_USEC;
+    if (!most || now - l->looked_usec < LOOK_USEC || atomic_load(&l->shared->stopping) || l->stop_usec)
+        return;
+    l->looked_usec = now;
+    systemd_say("WATCHDOG=1");
+    for (size_t i = 0; i < sizeof lively / sizeof lively[0]; i++) {
+        struct watch *w = &l->watch[lively[i]];
+        uint64_t beats = atomic_load(&l->shared->beats[lively[i]]);
+        if (beats != w->beats || w->pidfd < 0 || now - w->started_usec < systemd_watchdog_usec())
+            w->silent = 0;
+        else
+            w->silent++;
+        w->beats = beats;
+        if (w->silent < most)
+            continue;
+        fprintf(stderr, "sluice: %s (pid %d) shows no sign of life: started again\n", names[lively[i]], (int)w->pid);
+        w->silent = 0;
+        syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);
+    }
 }
 
 static bool must_end(const struct launcher *l)
@@ -290,11 +328,14 @@ static int primary(struct launcher *l)
                 watch_ensure(l, (enum gate_role)role);
         wait_something(l);
         read_main(l);
+        watch_life(l);
     }
     uint32_t why = atomic_load(&l->shared->stopping);
     if (!why)
         atomic_store(&l->shared->stopping, why = GATE_STOPS);
     end_others(l);
+    if (!l->gate->run.on && why == GATE_STOPS_DOWN)
+        kept_forget();
     if (l->gate->run.on)
         clear_run(l->gate);
     else if (why == GATE_STOPS)

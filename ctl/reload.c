@@ -19,26 +19,6 @@
 
 #define ANSWER_USEC 15000000u /* for the inspector to compile a million names */
 
-/* The host's own addresses, which no answer may hold (DESIGN s3.2). */
-static unsigned read_own_addresses(struct address out[CHANNEL_OWN_ADDRESSES_MAX])
-{
-    struct ifaddrs *list;
-    unsigned count = 0;
-    memset(out, 0, sizeof(struct address) * CHANNEL_OWN_ADDRESSES_MAX);
-    if (getifaddrs(&list) < 0)
-        return 0;
-    for (const struct ifaddrs *at = list; at && count < CHANNEL_OWN_ADDRESSES_MAX; at = at->ifa_next) {
-        if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET)
-            out[count++] = address_from_octets(
-                (struct bytes){(const uint8_t *)&((const struct sockaddr_in *)at->ifa_addr)->sin_addr, 4});
-        else if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET6)
-            out[count++] = address_from_octets(
-                (struct bytes){(const uint8_t *)&((const struct sockaddr_in6 *)at->ifa_addr)->sin6_addr, 16});
-    }
-    freeifaddrs(list);
-    return count;
-}
-
 /* The bundle, compiled as the inspector compiles it. */
 static struct policy *compile(const struct keeper *k, struct bytes bundle, struct error *e)
 {
@@ -149,8 +129,12 @@ static void finish_start(struct keeper *k)
         atomic_store(&k->shared->stopping, GATE_STOPS_FAILED);
         _exit(0);
     }
-    if (!atomic_load(&k->shared->ready)) /* scope ids of another gate may have meant other scopes */
-        rejudge_forget_all(k);
+    if (!atomic_load(&k->shared->ready)) {
+        if (k->gate->goes_on) /* the same ids, perhaps another policy */
+            rejudge_all(k);
+        else /* scope ids of another gate may have meant other scopes */
+            rejudge_forget_all(k);
+    }
     pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
@@ -271,30 +255,64 @@ bool reload_start(struct keeper *k, struct error *e)
     if (!k->policy)
         return false;
     remember_ids(k->ids, k->policy);
-    k->own_addresses = read_own_addresses(k->own_address);
+    k->own_addresses = surroundings_addresses(k->own_address);
+    if (!policy_system_read(RESOLV_CONF, &k->system, e))
+        return false;
     return reload_send(k, KEEPER_START, k->bundle, e);
+}
+
+/* What the bundle of *out says, compiled; it must be of the mark that open connections carry. */
+static bool take_bundle(struct keeper *k, struct keeper_pending *out, struct error *e)
+{
+    out->policy = compile(k, out->bundle, e);
+    return out->policy && (out->policy->mark_mask == k->gate->marks.mask ||
+                           error_set(e, ERROR_INPUT, 0,
+                                     "another mark needs a restart of the gate: open connections carry the old one"));
+}
+
+static bool begin_pending(const struct keeper *k, const char *file, struct keeper_pending *out, struct error *e)
+{
+    *out = (struct keeper_pending){.ids = malloc(sizeof *out->ids), .file = file ? strdup(file) : NULL};
+    if (!out->ids || (file && !out->file))
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
+    *out->ids = *k->ids;
+    return true;
 }
 
 bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e)
 {
     struct policy_system system = {0};
-    *out = (struct keeper_pending){.ids = malloc(sizeof *out->ids), .file = strdup(file ? file : k->gate->policy_path)};
-    bool ok = (out->ids && out->file) || error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
-    if (ok) {
-        *out->ids = *k->ids;
-        ok = policy_system_read("/etc/resolv.conf", &system, e) &&
-             policy_bundle_load(out->file, &system, k->ids, &out->bundle, e);
-    }
-    if (ok) {
-        out->policy = compile(k, out->bundle, e);
-        ok = out->policy != NULL;
-    }
-    if (ok && out->policy->mark_mask != k->gate->marks.mask)
-        ok = error_set(e, ERROR_INPUT, 0,
-                       "another mark needs a restart of the gate: open connections carry the old one");
+    bool ok = begin_pending(k, file ? file : k->gate->policy_path, out, e) &&
+              policy_system_read(RESOLV_CONF, &system, e) &&
+              policy_bundle_load(out->file, &system, k->ids, &out->bundle, e) && take_bundle(k, out, e);
     if (!ok)
         reload_drop(out);
     return ok;
+}
+
+/* Hands it to the inspector and keeps it until the answer comes; what is not kept is freed. */
+static bool send_pending(struct keeper *k, struct keeper_pending *next, uint32_t client, struct error *e)
+{
+    if (!reload_send(k, KEEPER_RELOAD, next->bundle, e)) {
+        reload_drop(next);
+        return false;
+    }
+    k->pending.policy = next->policy;
+    k->pending.bundle = next->bundle;
+    k->pending.ids = next->ids;
+    k->pending.file = next->file;
+    k->pending.client = client;
+    return true;
+}
+
+bool reload_move(struct keeper *k, const struct policy_system *system, struct error *e)
+{
+    struct keeper_pending next;
+    bool ok = begin_pending(k, k->policy_file, &next, e) &&
+              policy_bundle_move(k->bundle, system, k->ids, &next.bundle, e) && take_bundle(k, &next, e);
+    if (!ok)
+        reload_drop(&next);
+    return ok && send_pending(k, &next, 0, e);
 }
 
 bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e)
@@ -302,16 +320,7 @@ bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *
     struct keeper_pending next;
     if (k->pending.why == KEEPER_START || k->pending.why == KEEPER_RELOAD)
         return error_set(e, ERROR_LIMIT, 0, "the change of policy before this one is not finished yet; try again");
-    if (!reload_read(k, ask->file, &next, e) || !reload_send(k, KEEPER_RELOAD, next.bundle, e)) {
-        reload_drop(&next);
-        return false;
-    }
-    k->pending.policy = next.policy;
-    k->pending.bundle = next.bundle;
-    k->pending.ids = next.ids;
-    k->pending.file = next.file;
-    k->pending.client = ask->client;
-    return true;
+    return reload_read(k, ask->file, &next, e) && send_pending(k, &next, ask->client, e);
 }
 
 void reload_signal(struct keeper *k)
@@ -371,7 +380,6 @@ void reload_cgroups(struct keeper *k)
 
 void reload_tick(struct keeper *k)
 {
-    static struct address now[CHANNEL_OWN_ADDRESSES_MAX];
     struct error e = {0};
     if (k->pending.why != KEEPER_IDLE && clock_boot_usec() > k->pending.deadline_usec) {
         error_set(&e, ERROR_SYSTEM, 0, "the inspector did not answer in time");
@@ -387,12 +395,6 @@ void reload_tick(struct keeper *k)
     }
     if (!k->applied || k->finished)
         return;
-    unsigned count = read_own_addresses(now);
-    if (count != k->own_addresses || memcmp(now, k->own_address, sizeof now) != 0) {
-        k->own_addresses = count;
-        memcpy(k->own_address, now, sizeof now);
-        if (k->pending.why == KEEPER_IDLE && !reload_send(k, KEEPER_AGAIN, k->bundle, &e))
-            fprintf(stderr, "sluice: keeper: %s\n", e.text);
-    }
+    surroundings_tick(k);
     verify_rules(k);
 }

@@ -18,7 +18,6 @@ struct output {
     uint64_t events_lost;                     /* in all */
     uint64_t events_lost_told, overruns_told; /* of which events told the keeper */
     uint64_t injections_failed;
-    struct channel_counts counts_told;
     struct channel_event message;
 };
 

@@ -125,6 +125,9 @@ bool policy_bundle_make(const struct policy_source *sources, unsigned count, con
 /* The same files and system with one file more at the end, and these ids: what `sluice run` adds to a policy. */
 bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
                        struct bytes *out, struct error *e);
+/* The same files on a machine that says something else: resolv.conf changed. */
+bool policy_bundle_move(struct bytes bundle, const struct policy_system *system, const struct policy_ids *ids,
+                        struct bytes *out, struct error *e);
 struct policy *policy_from_bundle(struct bytes bundle, struct error *e);
 
 const struct policy_scope *policy_scope_find(const struct policy *policy, uint16_t id); /* NULL: none; O(1) */

@@ -207,8 +207,9 @@ struct policy *policy_from_bundle(struct bytes bundle, struct error *e)
     return policy;
 }
 
-bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
-                       struct bytes *out, struct error *e)
+/* The bundle once more, with one file at the end and another system, where they are given. */
+static bool repack(struct bytes bundle, const struct policy_source *more, const struct policy_system *system,
+                   const struct policy_ids *ids, struct bytes *out, struct error *e)
 {
     struct unpacked *u = calloc(1, sizeof *u);
     struct reader r = reader_init(bundle, false);
@@ -216,16 +217,30 @@ bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, co
     if (!u)
         return error_set(e, ERROR_LIMIT, 0, "no memory for the policy");
     unpack(&r, u);
+    unsigned own = u->sources;
     if (r.state != PARSE_OK) {
         error_set(e, ERROR_INPUT, 0, "the policy bundle is damaged");
-    } else if (u->sources == BUNDLE_SOURCES_MAX) {
+    } else if (more && own == BUNDLE_SOURCES_MAX) {
         error_set(e, ERROR_LIMIT, 0, "a policy has at most %d files", BUNDLE_SOURCES_MAX);
     } else {
-        u->source[u->sources] = *more;
-        ok = policy_bundle_make(u->source, u->sources + 1, &u->system, ids, out, e);
+        if (more)
+            u->source[own] = *more;
+        ok = policy_bundle_make(u->source, own + (more != NULL), system ? system : &u->system, ids, out, e);
     }
-    for (unsigned i = 0; i < u->sources; i++)
+    for (unsigned i = 0; i < own; i++)
         free(u->file[i]);
     free(u);
     return ok;
+}
+
+bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
+                       struct bytes *out, struct error *e)
+{
+    return repack(bundle, more, NULL, ids, out, e);
+}
+
+bool policy_bundle_move(struct bytes bundle, const struct policy_system *system, const struct policy_ids *ids,
+                        struct bytes *out, struct error *e)
+{
+    return repack(bundle, NULL, system, ids, out, e);
 }
