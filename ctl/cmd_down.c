@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sluice down: ends the gate and opens what it closed. */
+#include <errno.h>
 #include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
@@ -67,6 +68,7 @@ static bool stop_gate(bool *ran)
 
 static bool remove_tables(struct tables *t, struct error *e)
 {
+    *t = (struct tables){0};
     if (!ruleset_list(collect, t, e))
         return false;
     struct ruleset_socket *s = ruleset_open(e);
@@ -75,6 +77,17 @@ static bool remove_tables(struct tables *t, struct error *e)
         ok = ruleset_remove(s, t->name[i], e);
     ruleset_close(s);
     return ok;
+}
+
+/* A service manager that kept the rules' socket for the next gate still has it for a moment. */
+static bool remove_all(struct tables *t, struct error *e)
+{
+    for (int waited = 0; !remove_tables(t, e); waited += WAIT_STEP) {
+        if (e->sys_errno != EPERM || waited >= WAIT_MSEC)
+            return false;
+        poll(NULL, 0, WAIT_STEP);
+    }
+    return true;
 }
 
 static int run(int argc, char **argv)
@@ -95,7 +108,7 @@ static int run(int argc, char **argv)
     }
     if (!stop_gate(&ran))
         return EXIT_FINDING;
-    if (!remove_tables(&tables, &e)) {
+    if (!remove_all(&tables, &e)) {
         fprintf(stderr, "sluice: %s\n", e.text);
         return EXIT_FINDING;
     }

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
+# The gate under a service manager (manager.py stands for it): ready, watchdog, its control socket, and what survives when all
+# its processes are killed at once, when it is restarted, when its policy file is wrong by then.
+. "$(dirname "$0")/lib.sh"
+bed
+capture a a0
+FORM=output
+GATE_HOST=c
+M=$T/manager
+SERVICE=$CGROUPS$CGROUP-service
+mkdir "$M"
+
+manage() {
+    rm -f "$M"/*
+    : > "$T/events"
+    start "$T/gate.log" c "$PYTHON" "$ROOT/tests/netns/manager.py" "$M" "$1" "$SERVICE" "$SLUICE" gate -c "$T/policy.yaml" --events "$T/events"
+    MANAGER=$!
+    eventually 5 test -S "$M/control"
+}
+starts() { wc -l < "$M/starts"; }
+ready_again() { [ "$(starts)" -gt "$1" ] && [ "$(grep -c READY=1 "$M/said")" -gt "$1" ]; }
+kill_all() { echo 1 > "$SERVICE/cgroup.kill"; }
+# By an address that was resolved before, without asking again.
+bound() { fetch --resolve "allowed.test:443:198.18.2.80" --max-time 4 https://allowed.test/hello | grep -q hello; }
+retry_bound() { bound || bound; }
+status_works() { h c "$SLUICE" status > /dev/null; }
+
+activated() {
+    [ ! -s "$M/starts" ] || die "it was started before anybody asked"
+    # Its question waits in the socket until the gate is there.
+    printf '{"version": 1, "request": "status"}\n' | h c timeout 10 socat -t 10 - UNIX-CONNECT:"$M/control" | jq -e .ok
+    eventually 10 grep -q 'READY=1' "$M/said"
+    grep -q 'READY=1 STATUS=1 scope' "$M/said"
+    eventually 5 status_works
+    fetch https://allowed.test/hello | grep -q hello
+    # What is kept: the rules' socket, bindings, policy.
+    for name in sluice-rules sluice-bindings sluice-policy sluice-kept; do grep -q "FDSTORE=1 FDPOLL=0 FDNAME=$name" "$M/said" || die "$name is not kept"; done
+}
+watched() {
+    local before
+    before=$(grep -c WATCHDOG=1 "$M/said")
+    sleep 3.2
+    [ $(($(grep -c WATCHDOG=1 "$M/said") - before)) -ge 3 ]
+}
+hangs() { # ROLE: stopped, it is ended and another takes its place
+    local pid
+    pid=$(role_pid "$1")
+    kill -STOP "$pid"
+    eventually $((5 * SLOW)) dead "$pid" || { kill -CONT "$pid" && die "a $1 that hangs was left alone"; }
+    grep -q "sluice-$1 (pid $pid) shows no sign of life" "$T/gate.log"
+    eventually 5 retry_bound
+    [ "$(starts)" = 1 ] || die "the whole gate was started again"
+}
+killed_as_a_whole() {
+    local before kept i
+    client getent ahostsv4 allowed.test > /dev/null
+    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    kept=$!
+    sleep 1
+    for i in 1 2 3; do
+        before=$(starts)
+        kill_all
+        near unconnected 198.18.3.66 9999 "meanwhile-$i" || :
+        near connect 198.18.3.66 80 "GET /meanwhile-$i HTTP/1.0" > /dev/null 2>&1 || :
+        eventually $((8 * SLOW)) ready_again "$before" || die "it did not come back: $(tail -n 3 "$T/gate.log")"
+        retry_bound || die "the binding is lost"
+        tail -n 1 "$M/starts" | grep -q sluice-bindings
+    done
+    wait $kept || die "the open transfer was cut: $(cat "$T/kept.err")"
+    [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
+    settle a
+    fails grep -aq meanwhile- "$T/a.pcap"
+    [ "$(arrived_count)" = 0 ]
+}
+restarted() {
+    local before kept
+    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    kept=$!
+    sleep 0.5
+    before=$(starts)
+    touch "$M/restart"
+    eventually $((8 * SLOW)) ready_again "$before"
+    retry_bound
+    wait $kept || die "the open transfer was cut: $(cat "$T/kept.err")"
+    [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
+}
+# The policy may be another by then: what it no longer allows is cut, the rest goes on.
+restarted_narrower() {
+    local before kept cut got=0
+    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    kept=$!
+    fetch --limit-rate 2m -o "$T/cut" https://mirror.test/slow 2> "$T/cut.err" &
+    cut=$!
+    eventually 5 test -s "$T/cut"
+    policy "$T/policy.yaml" allowed.test
+    before=$(starts)
+    touch "$M/restart"
+    eventually $((8 * SLOW)) ready_again "$before"
+    wait $cut || got=$?
+    [ $got != 0 ] || die "the connection that the policy no longer allows went on"
+    wait $kept || die "the open transfer was cut: $(cat "$T/kept.err")"
+    policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
+    h c "$SLUICE" apply
+}
+wrong_file() {
+    local before
+    cp "$T/policy.yaml" "$T/good.yaml"
+    echo 'scopes: [' > "$T/policy.yaml"
+    before=$(starts)
+    kill_all
+    eventually $((8 * SLOW)) ready_again "$before" || die "it did not come back: $(tail -n 3 "$T/gate.log")"
+    grep -q 'policy.yaml:.*' "$T/gate.log"
+    grep -q 'the policy of before stays in force' "$T/gate.log"
+    retry_bound
+    fails fetch https://evil.test/ 2> /dev/null
+    cp "$T/good.yaml" "$T/policy.yaml"
+    h c "$SLUICE" apply
+}
+# Another width of the mark: ids mean something else, so nothing is gone on with, and nothing opens.
+another_mark() {
+    local before
+    before=$(starts)
+    { cat "$T/policy.yaml" && echo 'mark_mask: 0x00fff000'; } > "$T/marked.yaml"
+    cp "$T/marked.yaml" "$T/policy.yaml"
+    kill_all
+    near unconnected 198.18.3.66 9999 "meanwhile-mark" || :
+    eventually $((8 * SLOW)) ready_again "$before" || die "it did not come back: $(tail -n 3 "$T/gate.log")"
+    fails bound || die "a binding of the gate before held"
+    fetch https://allowed.test/hello | grep -q hello
+    settle a
+    fails grep -aq meanwhile- "$T/a.pcap"
+}
+down() {
+    h c "$SLUICE" down > "$T/out"
+    cat "$T/out"
+    eventually 5 grep -qx ENDED "$M/said"
+    [ "$(starts)" = "$1" ] || die "it was started again"
+    h c bash -c 'printf after-down > /dev/udp/198.18.3.66/9999'
+    settle a
+    grep -aq after-down "$T/a.pcap"
+}
+# No resolver yet when the gate starts, as before the network at a boot.
+resolvers_later() {
+    cp "$T/resolv.c" "$T/resolv.kept"
+    : > "$T/resolv.c"
+    sed 's/^resolvers:.*/resolvers: [system]/' "$T/good.yaml" > "$T/policy.yaml"
+    manage 0
+    h c timeout 5 socat -u UNIX-CONNECT:"$M/control" /dev/null || :
+    eventually 10 grep -q READY=1 "$M/said"
+    fails fetch --max-time 3 https://allowed.test/hello 2> /dev/null
+    cat "$T/resolv.kept" > "$T/resolv.c"
+    eventually 5 sh -c 'grep -q "resolv.conf changed: [1-9] resolver" "$1"' sh "$T/gate.log"
+    fetch https://allowed.test/hello | grep -q hello
+    : > "$T/resolv.c" # gone again: the resolvers go with it
+    eventually 5 sh -c '[ "$(grep -c "resolv.conf changed" "$1")" = 2 ]' sh "$T/gate.log"
+    cat "$T/resolv.kept" > "$T/resolv.c"
+    eventually 5 sh -c '[ "$(grep -c "resolv.conf changed" "$1")" = 3 ]' sh "$T/gate.log"
+    sleep 0.5
+    fetch https://cdn.test/hello | grep -q hello
+    h c "$SLUICE" down
+}
+
+policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
+manage 3
+check "started by the first who asks; ready; what is to be kept is stored" activated
+check "a sign of life each second" watched
+check "an inspector that hangs is replaced" hangs inspect
+check "a keeper that hangs is replaced" hangs keeper
+check "all processes killed at once, three times: transfer and bindings go on, nothing leaves" killed_as_a_whole
+check "a restart: transfer and bindings go on" restarted
+check "a restart with a narrower policy" restarted_narrower
+check "a restart with a wrong policy file: the last good one holds" wrong_file
+check "a restart with another mark goes on with nothing, and opens nothing" another_mark
+check "sluice down is the end" down "$(starts)"
+check "resolv.conf is followed" resolvers_later
+eventually 3 rmdir "$SERVICE" 2> /dev/null
+finish
