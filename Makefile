@@ -47,7 +47,7 @@ BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnf
 	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev libhttp-parser-dev libhtp-dev zlib1g-dev \
-	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio git openssh-client libwrap0 wget
+	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio systemd git openssh-client libwrap0 wget
 
 # Unpacked below BUILD/tools, with the libraries that they bring: installed they would start daemons or change the machine.
 TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 \
