@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c, judge_http.c and
+/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp*.c with judge_tls.c, judge_http.c and
  * judge_answer.c, judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included
  * by nobody else.
  */
@@ -138,6 +138,12 @@ void judge_tcp_release(struct judge *j, struct flow *f, uint64_t upto, enum mark
 void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct event *e);
 void judge_tcp_refuse_for(struct judge *j, struct visit *v, struct flow *f, enum action action, enum reason reason);
 void judge_tcp_approve(struct judge *j, struct flow *f);
+
+/* judge_tcp_syn.c.  Late: in audit, a connection that shows neither TLS nor HTTP, to a name that is not allowed.
+ * Options: MD5, AO or malformed ones (packet.h). */
+void judge_tcp_syn(struct judge *j, struct visit *v);
+void judge_tcp_refuse_late(struct judge *j, struct visit *v, struct flow *f);
+bool judge_tcp_options_refused(const struct packet *p);
 
 /* judge_tcp.c, judge_tcp_server.c */
 void judge_tcp_client(struct judge *j, struct visit *v);
