@@ -156,8 +156,10 @@ void judge_promise(struct judge *j, struct visit *v, struct flow *f);
 bool judge_promise_carry(struct judge *j, struct visit *v, struct flow *f, uint64_t offset);
 bool judge_promise_deliver(struct judge *j, struct visit *v, struct flow *f);
 
-/* judge_tls.c, for judge_quic.c too: what becomes of a hello whose name in clear `d` judges, with an encrypted one in
- * it or not; and the event's hint where the decision is an offer. */
+/* judge_tls.c, for judge_quic.c too: what is told of a hello; whether it has an encrypted one in it that the scope does
+ * not allow; what becomes of it when `d` judges its name in clear; and the event's hint where that is an offer. */
+void judge_hello_event(const struct judge *j, const struct visit *v, const struct client_hello *hello, struct event *e);
+bool judge_hello_hides(const struct policy_scope *scope, const struct client_hello *hello);
 struct decision judge_hello_decision(const struct policy_scope *scope, const struct client_hello *hello,
                                      struct decision d);
 void judge_hello_hint(const struct name *name, uint16_t port, struct event *e);

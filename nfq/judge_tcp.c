@@ -23,13 +23,11 @@ static void client_again(struct judge *j, struct visit *v, struct flow *f, uint6
     if (f->stream)
         stream_overlay(f->stream, first, j->payload, len - known);
     if (len < v->packet.payload.len || known == len)
-        v->packet.flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    if (fin) { /* the server will acknowledge it, too */
-        v->packet.flags |= TCP_FIN;
-        f->closing = true;
-    } else {
+        v->packet.flags &= (uint8_t)~TCP_PSH;
+    if (fin)
+        f->closing = true; /* the server will acknowledge it, too */
+    else
         v->packet.flags &= (uint8_t)~TCP_FIN;
-    }
     v->packet.sequence = f->isn + 1 + (uint32_t)first;
     judge_pass(j, v, MARK_PASS, (struct bytes){j->payload, len - known});
 }
