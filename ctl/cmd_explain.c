@@ -276,9 +276,8 @@ const struct command command_explain = {
     .summary = "may a scope reach an endpoint?  Why, and by which entry",
     .text = "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "
             "a name, http://NAME, ws://NAME, tcp://NAME:PORT, proxy://NAME:PORT, ADDRESS:PORT, dns://NAME?types=TXT; "
-            "NAME@ADDRESS asks what happens when "
-            "the name resolves to that address.  Exit status 0: all allowed; 1: some refused; 2: wrong input "
-            "(the endpoints that can be read are answered all the same).",
+            "NAME@ADDRESS asks what happens when the name resolves to that address.  Exit status 0: all allowed; 1: "
+            "some refused; 2: wrong input (the endpoints that can be read are answered all the same).",
     .option = explain_options,
     .run = explain_run,
 };
