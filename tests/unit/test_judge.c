@@ -20,14 +20,6 @@ static const char *const policy =
 
 static const struct bed_end client = {BED_CLIENT, 40000}, site = {SITE, 443}, web = {SITE, 80};
 
-static void bind_name(struct bed *b, const char *name, const char *address)
-{
-    struct name n;
-    struct address a = bed_address(address);
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)name, strlen(name)}, &n));
-    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
-}
-
 static uint32_t syn(struct bed *b, struct bed_end to, uint32_t isn, struct bytes options)
 {
     b->client_isn = isn;
@@ -80,21 +72,6 @@ static void assert_cut(const struct bed *b, uint32_t id, size_t next)
     assert_int_equal(p.destination_port, client.port);
 }
 
-static size_t hello_for(const char *name, uint8_t *out, size_t size, size_t extra)
-{
-    struct hello_options o = {.what = "test", .name = name, .extra_len = extra};
-    return hello_make(&o, out, size);
-}
-
-static const uint8_t server_hello[] = {22, 3,  3,  0,  80, 2,  0,  0,  76, 3,  3,    1,  2,  3,  4,  5,  6,
-                                       7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,   18, 19, 20, 21, 22, 23,
-                                       24, 25, 26, 27, 28, 29, 30, 31, 32, 0,  0x13, 1,  0,  0,  0};
-/* RFC 8446 s4.1.3 */
-static const uint8_t retry[] = {22,   3,    3,    0,    80,   2,    0,    0,    76,   3,    3,    0xcf,
-                                0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e,
-                                0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07,
-                                0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 1,    0};
-
 static void an_address_that_nobody_resolved_gets_no_syn(void **state)
 {
     (void)state;
@@ -108,7 +85,7 @@ static void a_syn_loses_payload_and_odd_options(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "good.example", SITE);
+    bed_bind(b, 1, "good.example", SITE, 300);
     static const uint8_t options[] = {2, 4, 5, 0xb4, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1};
     uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_SYN, 5000, 0, (struct bytes){options, sizeof options},
                           (struct bytes){(const uint8_t *)"secret", 6});
@@ -129,8 +106,8 @@ static void a_hello_is_held_until_whole_then_pinned(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[20000];
-    size_t len = hello_for("good.example", hello, sizeof hello, 1200);
-    bind_name(b, "good.example", SITE);
+    size_t len = hello_for("good.example", 1200, hello, sizeof hello);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     uint32_t first = client_says(b, site, 0, hello, 700);
     assert_int_equal(bed_fate(b, first), BED_IN);
@@ -147,9 +124,9 @@ static void a_hello_is_held_until_whole_then_pinned(void **state)
     uint32_t again = client_says(b, site, 700, other, len - 700); /* bed_accept compares the bytes */
     assert_int_equal(bed_fate(b, again), BED_ACCEPTED);
     /* Data before the hello was acknowledged does not approve. */
-    uint32_t id = server_says(b, site, TCP_ACK, 1, 700, (struct bytes){server_hello, sizeof server_hello});
+    uint32_t id = server_says(b, site, TCP_ACK, 1, 700, (struct bytes){hello_answer, sizeof hello_answer});
     assert_int_equal(b->mark[id], MARK_PASS);
-    id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){server_hello, sizeof server_hello});
+    id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){hello_answer, sizeof hello_answer});
     assert_int_equal(b->mark[id], MARK_APPROVE);
     assert_int_equal(b->denials, 0);
     bed_free(b);
@@ -160,10 +137,10 @@ static void a_name_must_be_bound_to_this_address(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096];
-    bind_name(b, "good.example", SITE);
-    bind_name(b, "other.example", "198.19.0.9");
+    bed_bind(b, 1, "good.example", SITE, 300);
+    bed_bind(b, 1, "other.example", "198.19.0.9", 300);
     open_connection(b, site);
-    size_t len = hello_for("other.example", hello, sizeof hello, 0);
+    size_t len = hello_for("other.example", 0, hello, sizeof hello);
     uint32_t id = client_says(b, site, 0, hello, len);
     assert_cut(b, id, 0);
     assert_int_equal(b->denial.reason, REASON_NAME_NOT_BOUND);
@@ -181,8 +158,8 @@ static void nothing_goes_before_the_server_answered_this_syn(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096];
-    size_t len = hello_for("good.example", hello, sizeof hello, 0);
-    bind_name(b, "good.example", SITE);
+    size_t len = hello_for("good.example", 0, hello, sizeof hello);
+    bed_bind(b, 1, "good.example", SITE, 300);
     syn(b, site, 5000, (struct bytes){0});
     assert_int_equal(bed_fate(b, client_says(b, site, 0, hello, len)), BED_DROPPED);
     /* A second SYN with another number; the server still answers the first. */
@@ -210,8 +187,8 @@ static void other_bytes_while_they_wait_are_a_conflict(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096];
-    size_t len = hello_for("good.example", hello, sizeof hello, 0);
-    bind_name(b, "good.example", SITE);
+    size_t len = hello_for("good.example", 0, hello, sizeof hello);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     client_says(b, site, 0, hello, 50);
     uint8_t decoy[60];
@@ -241,7 +218,7 @@ static void options_of_a_syn(void **state)
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bed *b = bed_new(policy);
-        bind_name(b, "good.example", SITE);
+        bed_bind(b, 1, "good.example", SITE, 300);
         uint32_t id = syn(b, site, 5000, (struct bytes){rows[i].options, sizeof rows[i].options});
         assert_int_equal(bed_fate(b, id), rows[i].passes ? BED_ACCEPTED : BED_RESET);
         if (rows[i].passes)
@@ -258,8 +235,8 @@ static void what_is_no_sound_segment_is_dropped(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096];
-    size_t len = hello_for("good.example", hello, sizeof hello, 0);
-    bind_name(b, "good.example", SITE);
+    size_t len = hello_for("good.example", 0, hello, sizeof hello);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     /* A wrong checksum. */
     uint8_t ip[60] = {0}, tcp[20] = {0};
@@ -294,7 +271,7 @@ static void urgent_data_is_refused(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "good.example", SITE);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     uint32_t id = bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_URG, 5001, SERVER_ISN + 1, (struct bytes){0},
                           (struct bytes){(const uint8_t *)"\x16", 1});
@@ -309,7 +286,7 @@ static void both_ends_of_a_cut_connection_are_told(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     struct packet p;
-    bind_name(b, "good.example", SITE);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     client_says(b, site, 0, "SSH-2.0-x\r\n", 11);
     b->injected_len = 0;
@@ -343,7 +320,7 @@ static void not_tls_where_tls_is_meant(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "good.example", SITE);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     uint32_t id = client_says(b, site, 0, "SSH-2.0-x\r\n", 11);
     assert_cut(b, id, 0);
@@ -359,9 +336,9 @@ static void any_segmentation_gives_the_same(void **state)
     srand(20);
     for (int round = 0; round < 400; round++) {
         bool allowed = round & 1;
-        size_t len = hello_for(allowed ? "good.example" : "evil.example", hello, sizeof hello, round % 3 ? 0 : 3000);
+        size_t len = hello_for(allowed ? "good.example" : "evil.example", round % 3 ? 0 : 3000, hello, sizeof hello);
         struct bed *b = bed_new(policy);
-        bind_name(b, "good.example", SITE);
+        bed_bind(b, 1, "good.example", SITE, 300);
         open_connection(b, site);
         size_t cut[40], cuts = 1 + (size_t)rand() % 12;
         cut[0] = 0;
@@ -391,7 +368,7 @@ static void any_segmentation_gives_the_same(void **state)
                 if (cut[i + 1] > cut[i])
                     client_says(b, site, (uint32_t)cut[i], hello + cut[i], cut[i + 1] - cut[i]);
             assert_memory_equal(b->wire, hello, len);
-            uint32_t id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){server_hello, sizeof server_hello});
+            uint32_t id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){hello_answer, sizeof hello_answer});
             assert_int_equal(b->mark[id], MARK_APPROVE);
         } else {
             assert_int_equal(b->denial.reason, REASON_NOT_IN_ALLOWLIST);
@@ -426,9 +403,9 @@ static void a_hello_of_many_segments_gets_through(void **state)
     static uint8_t hello[20000];
     for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
         struct bed *b = bed_new(policy);
-        size_t size = sizes[i / 2], len = hello_for("good.example", hello, sizeof hello, size > 100 ? 14000 : 300);
+        size_t size = sizes[i / 2], len = hello_for("good.example", size > 100 ? 14000 : 300, hello, sizeof hello);
         b->local = i & 1;
-        bind_name(b, "good.example", SITE);
+        bed_bind(b, 1, "good.example", SITE, 300);
         open_connection(b, site);
         for (size_t at = 0; at < len; at += size) {
             uint32_t id = client_says(b, site, (uint32_t)at, hello + at, len - at < size ? len - at : size);
@@ -451,8 +428,8 @@ static void what_we_acknowledged_is_sent_again(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[20000];
-    size_t len = hello_for("good.example", hello, sizeof hello, 9000), last = (len - 1) / 500 * 500;
-    bind_name(b, "good.example", SITE);
+    size_t len = hello_for("good.example", 9000, hello, sizeof hello), last = (len - 1) / 500 * 500;
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     for (size_t at = 0; at < len; at += 500)
         client_says(b, site, (uint32_t)at, hello + at, len - at < 500 ? len - at : 500);
@@ -480,20 +457,20 @@ static void after_a_retry_the_name_stays(void **state)
     for (int same = 0; same < 2; same++) {
         struct bed *b = bed_new(policy);
         static uint8_t hello[4096];
-        bind_name(b, "good.example", SITE);
-        bind_name(b, "other.example", SITE);
+        bed_bind(b, 1, "good.example", SITE, 300);
+        bed_bind(b, 1, "other.example", SITE, 300);
         open_connection(b, site);
-        size_t len = hello_for("good.example", hello, sizeof hello, 0);
+        size_t len = hello_for("good.example", 0, hello, sizeof hello);
         client_says(b, site, 0, hello, len);
-        uint32_t id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){retry, sizeof retry});
+        uint32_t id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){hello_retry, sizeof hello_retry});
         assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
         assert_int_equal(b->mark[id], MARK_PASS);
-        size_t second = hello_for(same ? "good.example" : "other.example", hello, sizeof hello, 0);
+        size_t second = hello_for(same ? "good.example" : "other.example", 0, hello, sizeof hello);
         id = client_says(b, site, (uint32_t)len, hello, second);
         if (same) {
             assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
-            id = server_says(b, site, TCP_ACK, 1 + sizeof retry, len + second,
-                             (struct bytes){server_hello, sizeof server_hello});
+            id = server_says(b, site, TCP_ACK, 1 + sizeof hello_retry, len + second,
+                             (struct bytes){hello_answer, sizeof hello_answer});
             assert_int_equal(b->mark[id], MARK_APPROVE);
         } else {
             assert_cut(b, id, len);
@@ -511,14 +488,14 @@ static void early_data_stays_as_it_was(void **state)
     for (int large = 0; large < 2; large++) {
         struct bed *b = bed_new(policy);
         static uint8_t hello[4096], record[16389], other[16389];
-        bind_name(b, "good.example", SITE);
+        bed_bind(b, 1, "good.example", SITE, 300);
         open_connection(b, site);
-        size_t len = hello_for("good.example", hello, sizeof hello, 4);
+        size_t len = hello_for("good.example", 4, hello, sizeof hello);
         uint8_t *extension = memmem(hello, len, "\x4a\x4a\0\4", 4);
         assert_non_null(extension);
         memcpy(extension, "\0\x2a\0\0\x4a\x4a\0\0", 8); /* early_data, and another in its four bytes */
         client_says(b, site, 0, hello, len);
-        server_says(b, site, TCP_ACK, 1, len, (struct bytes){retry, sizeof retry});
+        server_says(b, site, TCP_ACK, 1, len, (struct bytes){hello_retry, sizeof hello_retry});
         static const uint8_t header[] = {23, 3, 3, 0x40, 0};
         memcpy(record, header, sizeof header);
         memset(other, 'x', sizeof other);
@@ -544,9 +521,9 @@ static void what_the_server_has_does_not_leave_again(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096], other[4096];
-    bind_name(b, "good.example", SITE);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
-    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    size_t len = hello_for("good.example", 0, hello, sizeof hello);
     memset(other, 'x', sizeof other);
     client_says(b, site, 0, hello, len);
     server_says(b, site, TCP_ACK, 1, len - 50, (struct bytes){0});
@@ -577,7 +554,7 @@ static void every_request_of_a_connection_is_judged(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example", SITE);
+    bed_bind(b, 1, "web.example", SITE, 300);
     open_connection(b, web);
     static const char first[] = "GET /a?secret HTTP/1.1\r\nHost: web.example\r\n\r\n";
     static const char second[] = "POST /b HTTP/1.1\r\nHost: web.example\r\nContent-Length: 5\r\n\r\nhello";
@@ -604,7 +581,7 @@ static void a_head_cannot_be_replaced_by_a_retransmission(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example", SITE);
+    bed_bind(b, 1, "web.example", SITE, 300);
     open_connection(b, web);
     static const char good[] = "GET / HTTP/1.1\r\nHost: web.example\r\n\r\n";
     static const char evil[] = "GET / HTTP/1.1\r\nHost: bad.example\r\n\r\n";
@@ -620,7 +597,7 @@ static void a_packet_of_many_requests_is_not_cut(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example", SITE);
+    bed_bind(b, 1, "web.example", SITE, 300);
     open_connection(b, web);
     static char many[16384];
     size_t len = 0;
@@ -644,7 +621,7 @@ static void a_chunk_size_cannot_be_replaced_by_a_retransmission(void **state)
     uint32_t at = (uint32_t)(size - good);
     for (int pieces = 0; pieces < 2; pieces++) {
         struct bed *b = bed_new(policy);
-        bind_name(b, "web.example", SITE);
+        bed_bind(b, 1, "web.example", SITE, 300);
         open_connection(b, web);
         client_says(b, web, 0, good, pieces ? at + 1 : sizeof good - 1);
         if (pieces)
@@ -661,7 +638,7 @@ static void pipelined_requests_go_as_far_as_they_are_allowed(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example", SITE);
+    bed_bind(b, 1, "web.example", SITE, 300);
     open_connection(b, web);
     static const char both[] =
         "GET /1 HTTP/1.1\r\nHost: web.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: evil.example\r\n\r\n";
@@ -678,7 +655,7 @@ static void tcp_entries_are_released_at_the_syn(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "any.example", SITE);
+    bed_bind(b, 1, "any.example", SITE, 300);
     uint32_t id = syn(b, (struct bed_end){SITE, 22}, 1, (struct bytes){0});
     assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
     assert_int_equal(b->mark[id], MARK_APPROVE);
@@ -741,8 +718,8 @@ static void a_hello_that_never_ends_is_cut(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096];
-    hello_for("good.example", hello, sizeof hello, 0);
-    bind_name(b, "good.example", SITE);
+    hello_for("good.example", 0, hello, sizeof hello);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     uint32_t id = client_says(b, site, 0, hello, 100);
     for (int i = 0; i < 20; i++) {
@@ -776,8 +753,8 @@ static void audit_changes_nothing_on_the_wire(void **state)
                                 "scopes:\n  - { name: s, match: { source: 198.18.0.0/15 }, profile: p, mode: audit }\n";
     struct bed *b = bed_new(audit);
     static uint8_t hello[4096];
-    size_t len = hello_for("evil.example", hello, sizeof hello, 0);
-    bind_name(b, "good.example", SITE);
+    size_t len = hello_for("evil.example", 0, hello, sizeof hello);
+    bed_bind(b, 1, "good.example", SITE, 300);
     open_connection(b, site);
     uint32_t id = client_says(b, site, 0, hello, 100);
     assert_int_equal(bed_fate(b, id), BED_ACCEPTED);

@@ -27,14 +27,6 @@ static const char policy[] =
 #define SWITCHES "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
 static const struct bed_end client = {BED_CLIENT, 40000};
-static const uint8_t server_hello[] = {22, 3,  3,  0,  80, 2,  0,  0,  76, 3,  3,    1,  2,  3,  4,  5,  6,
-                                       7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,   18, 19, 20, 21, 22, 23,
-                                       24, 25, 26, 27, 28, 29, 30, 31, 32, 0,  0x13, 1,  0,  0,  0};
-/* RFC 8446 s4.1.3 */
-static const uint8_t retry[] = {22,   3,    3,    0,    80,   2,    0,    0,    76,   3,    3,    0xcf,
-                                0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e,
-                                0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07,
-                                0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 1,    0};
 
 /* One connection, with how far each side has spoken. */
 struct talk {
@@ -50,10 +42,7 @@ static struct talk talk_to_mode(const char *name, uint16_t port, const char *mod
     const char *at = strstr(policy, "MODE");
     snprintf(text, sizeof text, "%.*s%s%s", (int)(at - policy), policy, mode, at + 4);
     struct talk t = {.b = bed_new(text), .server = {SERVER, port}};
-    struct address a = bed_address(SERVER);
-    struct name n;
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)name, strlen(name)}, &n));
-    assert_true(binding_add(t.b->bindings, 1, &a, &n, 300, t.b->now));
+    bed_bind(t.b, 1, name, SERVER, 300);
     t.b->client_isn = 5000;
     uint32_t id =
         bed_tcp(t.b, MARK_TO_SERVER, client, t.server, TCP_SYN, 5000, 0, (struct bytes){0}, (struct bytes){0});
@@ -106,12 +95,6 @@ static enum mark_verdict answers(struct talk *t, const char *text)
     return answers_bytes(t, t->sent, text, strlen(text));
 }
 
-static size_t hello_for(const char *name, uint8_t *out, size_t size)
-{
-    struct hello_options o = {.what = "test", .name = name};
-    return hello_make(&o, out, size);
-}
-
 static void a_tunnel_shows_the_name_that_connect_named(void **state)
 {
     (void)state;
@@ -127,7 +110,7 @@ static void a_tunnel_shows_the_name_that_connect_named(void **state)
         assert_string_equal(t.b->event.http_method, "CONNECT");
         assert_int_equal(t.b->event.asked_port, 443);
         assert_int_equal(answers(&t, OK_200), MARK_PASS);
-        size_t len = hello_for(rows[i].name, hello, sizeof hello);
+        size_t len = hello_for(rows[i].name, 0, hello, sizeof hello);
         uint32_t before = t.sent;
         if (rows[i].reason) {
             assert_int_equal(says_bytes(&t, hello, len), BED_RESET);
@@ -136,7 +119,7 @@ static void a_tunnel_shows_the_name_that_connect_named(void **state)
         } else {
             assert_int_equal(says_bytes(&t, hello, len), BED_ACCEPTED);
             assert_int_equal(t.b->mark[t.id], MARK_PASS);
-            assert_int_equal(answers_bytes(&t, t.sent, server_hello, sizeof server_hello), MARK_APPROVE);
+            assert_int_equal(answers_bytes(&t, t.sent, hello_answer, sizeof hello_answer), MARK_APPROVE);
             assert_int_equal(t.b->denials, 0);
         }
         bed_free(t.b);
@@ -169,12 +152,12 @@ static void after_a_retry_in_a_tunnel_the_name_stays(void **state)
         struct talk t = talk_to("proxy.example", 3128);
         says(&t, GOOD);
         answers(&t, OK_200);
-        says_bytes(&t, hello, hello_for("good.example", hello, sizeof hello));
-        assert_int_equal(answers_bytes(&t, t.sent, retry, sizeof retry), MARK_PASS);
-        size_t len = hello_for(same ? "good.example" : "web.example", hello, sizeof hello);
+        says_bytes(&t, hello, hello_for("good.example", 0, hello, sizeof hello));
+        assert_int_equal(answers_bytes(&t, t.sent, hello_retry, sizeof hello_retry), MARK_PASS);
+        size_t len = hello_for(same ? "good.example" : "web.example", 0, hello, sizeof hello);
         assert_int_equal(says_bytes(&t, hello, len), same ? BED_ACCEPTED : BED_RESET);
         if (same)
-            assert_int_equal(answers_bytes(&t, t.sent, server_hello, sizeof server_hello), MARK_APPROVE);
+            assert_int_equal(answers_bytes(&t, t.sent, hello_answer, sizeof hello_answer), MARK_APPROVE);
         else
             assert_int_equal(t.b->denial.reason, REASON_TLS_NAME_CHANGED);
         bed_free(t.b);
@@ -187,7 +170,7 @@ static void bytes_behind_connect_are_held(void **state)
     (void)state;
     static uint8_t stream[8192];
     size_t head = strlen(GOOD),
-           len = head + hello_for("good.example", (memcpy(stream, GOOD, head), stream + head), 4096);
+           len = head + hello_for("good.example", 0, (memcpy(stream, GOOD, head), stream + head), 4096);
     for (size_t cut = 1; cut < strlen(OK_200); cut += 7) {
         struct talk t = talk_to("proxy.example", 3128);
         assert_int_equal(says_bytes(&t, stream, len), BED_ACCEPTED); /* the packet went, cut behind the head */
@@ -202,7 +185,7 @@ static void bytes_behind_connect_are_held(void **state)
         answers_bytes(&t, (uint32_t)head, OK_200 + cut, strlen(OK_200) - cut);
         assert_int_equal(bed_fate(t.b, held), BED_ACCEPTED);
         assert_memory_equal(t.b->wire, stream, len);
-        assert_int_equal(answers_bytes(&t, t.sent, server_hello, sizeof server_hello), MARK_APPROVE);
+        assert_int_equal(answers_bytes(&t, t.sent, hello_answer, sizeof hello_answer), MARK_APPROVE);
         bed_free(t.b);
     }
 }
@@ -214,7 +197,7 @@ static void another_name_behind_connect_is_refused_when_the_proxy_agrees(void **
     struct talk t = talk_to("proxy.example", 3128);
     says(&t, GOOD);
     uint32_t head = t.sent;
-    assert_int_equal(says_bytes(&t, hello, hello_for("evil.example", hello, sizeof hello)), BED_IN);
+    assert_int_equal(says_bytes(&t, hello, hello_for("evil.example", 0, hello, sizeof hello)), BED_IN);
     uint32_t held = t.id;
     answers_bytes(&t, head, OK_200, strlen(OK_200));
     assert_int_equal(t.b->denial.reason, REASON_PROXY_NAME);
@@ -425,7 +408,7 @@ static void audit_tells_and_lets_go(void **state)
     t = talk_to_mode("proxy.example", 3128, "audit");
     says(&t, GOOD);
     assert_int_equal(answers(&t, OK_200), MARK_PASS);
-    assert_int_equal(says_bytes(&t, hello, hello_for("evil.example", hello, sizeof hello)), BED_ACCEPTED);
+    assert_int_equal(says_bytes(&t, hello, hello_for("evil.example", 0, hello, sizeof hello)), BED_ACCEPTED);
     assert_int_equal(t.b->denial.reason, REASON_PROXY_NAME);
     bed_free(t.b);
     /* Java's offer of HTTP/2 goes on as it lies, and what the server makes of it is no finding. */

@@ -19,21 +19,13 @@ static uint8_t datagram[4096];
 static size_t datagram_len;
 static uint32_t number, key_version;
 
-static void bind_name(struct bed *b, const char *name)
-{
-    struct name n;
-    struct address a = bed_address(SITE);
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)name, strlen(name)}, &n));
-    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
-}
-
 static struct bed *bed_for(const char *text)
 {
     struct bed *b = bed_new(text);
     datagram_len = 0;
     number = 0;
-    bind_name(b, "allowed.test");
-    bind_name(b, "other.test");
+    bed_bind(b, 1, "allowed.test", SITE, 300);
+    bed_bind(b, 1, "other.test", SITE, 300);
     return b;
 }
 
@@ -803,11 +795,8 @@ static struct bed *bed_of_four(void)
                             "  - { name: b, match: { source: 198.18.1.0/24 }, profile: p }\n"
                             "  - { name: c, match: { source: 198.18.2.0/24 }, profile: p }\n"
                             "  - { name: d, match: { source: 198.18.3.0/24 }, profile: p }\n");
-    struct name n;
-    struct address a = bed_address(SITE);
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)"allowed.test", 12}, &n));
     for (uint16_t scope = 1; scope <= 4; scope++)
-        assert_true(binding_add(b->bindings, scope, &a, &n, 300, b->now));
+        bed_bind(b, scope, "allowed.test", SITE, 300);
     datagram_len = 0;
     number = 0;
     return b;
