@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/event.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,6 +161,21 @@ const char *event_ip_protocol(uint8_t protocol, char out[EVENT_WORD_SIZE])
     }
     snprintf(out, EVENT_WORD_SIZE, "ip-%u", protocol);
     return out;
+}
+
+const char *event_application(const struct event *e)
+{
+    switch (e->action) {
+    case ACTION_DNS_QUERY:
+    case ACTION_DNS_ANSWER:
+        return "dns";
+    case ACTION_TLS_HELLO:
+        return e->ip_protocol == IPPROTO_UDP ? "quic" : "tls";
+    case ACTION_HTTP_REQUEST:
+        return "http";
+    default:
+        return e->reason == REASON_QUIC ? "quic" : NULL;
+    }
 }
 
 size_t event_endpoint_format(const struct event_endpoint *p, char out[EVENT_ENDPOINT_SIZE])

@@ -3,7 +3,6 @@
  * output is ASCII whatever the wire held. */
 #include "core/event.h"
 
-#include <netinet/in.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdatomic.h>
@@ -146,22 +145,12 @@ static void event_put_classification(struct event_object *o, const struct event 
         event_put_number(o, "sluice.count", e->count);
 }
 
-/* network.protocol: what the bytes were understood as; NULL when they were not. */
-static const char *event_application(const struct event *e)
+/* network.protocol; NULL where the bytes were not understood. */
+static const char *event_protocol(const struct event *e)
 {
-    switch (e->action) {
-    case ACTION_DNS_QUERY:
-    case ACTION_DNS_ANSWER:
-        return "dns";
-    case ACTION_TLS_HELLO:
-        return e->ip_protocol == IPPROTO_UDP ? "quic" : "tls";
-    case ACTION_HTTP_REQUEST:
-        return "http";
-    default:
-        break;
-    }
-    if (e->reason == REASON_QUIC)
-        return "quic";
+    const char *application = event_application(e);
+    if (application)
+        return application;
     if (e->http_method[0])
         return "http";
     return e->tls_server_name[0] ? "tls" : NULL;
@@ -171,13 +160,13 @@ static void event_put_network(struct event_object *o, const struct event *e)
 {
     char word[EVENT_WORD_SIZE];
     uint8_t family = e->destination.address.family ? e->destination.address.family : e->source.address.family;
-    const char *application = event_application(e);
+    const char *protocol = event_protocol(e);
     if (e->relayed)
         event_put(o, "network.transport", json_string("tcp")); /* as the client sent it */
     else if (e->ip_protocol)
         event_put(o, "network.transport", json_string(event_ip_protocol(e->ip_protocol, word)));
-    if (application)
-        event_put(o, "network.protocol", json_string(application));
+    if (protocol)
+        event_put(o, "network.protocol", json_string(protocol));
     if (family) {
         event_put(o, "network.type", json_string(family == 6 ? "ipv6" : "ipv4"));
         event_put(o, "network.direction", json_string(e->incoming ? "ingress" : "egress"));

@@ -2,7 +2,6 @@
 /* Events as a person reads them: verdict, kind, what, who, why, in columns (DESIGN s2). */
 #include "core/event.h"
 
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,21 +58,11 @@ static void line_column(struct line *l, size_t from, size_t width, size_t gap)
 
 static const char *line_word(const struct event *e, char word[EVENT_WORD_SIZE])
 {
-    switch (e->action) {
-    case ACTION_DNS_QUERY:
-    case ACTION_DNS_ANSWER:
-        return "dns";
-    case ACTION_TLS_HELLO:
-        return e->ip_protocol == IPPROTO_UDP ? "quic" : "tls";
-    case ACTION_HTTP_REQUEST:
-        return "http";
-    case ACTION_GATE:
+    const char *application = event_application(e);
+    if (application)
+        return application;
+    if (e->action == ACTION_GATE)
         return "gate";
-    default:
-        break;
-    }
-    if (e->reason == REASON_QUIC)
-        return "quic";
     if (e->ip_protocol == 58)
         return "icmp";
     return e->ip_protocol ? event_ip_protocol(e->ip_protocol, word) : "ip";

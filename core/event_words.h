@@ -17,6 +17,9 @@ const char *event_dns_type(uint16_t type, char out[EVENT_WORD_SIZE]);
 /* "tcp", "udp", "icmp", ..., "ip-253".  Writes to and returns `out`. */
 const char *event_ip_protocol(uint8_t protocol, char out[EVENT_WORD_SIZE]);
 
+/* What the bytes were taken for: "dns", "tls", "quic" or "http"; NULL: neither action nor reason says. */
+const char *event_application(const struct event *e);
+
 bool event_is_dns(const struct event *e);     /* a question or an answer */
 bool event_is_refusal(const struct event *e); /* deny or would_deny */
 

@@ -6,34 +6,18 @@
 
 #include "ctl/command.h"
 #include "ctl/options.h"
+#include "ctl/policy_open.h"
 #include "dns/budget.h"
 #include "policy/endpoint.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
 #include "policy/suffix.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
-
 static const char *const quic_names[] = {[POLICY_QUIC_REFUSE] = "refuse", [POLICY_QUIC_JUDGE] = "judge"};
 static const char *const ech_names[] = {[POLICY_ECH_REFUSE] = "refuse", [POLICY_ECH_OUTER] = "outer"};
 static const char *const mode_names[] = {[POLICY_ENFORCE] = "enforce", [POLICY_AUDIT] = "audit"};
 static const char *const match_names[] = {
     [POLICY_CGROUP] = "cgroup", [POLICY_INTERFACE] = "interface", [POLICY_SOURCE] = "source"};
-
-static struct policy *open_policy(const char *path)
-{
-    struct error e = {0};
-    struct policy_system system;
-    struct bytes bundle;
-    struct policy *policy = NULL;
-    if (policy_system_read(RESOLV_CONF, &system, &e) && policy_bundle_load(path, &system, NULL, &bundle, &e)) {
-        policy = policy_from_bundle(bundle, &e);
-        free((void *)bundle.at);
-    }
-    if (!policy)
-        fprintf(stderr, "sluice: %s\n", e.text);
-    return policy;
-}
 
 static bool is_wildcard(const struct matcher_hit *hit)
 {
@@ -283,7 +267,7 @@ static int check_run(int argc, char **argv)
         fprintf(stderr, "sluice: check takes one policy file; see sluice check --help\n");
         return EXIT_INPUT;
     }
-    struct policy *policy = open_policy(path);
+    struct policy *policy = policy_open(path);
     if (!policy)
         return EXIT_INPUT;
     each_warning(policy, print_warning, NULL);

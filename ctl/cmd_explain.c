@@ -8,12 +8,12 @@
 
 #include "ctl/command.h"
 #include "ctl/options.h"
+#include "ctl/policy_open.h"
 #include "policy/decide.h"
 #include "policy/endpoint.h"
 #include "policy/policy.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
-#define RULE_SIZE   400
+#define RULE_SIZE 400
 
 enum { TYPE_A = 1 };
 
@@ -24,21 +24,6 @@ struct explanation {
     json_t *rows; /* NULL: print lines */
     unsigned refused;
 };
-
-static struct policy *open_policy(const char *path)
-{
-    struct error e = {0};
-    struct policy_system system;
-    struct bytes bundle;
-    struct policy *policy = NULL;
-    if (policy_system_read(RESOLV_CONF, &system, &e) && policy_bundle_load(path, &system, NULL, &bundle, &e)) {
-        policy = policy_from_bundle(bundle, &e);
-        free((void *)bundle.at);
-    }
-    if (!policy)
-        fprintf(stderr, "sluice: %s\n", e.text);
-    return policy;
-}
 
 static bool is_one_address(const struct address_range *range)
 {
@@ -263,7 +248,7 @@ static int explain_run(int argc, char **argv)
     else if (option == OPTIONS_END && scope && profile)
         fprintf(stderr, "sluice: explain takes --scope or --profile, not both\n");
     else if (option == OPTIONS_END)
-        policy = open_policy(path);
+        policy = policy_open(path);
     if (policy) {
         struct policy_scope asks;
         struct explanation x = {.policy = policy, .scope = &asks, .rows = json ? json_array() : NULL};
@@ -291,9 +276,8 @@ const struct command command_explain = {
     .summary = "may a scope reach an endpoint?  Why, and by which entry",
     .text = "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "
             "a name, http://NAME, ws://NAME, tcp://NAME:PORT, proxy://NAME:PORT, ADDRESS:PORT, dns://NAME?types=TXT; "
-            "NAME@ADDRESS asks what happens when "
-            "the name resolves to that address.  Exit status 0: all allowed; 1: some refused; 2: wrong input "
-            "(the endpoints that can be read are answered all the same).",
+            "NAME@ADDRESS asks what happens when the name resolves to that address.  Exit status 0: all allowed; 1: "
+            "some refused; 2: wrong input (the endpoints that can be read are answered all the same).",
     .option = explain_options,
     .run = explain_run,
 };

@@ -189,10 +189,8 @@ const struct command command_run = {
         "follows at the end. Under sudo, COMMAND runs as the user who called, without any capability. As root without "
         "sudo, and with --as-root, it keeps root in a network namespace of its own. What COMMAND leaves running is "
         "ended with it. ENDPOINT is NAME (TLS on 443; *.NAME and **.NAME for what is below it), tls://NAME:PORT, "
-        "http://NAME, "
-        "ws://NAME, tcp://NAME:PORT, udp://NAME:PORT, ADDRESS[/BITS][:PORT], dns://NAME?types=TXT, or "
-        "proxy://NAME:PORT for an "
-        "HTTP proxy, of which may be asked what the others allow.",
+        "http://NAME, ws://NAME, tcp://NAME:PORT, udp://NAME:PORT, ADDRESS[/BITS][:PORT], dns://NAME?types=TXT, or "
+        "proxy://NAME:PORT for an HTTP proxy, of which may be asked what the others allow.",
     .option = options,
     .run = run,
 };

@@ -49,13 +49,6 @@ static void client_close(struct client *client)
     client->have = 0;
 }
 
-void control_free(struct control *c)
-{
-    for (unsigned i = 0; c && i < CONTROL_CLIENTS; i++)
-        client_close(&c->client[i]);
-    free(c);
-}
-
 unsigned control_poll(const struct control *c, struct pollfd *fds)
 {
     fds[0] = (struct pollfd){.fd = c->listen_fd, .events = POLLIN};

@@ -24,7 +24,6 @@ struct control;
 struct keeper;
 
 struct control *control_new(int listen_fd);
-void control_free(struct control *c);
 /* Fills `fds` (CONTROL_CLIENTS + 1 of them) for poll; returns how many. */
 unsigned control_poll(const struct control *c, struct pollfd *fds);
 /* Serves what poll reported. */

@@ -275,11 +275,6 @@ void eventlog_add(struct eventlog *log, const struct event *e, uint64_t now_usec
         log->lost += e->count > 1 ? e->count : 1;
 }
 
-void eventlog_lost(struct eventlog *log, uint64_t events)
-{
-    log->lost += events;
-}
-
 /* At most once a second.  The report itself may fail too: then the count stands. */
 static void eventlog_tell_lost(struct eventlog *log, uint64_t now_usec, bool now)
 {

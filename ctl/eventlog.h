@@ -40,9 +40,6 @@ void eventlog_free(struct eventlog *log); /* does not flush */
 /* Takes a sanitized event (copied).  `now_usec` is monotonic; the event's own time is what is written. */
 void eventlog_add(struct eventlog *log, const struct event *e, uint64_t now_usec);
 
-/* Counts events that were lost before they came here; reported with the log's own losses. */
-void eventlog_lost(struct eventlog *log, uint64_t events);
-
 /* Tells what is due.  Call at least twice a second while eventlog_add is called; cheap when nothing is due. */
 void eventlog_tick(struct eventlog *log, uint64_t now_usec);
 

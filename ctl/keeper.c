@@ -2,8 +2,6 @@
 /* The keeper: policy, rules, attribution, events, status.  Reads no byte that came from the wire, but names in events.
  */
 #include "ctl/keeper.h"
-#include "nft/cgroup.h"
-#include "ctl/rejudge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +21,9 @@
 #include "ctl/control.h"
 #include "ctl/eventlog.h"
 #include "ctl/launcher.h"
+#include "ctl/rejudge.h"
 #include "ctl/role.h"
+#include "nft/cgroup.h"
 
 #define EVENTS_AT_ONCE 64
 #define POLL_MSEC      250

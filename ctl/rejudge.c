@@ -10,8 +10,7 @@
 #include "policy/decide.h"
 
 #define CUT_AT_ONCE_MAX 65536
-
-#define FORGET_ROUNDS 64 /* of CUT_AT_ONCE_MAX flows */
+#define FORGET_ROUNDS   64 /* of CUT_AT_ONCE_MAX flows */
 
 struct rejudge {
     struct keeper *k;

@@ -21,8 +21,7 @@ unsigned rejudge_all(struct keeper *k);
 
 /* Forgets every flow that has a mark of this gate's scopes, and ends its socket: before a gate or a run first holds (an
  * earlier one's scopes had the same ids), and at the end of a run (a socket may have bytes left when its process is
- * gone).
- */
+ * gone). */
 void rejudge_forget_all(struct keeper *k);
 
 #endif

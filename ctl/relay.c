@@ -320,11 +320,6 @@ void relay_free(struct relay *r)
     free(r);
 }
 
-unsigned relay_connections(const struct relay *r)
-{
-    return r->open;
-}
-
 bool relay_run(struct relay *r, struct error *e)
 {
     for (;;) {

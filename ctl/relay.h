@@ -40,8 +40,6 @@ struct relay *relay_new(const struct relay_config *config, struct error *e);
 void relay_free(struct relay *r);
 /* Serves until stop_fd is readable. */
 bool relay_run(struct relay *r, struct error *e);
-/* Connections that are open. */
-unsigned relay_connections(const struct relay *r);
 
 /* SO_ORIGINAL_DST; false also where it is the local address: the connection was made to the listener itself. */
 bool relay_origin(int fd, bool six, struct sockaddr_storage *out);

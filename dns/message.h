@@ -104,9 +104,6 @@ typedef bool answer_filter(void *ctx, const struct address *address);
 enum parse message_read_answer(struct bytes wire, const struct question *q, size_t size_limit, answer_filter *filter,
                                void *ctx, unsigned *filtered, struct answer *out);
 
-const char *message_type_name(uint16_t type, char buffer[16]); /* "A", "TXT", "TYPE65400" */
-bool message_type_parse(struct bytes text, uint16_t *type);
-
 /* The address that a name under in-addr.arpa or ip6.arpa asks for. */
 bool message_reverse_address(const struct name *name, struct address *out);
 

@@ -9,7 +9,6 @@
 #include "dns/message.h"
 
 #define MESSAGE_HEADER_BYTES 12
-#define MESSAGE_OPT_BYTES    11 /* without options */
 
 /* RFC 1035 s4.1.1, RFC 4035 s3.2, RFC 6891 s6.1.3 */
 #define MESSAGE_QR           0x8000u

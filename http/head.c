@@ -251,7 +251,7 @@ static enum reason conclude(struct reading *to)
     /* RFC 9112 s3.2: with a target of its own Host says the same once more; proxies are asked without it, too. */
     if (!to->has_host && !(to->proxy && to->has_uri))
         return REASON_HTTP_HOST;
-    if (to->head.request.form == HTTP_FORM_CONNECT && !to->host.has_port)
+    if (request->form == HTTP_FORM_CONNECT && !to->host.has_port)
         to->host.port = PORT_CONNECT;
     if (!to->has_host)
         to->host = to->uri;

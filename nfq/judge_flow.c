@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A TCP flow's life: holding, releasing, approving, refusing, expiring.  judge_tcp.c and judge_tcp_server.c decide. */
+/* A TCP flow's life: holding, releasing, approving, refusing, expiring.  judge_tcp*.c decide. */
 #include <string.h>
 
 #include "nfq/judge_state.h"

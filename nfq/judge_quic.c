@@ -81,11 +81,7 @@ static bool first_hello(struct judge *j, struct visit *v, struct quic_flow *f, c
 {
     struct event e;
     struct decision d = {.path = DECIDE_REFUSE};
-    judge_event_init(j, v, ACTION_TLS_HELLO, &e);
-    memcpy(e.domain, hello->server_name.text, hello->server_name.len + 1u);
-    memcpy(e.tls_server_name, e.domain, sizeof e.domain);
-    memcpy(e.tls_ja4, hello->ja4, sizeof hello->ja4);
-    memcpy(e.tls_next_protocol, hello->alpn, sizeof hello->alpn);
+    judge_hello_event(j, v, hello, &e);
     if (!hello->has_name)
         d.reason = REASON_TLS_NO_NAME;
     else
@@ -106,8 +102,7 @@ static bool first_hello(struct judge *j, struct visit *v, struct quic_flow *f, c
 /* A second hello of the connection (HelloRetryRequest), or the one of another connection on the same flow. */
 static bool other_hello(struct judge *j, struct visit *v, struct quic_flow *f, const struct client_hello *hello)
 {
-    bool ech = hello->ech_draft || (hello->ech && !decide_outer_name(v->scope));
-    if (hello->has_name && !ech && name_equal(&f->shown, &hello->server_name))
+    if (hello->has_name && !judge_hello_hides(v->scope, hello) && name_equal(&f->shown, &hello->server_name))
         return true;
     char shown[NAME_MAX_BYTES + 1] = "";
     memcpy(shown, hello->server_name.text, hello->server_name.len);

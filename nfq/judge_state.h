@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp.c with judge_tls.c, judge_http.c and
+/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp*.c with judge_tls.c, judge_http.c and
  * judge_answer.c, judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included
  * by nobody else.
  */
@@ -139,6 +139,12 @@ void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct e
 void judge_tcp_refuse_for(struct judge *j, struct visit *v, struct flow *f, enum action action, enum reason reason);
 void judge_tcp_approve(struct judge *j, struct flow *f);
 
+/* judge_tcp_syn.c.  Late: in audit, a connection that shows neither TLS nor HTTP, to a name that is not allowed.
+ * Options: MD5, AO or malformed ones (packet.h). */
+void judge_tcp_syn(struct judge *j, struct visit *v);
+void judge_tcp_refuse_late(struct judge *j, struct visit *v, struct flow *f);
+bool judge_tcp_options_refused(const struct packet *p);
+
 /* judge_tcp.c, judge_tcp_server.c */
 void judge_tcp_client(struct judge *j, struct visit *v);
 void judge_tcp_ready(struct judge *j, struct visit *v, struct flow *f); /* looks at what has come */
@@ -150,8 +156,10 @@ void judge_promise(struct judge *j, struct visit *v, struct flow *f);
 bool judge_promise_carry(struct judge *j, struct visit *v, struct flow *f, uint64_t offset);
 bool judge_promise_deliver(struct judge *j, struct visit *v, struct flow *f);
 
-/* judge_tls.c, for judge_quic.c too: what becomes of a hello whose name in clear `d` judges, with an encrypted one in
- * it or not; and the event's hint where the decision is an offer. */
+/* judge_tls.c, for judge_quic.c too: what is told of a hello; whether it has an encrypted one in it that the scope does
+ * not allow; what becomes of it when `d` judges its name in clear; and the event's hint where that is an offer. */
+void judge_hello_event(const struct judge *j, const struct visit *v, const struct client_hello *hello, struct event *e);
+bool judge_hello_hides(const struct policy_scope *scope, const struct client_hello *hello);
 struct decision judge_hello_decision(const struct policy_scope *scope, const struct client_hello *hello,
                                      struct decision d);
 void judge_hello_hint(const struct name *name, uint16_t port, struct event *e);

@@ -7,6 +7,15 @@
 
 enum { RECORD_HEADER = 5, RECORD_APPLICATION_DATA = 23, RECORD_MAX = 16384 + 256 };
 
+void judge_hello_event(const struct judge *j, const struct visit *v, const struct client_hello *hello, struct event *e)
+{
+    judge_event_init(j, v, ACTION_TLS_HELLO, e);
+    memcpy(e->domain, hello->server_name.text, hello->server_name.len + 1u);
+    memcpy(e->tls_server_name, e->domain, sizeof e->domain);
+    memcpy(e->tls_ja4, hello->ja4, sizeof hello->ja4);
+    memcpy(e->tls_next_protocol, hello->alpn, sizeof hello->alpn);
+}
+
 void judge_hello_hint(const struct name *name, uint16_t port, struct event *e)
 {
     struct endpoint hint = {.scheme = ENDPOINT_TLS, .host = ENDPOINT_NAME, .name = *name};
@@ -32,10 +41,15 @@ static struct decision decide_name(struct judge *j, const struct visit *v, const
                         judge_bound(j, v, &f->key.server, bound));
 }
 
+bool judge_hello_hides(const struct policy_scope *scope, const struct client_hello *hello)
+{
+    return hello->ech_draft || (hello->ech && scope && !decide_outer_name(scope));
+}
+
 struct decision judge_hello_decision(const struct policy_scope *scope, const struct client_hello *hello,
                                      struct decision d)
 {
-    if (hello->ech_draft || (hello->ech && !decide_outer_name(scope)))
+    if (judge_hello_hides(scope, hello))
         return (struct decision){.path = DECIDE_REFUSE,
                                  .reason = REASON_TLS_ECH,
                                  .offer = !hello->ech_draft && (d.path != DECIDE_REFUSE || d.offer)};
@@ -48,11 +62,7 @@ struct decision judge_hello_decision(const struct policy_scope *scope, const str
 static bool hello_allowed(struct judge *j, struct visit *v, struct flow *f, const struct client_hello *hello)
 {
     struct event e;
-    judge_event_init(j, v, ACTION_TLS_HELLO, &e);
-    memcpy(e.domain, hello->server_name.text, hello->server_name.len + 1u);
-    memcpy(e.tls_server_name, e.domain, sizeof e.domain);
-    memcpy(e.tls_ja4, hello->ja4, sizeof hello->ja4);
-    memcpy(e.tls_next_protocol, hello->alpn, sizeof hello->alpn);
+    judge_hello_event(j, v, hello, &e);
     struct decision d = {.path = DECIDE_RELEASE, .reason = REASON_OBSERVED};
     e.asked_port = f->asked_port;
     if (v->scope)
@@ -126,8 +136,8 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f)
         return;
     }
     if (second) {
-        bool ech = h->hello.ech_draft || (h->hello.ech && v->scope && !decide_outer_name(v->scope));
-        if (!h->hello.has_name || ech || !name_equal(&f->shown, &h->hello.server_name)) {
+        if (!h->hello.has_name || judge_hello_hides(v->scope, &h->hello) ||
+            !name_equal(&f->shown, &h->hello.server_name)) {
             judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TLS_NAME_CHANGED);
             return;
         }

@@ -175,10 +175,10 @@ static void prerouting_rules(const struct build *b)
             build_go(b, &r, SCOPE_PREROUTING, s->id);
         }
         for (unsigned k = 0; k < s->sources; k++) {
+            /* Not of replies: a wide range holds the servers too, whose way may be another. */
             r = build_base_rule(b, BASE_PREROUTING);
             match_source(&r, NFT_CMP_EQ, &s->source[k]);
-            match_ct_direction(&r,
-                               IP_CT_DIR_ORIGINAL); /* a wide range holds the servers too, whose way may be another */
+            match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
             match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
             build_drop(b, &r, RULESET_FORGED, s->id);
             r = build_base_rule(b, BASE_PREROUTING);

@@ -5,9 +5,6 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/rtnetlink.h>
-#include <netinet/icmp6.h>
-#include <netinet/ip_icmp.h>
 
 #include "nft/ruleset_build.h"
 

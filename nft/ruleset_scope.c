@@ -73,6 +73,31 @@ static void begin_datagram(const struct build *b, const char *chain, const struc
     build_end(b, &r);
 }
 
+static struct expression_rule quic_rule(const struct build *b, const char *chain, const struct ruleset_scope *s,
+                                        enum build_side side)
+{
+    struct expression_rule r = build_rule(b, chain);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
+    if (side == SIDE_OUTPUT) /* there it is a datagram inside the scope */
+        match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
+    return r;
+}
+
+/* An approved QUIC flow: what can begin another connection (a long header) is judged. */
+static void judge_quic(const struct build *b, const char *chain, const struct ruleset_scope *s, enum build_side side)
+{
+    struct expression_rule r;
+    if (b->rules->fast_path) {
+        r = quic_rule(b, chain, s, side);
+        match_quic_short(&r);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+    r = quic_rule(b, chain, s, side);
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+    build_refer(b, &r, s->id, MARK_FROM_SERVER);
+}
+
 /* Packets of a connection that has a mark. */
 static void judge_marked(const struct build *b, const char *chain, const struct ruleset_scope *s, enum build_side side)
 {
@@ -102,23 +127,8 @@ static void judge_marked(const struct build *b, const char *chain, const struct 
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
 
-    /* An approved QUIC flow: what can begin another connection (a long header) is judged. */
-    for (unsigned step = b->rules->fast_path ? 0 : 1; s->quic && step < 2; step++) {
-        r = build_rule(b, chain);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_HTTP));
-        if (side == SIDE_OUTPUT) /* there it is a datagram inside the scope */
-            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
-        if (step == 0)
-            match_quic_short(&r);
-        else
-            match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
-        if (step == 0) {
-            verdict(&r, NF_ACCEPT);
-            build_end(b, &r);
-        } else {
-            build_refer(b, &r, s->id, MARK_FROM_SERVER);
-        }
-    }
+    if (s->quic)
+        judge_quic(b, chain, s, side);
 
     /* Another scope's connection: this one can only be its server, where it may be one. */
     if (s->incoming) {
@@ -265,7 +275,6 @@ static void at_listener(const struct build *b, const struct ruleset_scope *s)
     static const uint8_t answered_by_kernel[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6};
     char chain[CHAIN_NAME_SIZE];
     build_scope_name(chain, SCOPE_LISTENER, s->id);
-
     struct expression_rule r;
 
     for (unsigned i = 0; i < s->cgroups; i++) {

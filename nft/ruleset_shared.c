@@ -133,19 +133,28 @@ static void clear_rules(const struct build *b)
     }
 }
 
-/* Neighbour discovery with hop limit 255: from or to this link, never routed.  RFC 4861 s11.2. */
 static const uint8_t neighbour_type[] = {ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT};
 
+static void match_neighbour(struct expression_rule *r, const uint8_t *type)
+{
+    match_family(r, NFPROTO_IPV6);
+    match_protocol(r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+    match_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, type, 1);
+}
+
+static void match_all_hops(struct expression_rule *r)
+{
+    match_bytes(r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &(uint8_t){255}, 1);
+}
+
+/* Neighbour discovery with hop limit 255: from or to this link, never routed.  RFC 4861 s11.2. */
 static void neighbour_rules(const struct build *b, const char *chain, const char *chain_to)
 {
     static const struct address_range *const link[] = {&link_local, &link_multicast};
-    const uint8_t hop_limit = 255;
     for (unsigned i = 0; i < LENGTH(neighbour_type); i++) {
         struct expression_rule r = build_rule(b, chain);
-        match_family(&r, NFPROTO_IPV6);
-        match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
-        match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
-        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
+        match_neighbour(&r, &neighbour_type[i]);
+        match_all_hops(&r);
         verdict_jump(&r, chain_to);
         build_end(b, &r);
     }
@@ -159,22 +168,15 @@ static void neighbour_rules(const struct build *b, const char *chain, const char
 
 void build_neighbour_forward(const struct build *b, const char *chain)
 {
-    const uint8_t hop_limit = 255;
     for (unsigned i = 0; i < LENGTH(neighbour_type); i++) {
-        for (unsigned routed = 0; routed < 2; routed++) {
-            struct expression_rule r = build_rule(b, chain);
-            match_family(&r, NFPROTO_IPV6);
-            match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
-            match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
-            if (!routed)
-                match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
-            if (routed) {
-                build_drop(b, &r, RULESET_NEIGHBOUR, 0);
-                continue;
-            }
-            verdict(&r, NF_ACCEPT);
-            build_end(b, &r);
-        }
+        struct expression_rule r = build_rule(b, chain);
+        match_neighbour(&r, &neighbour_type[i]);
+        match_all_hops(&r);
+        verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+        r = build_rule(b, chain);
+        match_neighbour(&r, &neighbour_type[i]);
+        build_drop(b, &r, RULESET_NEIGHBOUR, 0);
     }
 }
 
@@ -240,6 +242,20 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
     build_end(b, &r);
 }
 
+/* Replies, and errors about a connection. */
+static void unmatched_answers(const struct build *b, const char *chain)
+{
+    struct expression_rule r = build_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+}
+
 static void unmatched_output_rules(const struct build *b)
 {
     const char *chain = CHAIN_UNMATCHED_OUTPUT;
@@ -270,15 +286,7 @@ static void unmatched_output_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
-    r = build_rule(b, chain);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    verdict_goto(&r, CHAIN_CLEAR);
-    build_end(b, &r);
-
-    r = build_rule(b, chain);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
+    unmatched_answers(b, chain);
 
     r = build_rule(b, chain);
     verdict_jump(&r, CHAIN_NEIGHBOUR_OUTPUT);
@@ -307,15 +315,7 @@ static void unmatched_prerouting_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
-    r = build_rule(b, chain);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    verdict_goto(&r, CHAIN_CLEAR);
-    build_end(b, &r);
-
-    r = build_rule(b, chain);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
+    unmatched_answers(b, chain);
 
     /* As with a scope's own interface: a lie about the source gets no answer, which would quote it. */
     r = build_rule(b, chain);

@@ -23,18 +23,6 @@ static bool is_metadata(const struct address *a)
     return false;
 }
 
-static struct decision refuse(enum reason reason, bool offer)
-{
-    return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .offer = offer};
-}
-
-static struct decision ruled(enum decide_path path, enum reason reason, const struct matcher_hit *rule)
-{
-    struct decision d = {.path = path, .reason = reason, .has_rule = true};
-    matcher_endpoint(rule, &d.rule);
-    return d;
-}
-
 /* What is known of one connection while its names and addresses are gone through. */
 struct connect {
     const struct policy_scope *scope;
@@ -174,16 +162,16 @@ static void connect_address(struct connect *c)
 static struct decision connect_refused(const struct connect *c, bool nothing_bound)
 {
     if (is_metadata(c->address))
-        return refuse(REASON_METADATA_ADDRESS, false);
+        return rule_none(REASON_METADATA_ADDRESS, false);
     if (nothing_bound && !c->address_known)
-        return refuse(REASON_NOT_RESOLVED, false);
+        return rule_none(REASON_NOT_RESOLVED, false);
     if (c->expired)
-        return refuse(REASON_BINDING_EXPIRED, false);
+        return rule_none(REASON_BINDING_EXPIRED, false);
     if (c->other_port)
-        return refuse(REASON_PORT_NOT_ALLOWED, true);
+        return rule_none(REASON_PORT_NOT_ALLOWED, true);
     if (c->denied)
-        return ruled(DECIDE_REFUSE, REASON_DENIED, &c->denied_rule);
-    return refuse(c->any_bytes == ENDPOINT_UDP ? REASON_UDP_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, true);
+        return rule_decides(DECIDE_REFUSE, REASON_DENIED, &c->denied_rule);
+    return rule_none(c->any_bytes == ENDPOINT_UDP ? REASON_UDP_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, true);
 }
 
 static struct decision connect_decide(struct connect *c, const struct bound_name *bound, unsigned bound_count)
@@ -191,24 +179,26 @@ static struct decision connect_decide(struct connect *c, const struct bound_name
     struct matcher_hit deny;
     if (rule_denies_address(c->scope, c->address, c->any_bytes, c->port, &deny)) {
         if (is_metadata(c->address))
-            return refuse(REASON_METADATA_ADDRESS, false);
-        return ruled(DECIDE_REFUSE, REASON_DENIED, &deny);
+            return rule_none(REASON_METADATA_ADDRESS, false);
+        return rule_decides(DECIDE_REFUSE, REASON_DENIED, &deny);
     }
     connect_address(c);
     for (unsigned i = 0; i < bound_count; i++)
         connect_name(c, &bound[i]);
     /* What the policy calls a proxy is judged as one, whatever else is allowed at that address and port. */
     if (c->proxy)
-        return ruled(DECIDE_INSPECT_PROXY,
-                     c->proxy_rule.shape->host == ENDPOINT_ADDRESS ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED,
-                     &c->proxy_rule);
+        return rule_decides(DECIDE_INSPECT_PROXY,
+                            c->proxy_rule.shape->host == ENDPOINT_ADDRESS ? REASON_ADDRESS_ALLOWED
+                                                                          : REASON_NAME_ALLOWED,
+                            &c->proxy_rule);
     if (c->release)
-        return ruled(DECIDE_RELEASE, c->by_address ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED, &c->release_rule);
+        return rule_decides(DECIDE_RELEASE, c->by_address ? REASON_ADDRESS_ALLOWED : REASON_NAME_ALLOWED,
+                            &c->release_rule);
     if (c->tls && c->any_bytes == ENDPOINT_UDP)
-        return ruled(DECIDE_INSPECT_QUIC, REASON_NAME_ALLOWED, &c->inspect_rule);
+        return rule_decides(DECIDE_INSPECT_QUIC, REASON_NAME_ALLOWED, &c->inspect_rule);
     if (c->tls || c->http) {
         enum decide_path path = !c->http ? DECIDE_INSPECT_TLS : !c->tls ? DECIDE_INSPECT_HTTP : DECIDE_INSPECT_EITHER;
-        return ruled(path, REASON_NAME_ALLOWED, &c->inspect_rule);
+        return rule_decides(path, REASON_NAME_ALLOWED, &c->inspect_rule);
     }
     return connect_refused(c, bound_count == 0);
 }
@@ -246,11 +236,11 @@ static bool serves(uint8_t entry, enum endpoint_scheme scheme)
 static struct decision shown_refused(bool other_port, bool other_scheme, enum endpoint_scheme scheme, bool bound)
 {
     if (other_scheme && scheme == ENDPOINT_WS)
-        return refuse(REASON_HTTP_WEBSOCKET, bound);
+        return rule_none(REASON_HTTP_WEBSOCKET, bound);
     if (other_scheme)
-        return refuse(scheme == ENDPOINT_TLS ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED, false);
+        return rule_none(scheme == ENDPOINT_TLS ? REASON_HTTP_EXPECTED : REASON_TLS_EXPECTED, false);
     /* A client that asked for this name first would hold a binding; one that did not is not offered a way in. */
-    return refuse(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, bound);
+    return rule_none(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, bound);
 }
 
 /* `any_bytes`: ENDPOINT_TCP, or ENDPOINT_UDP for QUIC. */
@@ -267,7 +257,7 @@ static struct decision shown_decide(const struct policy_scope *scope, enum endpo
     if (rule_denies_name(scope, &name, scheme, port, port, &deny) ||
         (any_bytes == ENDPOINT_UDP && rule_denies_name(scope, &name, ENDPOINT_UDP, port, port, &deny)) ||
         rule_denies_address(scope, address, any_bytes, port, &deny))
-        return ruled(DECIDE_REFUSE, REASON_DENIED, &deny);
+        return rule_decides(DECIDE_REFUSE, REASON_DENIED, &deny);
     for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &name);
         while (matcher_next(&cursor, &hit)) {
@@ -281,7 +271,7 @@ static struct decision shown_decide(const struct policy_scope *scope, enum endpo
                 continue;
             }
             if (binding || (s->has_at && address_in_range(address, &s->at)))
-                return ruled(DECIDE_RELEASE, REASON_NAME_ALLOWED, &hit);
+                return rule_decides(DECIDE_RELEASE, REASON_NAME_ALLOWED, &hit);
             unbound = true;
         }
     }
@@ -291,9 +281,9 @@ static struct decision shown_decide(const struct policy_scope *scope, enum endpo
     if (d.path == DECIDE_RELEASE)
         return d;
     if (is_metadata(address))
-        return refuse(REASON_METADATA_ADDRESS, false);
+        return rule_none(REASON_METADATA_ADDRESS, false);
     if (unbound)
-        return refuse(REASON_NAME_NOT_BOUND, false);
+        return rule_none(REASON_NAME_NOT_BOUND, false);
     return shown_refused(other_port, other_scheme, scheme, binding != NULL);
 }
 
@@ -309,7 +299,7 @@ struct decision decide_shown_quic(const struct policy_scope *scope, const struct
                                   unsigned bound_count)
 {
     if (scope->profile->quic != POLICY_QUIC_JUDGE)
-        return refuse(REASON_QUIC, false);
+        return rule_none(REASON_QUIC, false);
     return shown_decide(scope, ENDPOINT_TLS, ENDPOINT_UDP, shown, address, port, bound, bound_count);
 }
 

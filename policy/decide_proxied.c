@@ -1,38 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is asked of an HTTP proxy.  Interface: policy/decide.h. */
-#include <string.h>
-
 #include "policy/decide.h"
 #include "policy/decide_rule.h"
 #include "policy/matcher.h"
-
-static struct decision ruled(enum decide_path path, enum reason reason, const struct matcher_hit *rule)
-{
-    struct decision d = {.path = path, .reason = reason, .has_rule = true};
-    matcher_endpoint(rule, &d.rule);
-    return d;
-}
-
-static struct decision refuse(enum reason reason, bool offer)
-{
-    return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .offer = offer};
-}
 
 /* A literal address: the proxy connects to just that one, so an address entry says what it says of a connection. */
 static struct decision proxied_address(const struct policy_scope *scope, const struct address *address, uint16_t port)
 {
     struct matcher_hit hit;
     if (rule_denies_address(scope, address, ENDPOINT_TCP, port, &hit))
-        return ruled(DECIDE_REFUSE, REASON_DENIED, &hit);
+        return rule_decides(DECIDE_REFUSE, REASON_DENIED, &hit);
     for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
         struct matcher_cursor cursor = matcher_find_address(p->allow, address);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
             if (s->host == ENDPOINT_ADDRESS && s->scheme == ENDPOINT_TCP && s->port_low <= port && port <= s->port_high)
-                return ruled(DECIDE_RELEASE, REASON_ADDRESS_ALLOWED, &hit);
+                return rule_decides(DECIDE_RELEASE, REASON_ADDRESS_ALLOWED, &hit);
         }
     }
-    return refuse(REASON_HTTP_ADDRESS, false);
+    return rule_none(REASON_HTTP_ADDRESS, false);
 }
 
 /* Does an entry of this scheme allow what is asked?  CONNECT: TLS, or any bytes by tcp://.  RELEASE is the widest. */
@@ -70,7 +56,7 @@ struct decision decide_proxied(const struct policy_scope *scope, enum endpoint_s
                 denied = true;
                 denied_rule = deny;
             } else if (path == DECIDE_RELEASE) {
-                return ruled(path, REASON_NAME_ALLOWED, &hit);
+                return rule_decides(path, REASON_NAME_ALLOWED, &hit);
             } else if (!inspect) {
                 inspect = true;
                 inspect_rule = hit;
@@ -78,12 +64,12 @@ struct decision decide_proxied(const struct policy_scope *scope, enum endpoint_s
         }
     }
     if (inspect)
-        return ruled(DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, &inspect_rule);
+        return rule_decides(DECIDE_INSPECT_TLS, REASON_NAME_ALLOWED, &inspect_rule);
     if (denied || rule_denies_name(scope, &prepared, asked, port, port, &denied_rule))
-        return ruled(DECIDE_REFUSE, REASON_DENIED, &denied_rule);
+        return rule_decides(DECIDE_REFUSE, REASON_DENIED, &denied_rule);
     if (other_scheme && asked == ENDPOINT_TLS)
-        return refuse(REASON_PROXY_CONNECT, true);
+        return rule_none(REASON_PROXY_CONNECT, true);
     if (other_scheme)
-        return refuse(asked == ENDPOINT_WS ? REASON_HTTP_WEBSOCKET : REASON_TLS_EXPECTED, true);
-    return refuse(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, true);
+        return rule_none(asked == ENDPOINT_WS ? REASON_HTTP_WEBSOCKET : REASON_TLS_EXPECTED, true);
+    return rule_none(other_port ? REASON_PORT_NOT_ALLOWED : REASON_NOT_IN_ALLOWLIST, true);
 }

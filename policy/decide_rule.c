@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/decide_rule.h"
 
+struct decision rule_decides(enum decide_path path, enum reason reason, const struct matcher_hit *rule)
+{
+    struct decision d = {.path = path, .reason = reason, .has_rule = true};
+    matcher_endpoint(rule, &d.rule);
+    return d;
+}
+
+struct decision rule_none(enum reason reason, bool offer)
+{
+    return (struct decision){.path = DECIDE_REFUSE, .reason = reason, .offer = offer};
+}
+
 static bool denies_altogether(const struct matcher_shape *s)
 {
     if (s->host == ENDPOINT_ADDRESS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an entry under deny refuses.  Internal to policy/decide.  Pure, any thread.
+/* What an entry under deny refuses, and decisions by an entry.  Internal to policy/decide.  Pure, any thread.
  *
  * A deny entry wins over allow at every level of `extends`.  It denies
  *     name, *.name, **.name (no scheme, https://)   that name altogether: its questions, every port, every scheme
@@ -11,6 +11,7 @@
 #ifndef SLUICE_POLICY_DECIDE_RULE_H
 #define SLUICE_POLICY_DECIDE_RULE_H
 
+#include "policy/decide.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
 
@@ -25,6 +26,10 @@ bool rule_denies_address(const struct policy_scope *scope, const struct address 
 /* Are the name's questions of this type denied, whatever its other entries say? */
 bool rule_denies_question(const struct policy_scope *scope, const struct matcher_name *name, uint16_t type,
                           struct matcher_hit *rule);
+
+/* What this entry decides; and a refusal for want of one. */
+struct decision rule_decides(enum decide_path path, enum reason reason, const struct matcher_hit *rule);
+struct decision rule_none(enum reason reason, bool offer);
 
 bool rule_has_type(const struct matcher_shape *shape, uint16_t type);
 

@@ -82,6 +82,22 @@ static inline size_t hello_make(const struct hello_options *o, uint8_t *out, siz
     return len > 0 ? (size_t)len : 0;
 }
 
+/* The same, with this name and an extension of `extra_len` bytes. */
+static inline size_t hello_for(const char *name, size_t extra_len, uint8_t *out, size_t size)
+{
+    struct hello_options o = {.what = "test", .name = name, .extra_len = extra_len};
+    return hello_make(&o, out, size);
+}
+
+/* What a server answers: its own hello, or that it wants another one (RFC 8446 s4.1.3). */
+static const uint8_t hello_answer[] = {22, 3,  3,  0,  80, 2,  0,  0,  76, 3,  3,    1,  2,  3,  4,  5,  6,
+                                       7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,   18, 19, 20, 21, 22, 23,
+                                       24, 25, 26, 27, 28, 29, 30, 31, 32, 0,  0x13, 1,  0,  0,  0};
+static const uint8_t hello_retry[] = {22,   3,    3,    0,    80,   2,    0,    0,    76,   3,    3,    0xcf,
+                                      0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e,
+                                      0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07,
+                                      0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 1,    0};
+
 /* What OpenSSL reads in a client's bytes. */
 struct oracle {
     bool hello;     /* a whole ClientHello was there and its form was accepted */

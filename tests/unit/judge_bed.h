@@ -143,6 +143,15 @@ static struct bed *bed_new(const char *policy_text)
     return b;
 }
 
+/* The scope has resolved the name to this address. */
+static inline void bed_bind(struct bed *b, uint16_t scope, const char *name, const char *address, uint32_t ttl_sec)
+{
+    struct name n;
+    struct address a = bed_address(address);
+    assert_true(name_from_wire((struct bytes){(const uint8_t *)name, strlen(name)}, &n));
+    assert_true(binding_add(b->bindings, scope, &a, &n, ttl_sec, b->now));
+}
+
 /* Every packet must be settled by now. */
 static void bed_free(struct bed *b)
 {

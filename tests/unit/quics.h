@@ -8,6 +8,23 @@
 
 #include "tls/quic_initial.h"
 
+static struct quic_cipher *quics_cipher;
+
+/* Of a group of tests: makes and frees it. */
+static inline int quics_begin(void **state)
+{
+    (void)state;
+    quics_cipher = quic_cipher_new();
+    return quics_cipher ? 0 : -1;
+}
+
+static inline int quics_end(void **state)
+{
+    (void)state;
+    quic_cipher_free(quics_cipher);
+    return 0;
+}
+
 /* A ClientHello (handshake message) with this name (NULL: none), `filler` bytes of an unknown extension before it, and
  * where `extra` is not 0 one more extension of that type.  Returns its length. */
 static inline size_t quic_hello(const char *name, size_t filler, uint16_t extra, uint8_t *out, size_t size)

@@ -276,14 +276,29 @@ static void test_full_pipe_and_socket(void **state)
     }
 }
 
-static void test_lost_elsewhere(void **state)
+/* Refusals that find the disk full. */
+static void lose(const struct fixture *f, const char *domain, uint64_t count, uint64_t now_usec)
+{
+    struct rlimit old, full;
+    struct event e = refusal(domain);
+    e.count = count;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    full = old;
+    full.rlim_cur = (rlim_t)lseek(f->file, 0, SEEK_END);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    eventlog_add(f->log, &e, now_usec);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+}
+
+static void test_losses_once_a_second(void **state)
 {
     struct fixture f = fixture_new(NULL);
     (void)state;
-    eventlog_lost(f.log, 5);
+    lose(&f, "one.test", 5, SECOND);
     eventlog_tick(f.log, SECOND);
-    eventlog_lost(f.log, 7);
-    eventlog_tick(f.log, SECOND + 1000); /* at most once a second */
+    lose(&f, "two.test", 7, SECOND);
+    eventlog_tick(f.log, SECOND + 1000);
     assert_int_equal(lines_of(f.file), 1);
     eventlog_tick(f.log, 2 * SECOND + 1);
     assert_int_equal(counted(f.file, "events_lost"), 12);
@@ -326,7 +341,7 @@ int main(void)
         cmocka_unit_test(test_flood_of_names),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_full_pipe_and_socket),
-        cmocka_unit_test(test_lost_elsewhere),
+        cmocka_unit_test(test_losses_once_a_second),
         cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("eventlog", tests, NULL, NULL);

@@ -201,10 +201,7 @@ static void expect_whole(struct bed *b, const struct hello *h, size_t from)
 static struct bed *prepare(const char *text)
 {
     struct bed *b = bed_new(text);
-    struct name n;
-    struct address a = bed_address(SITE);
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)NAME, strlen(NAME)}, &n));
-    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
+    bed_bind(b, 1, NAME, SITE, 300);
     return b;
 }
 

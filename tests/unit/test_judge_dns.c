@@ -1,132 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The judge over DNS and other datagrams (DESIGN s3.2, s3.4, s3.6). */
+/* The judge over DNS (DESIGN s3.2). */
 #include <stdio.h>
 
-#include "tests/unit/judge_bed.h"
-
-#include "dns/message.h"
-
-static const char *const policy = "version: 1\n"
-                                  "profiles:\n"
-                                  "  p:\n"
-                                  "    allow: [good.example, '**.wild.example', inner.example@10.0.0.0/8,\n"
-                                  "            'udp://time.example:123', 'dns://text.example?types=TXT']\n"
-                                  "    dns: { budget: { names_per_minute: 5 } }\n"
-                                  "scopes:\n"
-                                  "  - name: s\n"
-                                  "    match: { source: 198.18.0.0/15 }\n"
-                                  "    profile: p\n";
-
-static const struct bed_end client = {BED_CLIENT, 40000}, resolver = {BED_RESOLVER, 53};
-
-static size_t query(uint8_t *out, uint16_t id, const char *name, uint16_t type)
-{
-    struct writer w = writer_init(out, 512);
-    writer_u16(&w, id);
-    writer_u16(&w, 0x0100);
-    writer_u16(&w, 1);
-    writer_zero(&w, 6);
-    for (const char *label = name; *label;) {
-        size_t len = strcspn(label, ".");
-        writer_u8(&w, (uint8_t)len);
-        writer_bytes(&w, (struct bytes){(const uint8_t *)label, len});
-        label += len + (label[len] == '.');
-    }
-    writer_u8(&w, 0);
-    writer_u16(&w, type);
-    writer_u16(&w, 1);
-    return writer_len(&w);
-}
-
-static uint32_t ask_from(struct bed *b, struct bed_end from, uint16_t id, const char *name, uint16_t type)
-{
-    uint8_t wire[512];
-    size_t len = query(wire, id, name, type);
-    return bed_udp(b, MARK_TO_SERVER, from, resolver, (struct bytes){wire, len});
-}
-
-static uint32_t ask(struct bed *b, uint16_t id, const char *name, uint16_t type)
-{
-    return ask_from(b, client, id, name, type);
-}
-
-static struct bytes last_payload(struct bed *b)
-{
-    struct packet p;
-    assert_int_equal(packet_parse((struct bytes){b->last, b->last_len}, true, &p), REASON_NONE);
-    return p.payload;
-}
-
-static uint16_t u16(struct bytes b, size_t at)
-{
-    return (uint16_t)(b.at[at] << 8 | b.at[at + 1]);
-}
-
-/* The resolver's answer to the question: one record. */
-static uint32_t answer_to(struct bed *b, struct bytes q, const char *address)
-{
-    uint8_t wire[1024];
-    struct writer w = writer_init(wire, sizeof wire);
-    size_t question_end = 12;
-    while (q.at[question_end])
-        question_end += 1u + q.at[question_end];
-    question_end += 5;
-    writer_u16(&w, u16(q, 0));
-    writer_u16(&w, 0x8180);
-    writer_u16(&w, 1);
-    writer_u16(&w, 1);
-    writer_u32(&w, 0);
-    writer_bytes(&w, (struct bytes){q.at + 12, question_end - 12});
-    struct address a = bed_address(address);
-    writer_u16(&w, 0xc00c);
-    writer_u16(&w, a.family == 4 ? 1 : 28);
-    writer_u16(&w, 1);
-    writer_u32(&w, 60);
-    writer_u16(&w, (uint16_t)address_octets(&a));
-    writer_bytes(&w, (struct bytes){a.octets, address_octets(&a)});
-    return bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
-}
-
-/* To what was let out last. */
-static uint32_t answer(struct bed *b, const char *address)
-{
-    return answer_to(b, last_payload(b), address);
-}
-
-/* What goes out in audit is what came. */
-static uint32_t ask_and_answer(struct bed *b, const char *name, const char *address)
-{
-    uint8_t wire[512];
-    size_t len = query(wire, 9, name, 1);
-    ask(b, 9, name, 1);
-    return answer_to(b, (struct bytes){wire, len}, address);
-}
-
-/* The name does not exist. */
-static void answer_nothing(struct bed *b)
-{
-    struct bytes q = last_payload(b);
-    uint8_t wire[512];
-    struct writer w = writer_init(wire, sizeof wire);
-    size_t question_end = 12;
-    while (q.at[question_end])
-        question_end += 1u + q.at[question_end];
-    question_end += 5;
-    writer_u16(&w, u16(q, 0));
-    writer_u16(&w, 0x8183);
-    writer_u16(&w, 1);
-    writer_zero(&w, 6);
-    writer_bytes(&w, (struct bytes){q.at + 12, question_end - 12});
-    uint32_t id = bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
-    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
-}
-
-static unsigned bound(struct bed *b, const char *address)
-{
-    struct address a = bed_address(address);
-    struct binding_view view[4];
-    return binding_find(b->bindings, 1, &a, b->now, view, 4);
-}
+#include "tests/unit/dns_talk.h"
 
 static void an_allowed_question_is_rebuilt_and_its_answer_bound(void **state)
 {
@@ -360,59 +236,6 @@ static void bytes_below_a_wildcard_have_a_budget(void **state)
     bed_free(b);
 }
 
-static void datagrams(void **state)
-{
-    (void)state;
-    struct bed *b = bed_new(policy);
-    uint8_t quic[1200] = {0xc3, 0, 0, 0, 1, 8};
-    uint32_t id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.1", 443}, (struct bytes){quic, 1200});
-    assert_int_equal(bed_fate(b, id), BED_DROPPED);
-    assert_int_equal(b->denial.reason, REASON_QUIC);
-    assert_string_equal(b->denial.hint, ""); /* the name is what lacks */
-    assert_int_equal(b->injections, 1);      /* so that HTTP/3 clients fall back at once */
-    struct packet p;
-    packet_parse((struct bytes){b->injected, b->injected_len}, true, &p);
-    assert_int_equal(p.protocol, IPPROTO_ICMP);
-    ask(b, 2, "good.example", 1);
-    answer(b, "198.19.0.7");
-    bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.7", 443}, (struct bytes){quic, 1200});
-    assert_int_equal(b->denial.reason, REASON_QUIC); /* also at the address of an allowed name */
-    assert_string_equal(b->denial.hint, "quic: judge");
-    id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"9.9.9.9", 53}, (struct bytes){quic, 40});
-    assert_int_equal(bed_fate(b, id), BED_DROPPED);
-    assert_int_equal(b->denial.reason, REASON_FOREIGN_RESOLVER);
-    assert_string_equal(b->denial.hint, "resolvers: [9.9.9.9]");
-    id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.5", 123}, (struct bytes){quic, 48});
-    assert_int_equal(bed_fate(b, id), BED_DROPPED);
-    ask(b, 3, "time.example", 1);
-    answer(b, "198.19.0.5");
-    id = bed_udp(b, MARK_TO_SERVER, client, (struct bed_end){"198.19.0.5", 123}, (struct bytes){quic, 48});
-    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
-    assert_int_equal(b->mark[id], MARK_APPROVE);
-    bed_free(b);
-}
-
-static void other_protocols_and_broken_packets(void **state)
-{
-    (void)state;
-    struct bed *b = bed_new(policy);
-    static uint8_t ip[PACKET_MAX];
-    static const uint8_t echo[] = {8, 0, 0, 0, 0, 1, 0, 1, 's', 'e', 'c', 'r', 'e', 't'};
-    for (unsigned protocol = 0; protocol < 256; protocol++) {
-        if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
-            continue;
-        size_t len = bed_ip(ip, client, resolver, (uint8_t)protocol, (struct bytes){echo, sizeof echo});
-        assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, len}, MARK_TO_SERVER)), BED_DROPPED);
-    }
-    size_t len = bed_ip(ip, client, resolver, IPPROTO_UDP, (struct bytes){echo, sizeof echo});
-    ip[6] = 0x20; /* more fragments */
-    assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, len}, MARK_TO_SERVER)), BED_DROPPED);
-    assert_int_equal(b->denial.reason, REASON_IP_FORM);
-    for (size_t cut = 0; cut < 28; cut++)
-        assert_int_equal(bed_fate(b, bed_judge(b, (struct bytes){ip, cut}, MARK_TO_SERVER)), BED_DROPPED);
-    bed_free(b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,8 +249,6 @@ int main(void)
         cmocka_unit_test(names_below_a_wildcard_have_a_budget),
         cmocka_unit_test(a_name_costs_once_whatever_its_case),
         cmocka_unit_test(bytes_below_a_wildcard_have_a_budget),
-        cmocka_unit_test(datagrams),
-        cmocka_unit_test(other_protocols_and_broken_packets),
     };
     return cmocka_run_group_tests_name("judge_dns", tests, NULL, NULL);
 }

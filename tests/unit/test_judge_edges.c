@@ -25,10 +25,7 @@ static struct bytes bytes_of(const void *at, size_t len)
 static struct bed *opened(const char *policy)
 {
     struct bed *b = bed_new(policy);
-    struct name n;
-    struct address a = bed_address(SITE);
-    assert_true(name_from_wire(bytes_of("good.example", 12), &n));
-    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
+    bed_bind(b, 1, "good.example", SITE, 300);
     uint32_t id =
         bed_tcp(b, MARK_TO_SERVER, client, site, TCP_SYN, b->client_isn, 0, (struct bytes){0}, (struct bytes){0});
     assert_int_equal(bed_fate(b, id), BED_ACCEPTED);

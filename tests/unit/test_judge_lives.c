@@ -15,14 +15,6 @@ static const char policy[] =
 
 static const struct bed_end site = {SITE, 443}, web = {SITE, 80};
 
-static void bind_name(struct bed *b, const char *name)
-{
-    struct name n;
-    struct address a = bed_address(SITE);
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)name, strlen(name)}, &n));
-    assert_true(binding_add(b->bindings, 1, &a, &n, 5, b->now));
-}
-
 /* One side's segment; `port` is the client's. */
 static uint32_t says(struct bed *b, enum mark_queued path, uint16_t port, struct bed_end server, uint8_t flags,
                      uint32_t at, struct bytes payload)
@@ -47,8 +39,7 @@ static enum bed_fate opened(struct bed *b, uint16_t port, struct bed_end server)
 static enum bed_fate greets(struct bed *b, uint16_t port)
 {
     uint8_t hello[2000];
-    struct hello_options o = {.what = "test", .name = "good.example"};
-    size_t len = hello_make(&o, hello, sizeof hello);
+    size_t len = hello_for("good.example", 0, hello, sizeof hello);
     return bed_fate(b, says(b, MARK_TO_SERVER, port, site, TCP_ACK | TCP_PSH, 1, (struct bytes){hello, len}));
 }
 
@@ -80,7 +71,7 @@ static void an_address_may_be_kept_for_an_hour(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "good.example");
+    bed_bind(b, 1, "good.example", SITE, 5);
     static const unsigned after[] = {10, 280, 1200, 2400};
     for (uint16_t i = 0; i < sizeof after / sizeof *after; i++) {
         later(b, after[i]); /* in all 3,890 seconds of the 3,900 */
@@ -99,7 +90,7 @@ static void a_connection_may_wait_for_its_first_byte(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "good.example");
+    bed_bind(b, 1, "good.example", SITE, 5);
     assert_int_equal(opened(b, 40000, site), BED_ACCEPTED);
     later(b, 1700);
     assert_int_equal(greets(b, 40000), BED_ACCEPTED);
@@ -112,7 +103,7 @@ static void a_kept_connection_outlives_its_binding(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example");
+    bed_bind(b, 1, "web.example", SITE, 5);
     assert_int_equal(opened(b, 40000, web), BED_ACCEPTED);
     assert_int_equal(asks(b, 40000, 0), BED_ACCEPTED);
     static const unsigned after[] = {310, 3000, 1000, 7000};
@@ -129,7 +120,7 @@ static void closed_connections_are_soon_forgotten(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example");
+    bed_bind(b, 1, "web.example", SITE, 5);
     for (unsigned i = 0; i < 300; i++) {
         uint16_t port = (uint16_t)(30000 + i);
         assert_int_equal(opened(b, port, web), BED_ACCEPTED);
@@ -155,7 +146,7 @@ static void a_last_segment_comes_again_with_the_end(void **state)
 {
     (void)state;
     struct bed *b = bed_new(policy);
-    bind_name(b, "web.example");
+    bed_bind(b, 1, "web.example", SITE, 5);
     assert_int_equal(opened(b, 40000, web), BED_ACCEPTED);
     assert_int_equal(asks(b, 40000, 0), BED_ACCEPTED);
     struct bytes again = {(const uint8_t *)request, sizeof request - 1};

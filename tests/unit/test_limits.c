@@ -25,11 +25,8 @@ static const struct bed_end site = {SITE, 443};
 static struct bed *flooded(void)
 {
     struct bed *b = bed_new(policy);
-    struct name n;
-    struct address a = bed_address(SITE);
-    assert_true(name_from_wire((struct bytes){(const uint8_t *)"good.example", 12}, &n));
-    assert_true(binding_add(b->bindings, 1, &a, &n, 300, b->now));
-    assert_true(binding_add(b->bindings, 2, &a, &n, 300, b->now));
+    bed_bind(b, 1, "good.example", SITE, 300);
+    bed_bind(b, 2, "good.example", SITE, 300);
     return b;
 }
 

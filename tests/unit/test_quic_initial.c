@@ -13,8 +13,6 @@
 #include "tests/unit/quics.h"
 #include "tls/quic_initial.h"
 
-static struct quic_cipher *cipher;
-
 static size_t unhex(const char *hex, uint8_t *out, size_t size)
 {
     size_t len = strlen(hex) / 2;
@@ -73,7 +71,7 @@ static void samples_of_the_rfcs(void **state)
         assert_int_equal(p.scid.len + p.token.len, 0);
         assert_int_equal(p.whole.len, 1200);
         assert_int_equal(p.guarded.len, 1182);
-        assert_int_equal(quic_initial_open(cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_OPENED);
+        assert_int_equal(quic_initial_open(quics_cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_OPENED);
         assert_int_equal(number, 2);
         assert_int_equal(plain_len, 1162);
         unhex(vector_crypto_frame, frames, sizeof frames);
@@ -90,7 +88,7 @@ static void samples_of_the_rfcs(void **state)
         assert_false(quic_crypto_pending(&crypto));
 
         size_t header_len = unhex(samples[i].header, header, sizeof header);
-        assert_int_equal(quic_initial_seal(cipher, &keys, (struct bytes){header, header_len}, 2,
+        assert_int_equal(quic_initial_seal(quics_cipher, &keys, (struct bytes){header, header_len}, 2,
                                            (struct bytes){frames, 1162}, again, sizeof again),
                          1200);
         assert_memory_equal(again, packet, 1200);
@@ -112,7 +110,8 @@ static void every_bit_is_guarded(void **state)
         packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
         if (read_one(packet, len, &p) == QUIC_INITIAL) {
             quic_initial_keys(p.version, p.dcid, false, &keys);
-            assert_int_equal(quic_initial_open(cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_OTHER_KEYS);
+            assert_int_equal(quic_initial_open(quics_cipher, &keys, &p, 0, plain, &plain_len, &number),
+                             QUIC_OTHER_KEYS);
         }
         packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
@@ -294,31 +293,17 @@ static void packet_numbers(void **state)
         .version = QUIC_VERSION_1, .key_id = "8bytesid", .dcid = "8bytesid", .scid = "", .number = 0xfffffffe};
     struct quic_packet p;
     struct quic_keys keys;
-    size_t len = quic_seal(cipher, &s, (struct bytes){frames, sizeof frames}, packet, sizeof packet), plain_len;
+    size_t len = quic_seal(quics_cipher, &s, (struct bytes){frames, sizeof frames}, packet, sizeof packet), plain_len;
     uint64_t number;
     assert_int_equal(read_one(packet, len, &p), QUIC_INITIAL);
     quic_initial_keys(QUIC_VERSION_1, p.dcid, false, &keys);
-    assert_int_equal(quic_initial_open(cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_OPENED);
+    assert_int_equal(quic_initial_open(quics_cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_OPENED);
     assert_true(number == 0xfffffffe);
     s.number = 3;
     s.reserved = true;
-    len = quic_seal(cipher, &s, (struct bytes){frames, sizeof frames}, packet, sizeof packet);
+    len = quic_seal(quics_cipher, &s, (struct bytes){frames, sizeof frames}, packet, sizeof packet);
     assert_int_equal(read_one(packet, len, &p), QUIC_INITIAL);
-    assert_int_equal(quic_initial_open(cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_BROKEN);
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    cipher = quic_cipher_new();
-    return cipher ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    quic_cipher_free(cipher);
-    return 0;
+    assert_int_equal(quic_initial_open(quics_cipher, &keys, &p, 0, plain, &plain_len, &number), QUIC_BROKEN);
 }
 
 int main(void)
@@ -332,5 +317,5 @@ int main(void)
         cmocka_unit_test(packet_numbers),
         cmocka_unit_test(hellos_that_are_none),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, quics_begin, quics_end);
 }
