@@ -113,7 +113,7 @@ bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e)
     if (!S_ISDIR(st.st_mode))
         return error_set(e, ERROR_INPUT, ENOTDIR, "cgroup %s", path);
     /* The inode number of a cgroup directory is its 64-bit id (kernfs). */
-    *out = (struct ruleset_cgroup){st.st_ino, level};
+    *out = (struct ruleset_cgroup){st.st_ino, level, path};
     return true;
 }
 

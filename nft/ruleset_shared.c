@@ -8,6 +8,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 
+#include "nft/lookup.h"
 #include "nft/queue_action.h"
 #include "nft/ruleset_build.h"
 
@@ -15,6 +16,7 @@
 #define CHAIN_NEIGHBOUR_TO        "neighbour_to"
 #define CHAIN_NEIGHBOUR_OUTPUT    "neighbour_out"
 #define CHAIN_NEIGHBOUR_OUTPUT_TO "neighbour_out_to"
+#define CHAIN_ACCEPT              "accept" /* whosever it is, without bits of ours in the packet mark */
 #define HOP_LIMIT_AT              7
 
 static const struct address_range link_local = {{6, {0xfe, 0x80}}, 10};
@@ -31,11 +33,51 @@ void build_end(const struct build *b, struct expression_rule *r)
     transaction_rule(b->t, r);
 }
 
-void build_refer(const struct build *b, struct expression_rule *r, uint16_t scope, enum mark_queued state)
+void build_refer(const struct build *b, struct expression_rule *r, enum mark_queued state)
 {
-    set_mark(r, ~b->mask, build_value(b, scope, state));
-    verdict_goto(r, CHAIN_QUEUE);
+    set_mark(r, ~b->state, build_value(b, 0, state));
+    build_go(b, r, CHAIN_QUEUE);
+}
+
+void build_pass(const struct build *b, struct expression_rule *r)
+{
+    set_mark(r, ~b->mask, 0);
+    verdict(r, NF_ACCEPT);
     build_end(b, r);
+}
+
+void build_go(const struct build *b, struct expression_rule *r, const char *chain)
+{
+    verdict_goto(r, chain);
+    build_end(b, r);
+}
+
+void build_jump(const struct build *b, struct expression_rule *r, const char *chain)
+{
+    verdict_jump(r, chain);
+    build_end(b, r);
+}
+
+void build_match_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
+{
+    match_ct_mark(r, b->state, NFT_CMP_EQ, build_value(b, 0, state));
+}
+
+void build_match_state(const struct build *b, struct expression_rule *r, unsigned state)
+{
+    match_mark(r, b->state, NFT_CMP_EQ, build_value(b, 0, state));
+}
+
+void build_match_ct_scope(const struct build *b, struct expression_rule *r, const char *set)
+{
+    key_ct_mark(r, 0, b->scope);
+    lookup_in(r, set);
+}
+
+void build_match_scope(const struct build *b, struct expression_rule *r, const char *set)
+{
+    key_mark(r, 0, b->scope);
+    lookup_in(r, set);
 }
 
 void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
@@ -58,15 +100,6 @@ void build_dropped_counter(const struct build *b, enum ruleset_dropped kind, uin
     transaction_counter_new(b->t, b->rules->table, name);
 }
 
-void build_drop(const struct build *b, struct expression_rule *r, enum ruleset_dropped kind, uint16_t scope)
-{
-    char name[CHAIN_NAME_SIZE];
-    build_scope_name(name, build_dropped_name[kind], scope);
-    count(r, name);
-    verdict(r, NF_DROP);
-    build_end(b, r);
-}
-
 void build_shared_chains(const struct build *b)
 {
     static const char *const names[] = {CHAIN_QUEUE,
@@ -79,7 +112,12 @@ void build_shared_chains(const struct build *b)
                                         CHAIN_CONCLUDE,
                                         CHAIN_CONCLUDE_NO_RESET,
                                         CHAIN_UNMATCHED_OUTPUT,
-                                        CHAIN_UNMATCHED_PREROUTING};
+                                        CHAIN_UNMATCHED_PREROUTING,
+                                        CHAIN_TO_SERVER,
+                                        CHAIN_FROM_SERVER,
+                                        CHAIN_STRAY,
+                                        CHAIN_FORGED_DROP,
+                                        CHAIN_ACCEPT};
     for (unsigned i = 0; i < LENGTH(names); i++)
         transaction_chain_new(b->t, b->rules->table, names[i], NULL);
     build_dropped_counter(b, RULESET_NEIGHBOUR, 0);
@@ -120,17 +158,51 @@ static void related_rules(const struct build *b)
     build_end(b, &r);
 }
 
+/* By the connection's scope: it goes into the packet mark, and the packet to the queue. */
+static void refer_rules(const struct build *b)
+{
+    static const struct {
+        const char *chain;
+        enum mark_queued state;
+    } row[] = {{CHAIN_TO_SERVER, MARK_TO_SERVER}, {CHAIN_FROM_SERVER, MARK_FROM_SERVER}, {CHAIN_STRAY, MARK_STRAY}};
+    for (unsigned i = 0; i < LENGTH(row); i++) {
+        struct expression_rule r = build_rule(b, row[i].chain);
+        key_ct_mark(&r, 0, b->scope);
+        lookup_jump(&r, SET_IDENTIFY);
+        build_end(b, &r);
+        r = build_rule(b, row[i].chain);
+        build_refer(b, &r, row[i].state);
+    }
+}
+
 /* Our own scopes' bits only: another table of ours (`sluice run` beside a gate) may have its verdict in the mark. */
 static void clear_rules(const struct build *b)
 {
-    uint16_t inject = mark_scope(&b->rules->marks, mark_inject(&b->rules->marks));
-    for (unsigned i = 0; i <= b->rules->scopes; i++) {
-        uint16_t scope = i < b->rules->scopes ? b->rules->scope[i].id : inject;
-        struct expression_rule r = build_rule(b, CHAIN_CLEAR);
-        match_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, scope, 0));
-        set_mark(&r, ~b->mask, 0);
-        build_end(b, &r);
-    }
+    struct expression_rule r = build_rule(b, CHAIN_CLEAR);
+    build_match_scope(b, &r, SET_SCOPES);
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_CLEAR);
+    match_mark(&r, b->scope, NFT_CMP_EQ, mark_inject(&b->rules->marks));
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
+
+    r = build_rule(b, CHAIN_ACCEPT);
+    build_jump(b, &r, CHAIN_CLEAR);
+    r = build_rule(b, CHAIN_ACCEPT);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+}
+
+static void forged_drop_rules(const struct build *b)
+{
+    struct expression_rule r = build_rule(b, CHAIN_FORGED_DROP);
+    key_mark(&r, 0, b->scope);
+    lookup_count(&r, SET_FORGED);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_FORGED_DROP);
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
 }
 
 /* Neighbour discovery with hop limit 255: from or to this link, never routed.  RFC 4861 s11.2. */
@@ -152,8 +224,7 @@ static void neighbour_rules(const struct build *b, const char *chain, const char
     for (unsigned i = 0; i < LENGTH(link); i++) {
         struct expression_rule r = build_rule(b, chain_to);
         match_destination(&r, NFT_CMP_EQ, link[i]);
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
+        build_go(b, &r, CHAIN_ACCEPT);
     }
 }
 
@@ -169,10 +240,11 @@ void build_neighbour_forward(const struct build *b, const char *chain)
             if (!routed)
                 match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
             if (routed) {
-                build_drop(b, &r, RULESET_NEIGHBOUR, 0);
-                continue;
+                char counter[CHAIN_NAME_SIZE];
+                build_scope_name(counter, build_dropped_name[RULESET_NEIGHBOUR], 0);
+                count(&r, counter);
             }
-            verdict(&r, NF_ACCEPT);
+            verdict(&r, routed ? NF_DROP : NF_ACCEPT);
             build_end(b, &r);
         }
     }
@@ -184,8 +256,7 @@ static void neighbour_unicast_rules(const struct build *b)
 {
     struct expression_rule r = build_rule(b, CHAIN_NEIGHBOUR_TO);
     match_destination(&r, NFT_CMP_NEQ, &multicast);
-    verdict(&r, NF_ACCEPT);
-    build_end(b, &r);
+    build_go(b, &r, CHAIN_ACCEPT);
 
     r = build_rule(b, CHAIN_NEIGHBOUR_OUTPUT_TO);
     match_socket_file(&r);
@@ -284,10 +355,11 @@ static void unmatched_output_rules(const struct build *b)
     verdict_jump(&r, CHAIN_NEIGHBOUR_OUTPUT);
     build_end(b, &r);
 
-    build_scope_name(scope, SCOPE_OUTPUT, b->rules->unmatched);
+    build_scope_name(scope, SCOPE_MARK, b->rules->unmatched);
     r = build_rule(b, chain);
-    verdict_goto(&r, scope);
-    build_end(b, &r);
+    build_jump(b, &r, scope);
+    r = build_rule(b, chain);
+    build_go(b, &r, CHAIN_TOWARD);
 }
 
 static void unmatched_prerouting_rules(const struct build *b)
@@ -317,22 +389,24 @@ static void unmatched_prerouting_rules(const struct build *b)
     verdict_jump(&r, CHAIN_RELATED);
     build_end(b, &r);
 
+    build_scope_name(scope, SCOPE_MARK, b->rules->unmatched);
+    r = build_rule(b, chain);
+    build_jump(b, &r, scope);
     /* As with a scope's own interface: a lie about the source gets no answer, which would quote it. */
     r = build_rule(b, chain);
     match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-    build_drop(b, &r, RULESET_FORGED, b->rules->unmatched);
-
-    build_scope_name(scope, SCOPE_PREROUTING, b->rules->unmatched);
+    build_go(b, &r, CHAIN_FORGED_DROP);
     r = build_rule(b, chain);
-    verdict_goto(&r, scope);
-    build_end(b, &r);
+    build_go(b, &r, CHAIN_TOWARD);
 }
 
 void build_shared_rules(const struct build *b)
 {
     queue_rules(b);
     related_rules(b);
+    refer_rules(b);
     clear_rules(b);
+    forged_drop_rules(b);
     neighbour_rules(b, CHAIN_NEIGHBOUR, CHAIN_NEIGHBOUR_TO);
     neighbour_rules(b, CHAIN_NEIGHBOUR_OUTPUT, CHAIN_NEIGHBOUR_OUTPUT_TO);
     neighbour_unicast_rules(b);
