@@ -107,63 +107,6 @@ static bool check(const struct ruleset *rules, struct error *e)
     return true;
 }
 
-/* The order of a transaction: what is referred to is there before. */
-static void build_all(const struct build *b)
-{
-    build_hook_chains(b);
-    build_shared_chains(b);
-    build_toward_chains(b);
-    build_input_chains(b);
-    for (unsigned i = 0; i < b->sets->scopes; i++)
-        build_scope(b, b->sets->scope[i]);
-    for (size_t i = 0; i < b->sets->sets; i++) {
-        transaction_set_new(b->t, b->rules->table, &b->sets->set[i], (uint32_t)i + 1);
-        transaction_set_change(b->t, b->rules->table, NULL, &b->sets->set[i]);
-    }
-    build_shared_rules(b);
-    build_toward_rules(b);
-    build_hook_rules(b);
-}
-
-static uint32_t table_flags(const struct ruleset_kernel *kernel)
-{
-    return kernel->ownerless ? 0 : NFT_TABLE_F_OWNER | (kernel->persist ? (uint32_t)NFT_TABLE_F_PERSIST : 0);
-}
-
-static bool send_whole(struct ruleset_socket *s, const struct ruleset_kernel *kernel, struct build *b, struct error *e)
-{
-    const char *table = b->rules->table;
-    uint32_t flags = table_flags(kernel);
-    struct ruleset_state now;
-    struct transaction t;
-    if (!ruleset_state_read(table, &now, e))
-        return false;
-    if (now.owner && now.owner != mnl_socket_get_portid(s->nl)) {
-        ruleset_state_done(&now);
-        return error_set(e, ERROR_SYSTEM, EBUSY, "nftables: table %s belongs to another process", table);
-    }
-    transaction_init(&t);
-    /* Ours, or orphaned with PERSIST: NEWTABLE takes it over.  A table that anyone may flush cannot become owned. */
-    bool keep = now.found && now.same_base && (now.flags | NFT_TABLE_F_OWNER) == flags &&
-                (now.owner || (now.flags & NFT_TABLE_F_PERSIST));
-    if (now.found && !keep)
-        transaction_table_delete(&t, table);
-    transaction_table_new(&t, table, flags);
-    if (keep) {
-        transaction_flush(&t, table);
-        for (size_t i = 0; i < now.set.count; i++)
-            transaction_set_delete(&t, table, now.set.name[i]);
-        for (size_t i = 0; i < now.chain.count; i++)
-            transaction_chain_delete(&t, table, now.chain.name[i]);
-    }
-    b->t = &t;
-    build_all(b);
-    bool ok = transaction_send(&t, s->nl, e);
-    transaction_done(&t);
-    ruleset_state_done(&now);
-    return ok;
-}
-
 static bool same_kernel(const struct ruleset_kernel *a, const struct ruleset_kernel *b)
 {
     return a->native_queue == b->native_queue && a->persist == b->persist && a->ownerless == b->ownerless;
@@ -182,26 +125,6 @@ static bool same_rules(const struct ruleset_socket *s, const struct ruleset_kern
            (!had->masquerades ||
             memcmp(s->masquerade, rules->masquerade, had->masquerades * sizeof *s->masquerade) == 0) &&
            ruleset_sets_alike(&s->sets, sets);
-}
-
-/* Scopes that come, then elements, then scopes that went: nothing refers to them any more. */
-static bool send_difference(struct ruleset_socket *s, struct build *b, struct error *e)
-{
-    struct transaction t;
-    transaction_init(&t);
-    transaction_table_expect(&t, b->rules->table, table_flags(&s->kernel));
-    b->t = &t;
-    for (unsigned i = 0; i < b->sets->scopes; i++)
-        if (!ruleset_sets_has_scope(&s->sets, b->sets->scope[i]))
-            build_scope(b, b->sets->scope[i]);
-    for (size_t i = 0; i < b->sets->sets; i++)
-        transaction_set_change(&t, b->rules->table, &s->sets.set[i], &b->sets->set[i]);
-    for (unsigned i = 0; i < s->sets.scopes; i++)
-        if (!ruleset_sets_has_scope(b->sets, s->sets.scope[i]))
-            build_scope_delete(b, s->sets.scope[i]);
-    bool ok = transaction_send(&t, s->nl, e);
-    transaction_done(&t);
-    return ok;
 }
 
 static void remember(struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
@@ -232,10 +155,12 @@ bool ruleset_apply(struct ruleset_socket *s, const struct ruleset_kernel *kernel
                       .mask = rules->marks.mask,
                       .state = MARK_STATES << rules->marks.shift};
     b.scope = b.mask & ~b.state;
+    ruleset_sets_set_epoch(&sets, s->sets.epoch);
     /* Where the difference does not fit what is there (somebody found a way to change it), whole. */
-    bool ok = same_rules(s, kernel, rules, &sets) && send_difference(s, &b, NULL);
+    bool ok = same_rules(s, kernel, rules, &sets) && ruleset_send_difference(s->nl, kernel, &b, &s->sets, NULL);
     if (!ok)
-        ok = send_whole(s, kernel, &b, e);
+        ok = ruleset_send_whole(s->nl, kernel, &b, &sets, e);
+    s->applied = false;
     if (ok)
         remember(s, kernel, rules, &sets);
     else

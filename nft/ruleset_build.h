@@ -51,13 +51,25 @@ struct ruleset_base {
 
 extern const struct ruleset_base ruleset_base[BASE_COUNT];
 
+#define STATE_NAMES_MAX 16384
+
+struct ruleset_names {
+    char (*name)[CHAIN_NAME_SIZE];
+    size_t count;
+    bool failed; /* no memory, too many, or too long */
+};
+bool ruleset_names_add(struct ruleset_names *names, const char *name);
+void ruleset_names_sort(struct ruleset_names *names);
+bool ruleset_names_has(const struct ruleset_names *names, const char *name); /* sorted */
+
 /* What every builder needs. */
 struct build {
     struct transaction *t;
     const struct ruleset *rules;
     const struct ruleset_sets *sets;
     bool native_queue;
-    uint32_t mask, state, scope; /* our field of a mark, its state bits, its scope bits */
+    struct ruleset_names *chains; /* those that are made are noted here, unless NULL */
+    uint32_t mask, state, scope;  /* our field of a mark, its state bits, its scope bits */
 };
 
 /* State in the packet mark of a packet whose scope was found: is its connection marked as this scope's? */
@@ -80,6 +92,14 @@ static inline uint32_t build_value(const struct build *b, uint16_t scope, unsign
     return mark_value(&b->rules->marks, scope, state);
 }
 
+/* A set's name in the kernel. */
+struct build_set_name {
+    char text[SET_NAME_SIZE];
+};
+struct build_set_name build_set(const struct build *b, const char *name);
+
+/* A chain to jump to; one that is there stays. */
+void build_chain(const struct build *b, const char *chain);
 struct expression_rule build_rule(const struct build *b, const char *chain);
 void build_end(const struct build *b, struct expression_rule *r);
 /* Ends a rule on a packet whose scope was found: to the queue, as `state`. */
@@ -108,6 +128,7 @@ extern const char *const build_dropped_name[RULESET_DROPPED]; /* of a counter, b
 void build_scope_name(char out[CHAIN_NAME_SIZE], const char *prefix, uint16_t scope);
 
 /* All chains, then all rules. */
+void build_base_chains(const struct build *b);
 void build_hook_chains(const struct build *b);
 void build_hook_rules(const struct build *b);
 struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_chain chain);
@@ -120,7 +141,8 @@ void build_input_chains(const struct build *b);
 void build_input_rules(const struct build *b);
 
 /* nft/ruleset_scope.c */
-void build_scope(const struct build *b, uint16_t scope); /* a scope's chains and their rules */
+void build_scope_chains(const struct build *b, uint16_t scope);
+void build_scope_rules(const struct build *b, uint16_t scope);
 void build_scope_delete(const struct build *b, uint16_t scope);
 void build_toward_chains(const struct build *b);
 void build_toward_rules(const struct build *b);
@@ -137,13 +159,6 @@ void build_shared_rules(const struct build *b);
 #define CHAIN_CONCLUDE_NO_RESET    "conclude_no_reset" /* postrouting: `reject` is not to be had there */
 
 /* nft/ruleset_state.c */
-#define STATE_NAMES_MAX 16384
-
-struct ruleset_names {
-    char (*name)[CHAIN_NAME_SIZE];
-    size_t count;
-};
-
 struct ruleset_state {
     bool found;
     uint32_t flags, owner;      /* owner: netlink port id, 0 none */
@@ -151,6 +166,13 @@ struct ruleset_state {
     struct ruleset_names chain; /* the others, and they all have names that fit */
     struct ruleset_names set;
 };
+
+/* ruleset_send.c: brings the table to `b`'s rules, whole (b->sets gets its epoch), or, where only the contents of sets
+ * are others than in `old`, by the difference. */
+bool ruleset_send_whole(struct mnl_socket *nl, const struct ruleset_kernel *kernel, struct build *b,
+                        struct ruleset_sets *sets, struct error *e);
+bool ruleset_send_difference(struct mnl_socket *nl, const struct ruleset_kernel *kernel, struct build *b,
+                             const struct ruleset_sets *old, struct error *e);
 
 bool ruleset_state_read(const char *table, struct ruleset_state *out, struct error *e);
 void ruleset_state_done(struct ruleset_state *state);

@@ -45,14 +45,18 @@ struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_
     return build_rule(b, ruleset_base[chain].name);
 }
 
-void build_hook_chains(const struct build *b)
+void build_base_chains(const struct build *b)
 {
     for (unsigned i = 0; i < BASE_COUNT; i++)
         transaction_chain_new(b->t, b->rules->table, ruleset_base[i].name, &ruleset_base[i].hook);
+}
+
+void build_hook_chains(const struct build *b)
+{
     static const char *const names[] = {CHAIN_LEFTOVER, CHAIN_MARKED,  CHAIN_THEIRS, CHAIN_INTERFACE, CHAIN_SOURCE,
                                         CHAIN_ARRIVING, CHAIN_ARRIVED, CHAIN_PROVEN, CHAIN_PROVEN_TO};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+        build_chain(b, names[i]);
 }
 
 /* Leftover bits of ours (a mark that a program set, or CONNMARK --restore-mark) are no verdict. */
@@ -70,7 +74,7 @@ void build_by_cgroup(const struct build *b, const char *chain)
         struct expression_rule r = build_rule(b, chain);
         ruleset_sets_name(name, SET_CGROUP, b->sets->level[i]);
         key_cgroup(&r, 0, b->sets->level[i]);
-        lookup_jump(&r, name);
+        lookup_jump(&r, build_set(b, name).text);
         build_end(b, &r);
     }
 }
@@ -88,14 +92,14 @@ static void by_place(const struct build *b, const char *chain, bool from, const 
             r = build_rule(b, chain);
             match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
             key_address(&r, 0, family, from);
-            lookup_jump(&r, name);
+            lookup_jump(&r, build_set(b, name).text);
             build_end(b, &r);
         }
         if (!sources) {
             ruleset_sets_name(name, SET_INTERFACE, i);
             r = build_rule(b, chain);
             key_interface(&r, 0, from ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-            lookup_jump(&r, name);
+            lookup_jump(&r, build_set(b, name).text);
             build_end(b, &r);
         }
         r = build_rule(b, chain);
@@ -119,7 +123,7 @@ static void marked_rules(const struct build *b)
     build_go(b, &r, CHAIN_THEIRS);
     r = build_rule(b, CHAIN_THEIRS);
     key_ct_mark(&r, 0, b->scope);
-    lookup_jump(&r, SET_IDENTIFY);
+    lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
     build_end(b, &r);
     r = build_rule(b, CHAIN_THEIRS);
     build_go(b, &r, CHAIN_TOWARD);
@@ -186,7 +190,7 @@ static void output_rules(const struct build *b)
     r = build_base_rule(b, BASE_OUTPUT);
     build_match_state(b, &r, MARK_RELAYED);
     key_mark(&r, 0, b->scope);
-    lookup_jump(&r, SET_IDENTIFY);
+    lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
     build_end(b, &r);
     r = build_base_rule(b, BASE_OUTPUT);
     match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
@@ -260,7 +264,7 @@ static void relay_rules(const struct build *b, enum ruleset_base_chain chain)
         match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
         key_ct_mark(&r, 0, b->scope);
         key_address(&r, 1, family, false);
-        lookup_redirect(&r, family == 4 ? SET_RELAY4 : SET_RELAY6);
+        lookup_redirect(&r, build_set(b, family == 4 ? SET_RELAY4 : SET_RELAY6).text);
         build_end(b, &r);
     }
 }
@@ -278,7 +282,7 @@ static void arriving_rules(const struct build *b)
     r = build_rule(b, CHAIN_ARRIVED);
     build_match_scope(b, &r, SET_INCOMING);
     key_mark(&r, 0, b->scope);
-    lookup_jump(&r, SET_BEGIN);
+    lookup_jump(&r, build_set(b, SET_BEGIN).text);
     build_end(b, &r);
     r = build_rule(b, CHAIN_ARRIVED);
     build_match_scope(b, &r, SET_INCOMING);

@@ -21,7 +21,7 @@ void build_input_chains(const struct build *b)
 {
     static const char *const names[] = {CHAIN_NEWCOMER, CHAIN_INTO, CHAIN_ENTER, CHAIN_LISTENER, CHAIN_UNPROVEN_DROP};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+        build_chain(b, names[i]);
 }
 
 /* A packet that finds a socket of a scope: its own loopback, or a connection into the scope. */
@@ -37,7 +37,7 @@ static void newcomer_rules(const struct build *b)
     build_go(b, &r, CHAIN_UNPROVEN_DROP);
     r = build_rule(b, CHAIN_UNPROVEN_DROP);
     key_mark(&r, 0, b->scope);
-    lookup_count(&r, SET_UNPROVEN);
+    lookup_count(&r, build_set(b, SET_UNPROVEN).text);
     build_end(b, &r);
     r = build_rule(b, CHAIN_UNPROVEN_DROP);
     verdict(&r, NF_DROP);
@@ -65,7 +65,7 @@ static void newcomer_rules(const struct build *b)
     build_refer(b, &r, MARK_INCOMING);
     r = build_rule(b, CHAIN_ENTER);
     key_mark(&r, 0, b->scope);
-    lookup_jump(&r, SET_BEGIN);
+    lookup_jump(&r, build_set(b, SET_BEGIN).text);
     build_end(b, &r);
     r = build_rule(b, CHAIN_ENTER);
     build_ct_state(b, &r, MARK_APPROVED);
@@ -84,7 +84,7 @@ static void relay_rule(const struct build *b, const char *chain, bool to_listene
     match_ct_dnat(&r);
     key_ct_mark(&r, 0, b->scope);
     key_port(&r, 1);
-    lookup_in(&r, SET_RELAY_PORT);
+    lookup_in(&r, build_set(b, SET_RELAY_PORT).text);
     build_ct_state(b, &r, MARK_APPROVED);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
@@ -207,7 +207,7 @@ void build_input_rules(const struct build *b)
     build_end(b, &r);
     r = build_base_rule(b, BASE_INPUT);
     key_ct_mark(&r, 0, b->scope);
-    lookup_not_in(&r, SET_SCOPES);
+    lookup_not_in(&r, build_set(b, SET_SCOPES).text);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
     newcomer_rules(b);

@@ -22,12 +22,24 @@ void build_scope_name(char out[CHAIN_NAME_SIZE], const char *prefix, uint16_t sc
     snprintf(out, CHAIN_NAME_SIZE, "%s_%u", prefix, scope);
 }
 
+static const char *const scope_chain[] = {SCOPE_MARK, SCOPE_BEGIN};
+static const enum ruleset_dropped scope_counter[] = {RULESET_FORGED, RULESET_UNPROVEN};
+
+void build_scope_chains(const struct build *b, uint16_t scope)
+{
+    char name[CHAIN_NAME_SIZE];
+    for (unsigned i = 0; i < 2; i++) {
+        build_scope_name(name, scope_chain[i], scope);
+        build_chain(b, name);
+        build_dropped_counter(b, scope_counter[i], scope);
+    }
+}
+
 /* The only rules that a scope has for itself: those in which a mark's scope is written. */
-void build_scope(const struct build *b, uint16_t scope)
+void build_scope_rules(const struct build *b, uint16_t scope)
 {
     char name[CHAIN_NAME_SIZE];
     build_scope_name(name, SCOPE_MARK, scope);
-    transaction_chain_new(b->t, b->rules->table, name, NULL);
     /* A packet mark of the job's own is never a verdict: nothing of it stays. */
     struct expression_rule r = build_rule(b, name);
     set_mark(&r, ~b->mask, build_value(b, scope, MARK_FOREIGN));
@@ -38,24 +50,18 @@ void build_scope(const struct build *b, uint16_t scope)
     build_end(b, &r);
 
     build_scope_name(name, SCOPE_BEGIN, scope);
-    transaction_chain_new(b->t, b->rules->table, name, NULL);
     r = build_rule(b, name);
     build_ct_mark(b, &r, scope, MARK_UNDECIDED);
     build_end(b, &r);
-
-    build_dropped_counter(b, RULESET_FORGED, scope);
-    build_dropped_counter(b, RULESET_UNPROVEN, scope);
 }
 
 void build_scope_delete(const struct build *b, uint16_t scope)
 {
-    static const char *const chain[] = {SCOPE_MARK, SCOPE_BEGIN};
-    static const enum ruleset_dropped counter[] = {RULESET_FORGED, RULESET_UNPROVEN};
     char name[CHAIN_NAME_SIZE];
     for (unsigned i = 0; i < 2; i++) {
-        build_scope_name(name, chain[i], scope);
+        build_scope_name(name, scope_chain[i], scope);
         transaction_chain_delete(b->t, b->rules->table, name);
-        build_scope_name(name, build_dropped_name[counter[i]], scope);
+        build_scope_name(name, build_dropped_name[scope_counter[i]], scope);
         transaction_counter_delete(b->t, b->rules->table, name);
     }
 }
@@ -65,7 +71,7 @@ void build_toward_chains(const struct build *b)
     static const char *const names[] = {CHAIN_TOWARD, CHAIN_OWN,       CHAIN_OWN_RELATED,
                                         CHAIN_OTHERS, CHAIN_UNDECIDED, CHAIN_RELAY};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+        build_chain(b, names[i]);
 }
 
 /* "Related" may only be an ICMP error, or a reset that a rule of ours sent: a connection that a conntrack helper
@@ -216,7 +222,7 @@ static void meet_relay(const struct build *b)
         match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
         key_mark(&r, 0, b->scope);
         key_address(&r, 1, family, false);
-        lookup_port(&r, family == 4 ? SET_RELAY4 : SET_RELAY6);
+        lookup_port(&r, build_set(b, family == 4 ? SET_RELAY4 : SET_RELAY6).text);
         build_jump(b, &r, CHAIN_RELAY);
     }
     for (unsigned k = 0; k < sizeof from / sizeof *from; k++) {
@@ -257,7 +263,7 @@ void build_toward_rules(const struct build *b)
     build_jump(b, &r, CHAIN_OTHERS);
     r = build_rule(b, CHAIN_TOWARD);
     key_mark(&r, 0, b->scope);
-    lookup_jump(&r, SET_BEGIN);
+    lookup_jump(&r, build_set(b, SET_BEGIN).text);
     build_end(b, &r);
     r = build_rule(b, CHAIN_TOWARD);
     build_go(b, &r, CHAIN_UNDECIDED);

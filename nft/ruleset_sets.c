@@ -351,6 +351,13 @@ void ruleset_sets_done(struct ruleset_sets *s)
     *s = (struct ruleset_sets){0};
 }
 
+void ruleset_sets_set_epoch(struct ruleset_sets *s, unsigned epoch)
+{
+    s->epoch = epoch;
+    for (size_t i = 0; i < s->sets; i++)
+        s->set[i].epoch = epoch;
+}
+
 bool ruleset_sets_has_scope(const struct ruleset_sets *s, uint16_t id)
 {
     return s->scopes && bsearch(&id, s->scope, s->scopes, sizeof *s->scope, by_id) != NULL;

@@ -41,6 +41,7 @@ struct ruleset_run {
 };
 
 struct ruleset_sets {
+    unsigned epoch; /* in the sets' names: new rules have new sets (nft/ruleset.c) */
     struct set *set;
     size_t sets, size;
     uint16_t *scope; /* their ids, sorted */
@@ -57,6 +58,7 @@ void ruleset_sets_done(struct ruleset_sets *s);
 bool ruleset_sets_has_scope(const struct ruleset_sets *s, uint16_t id);
 /* Have both the same sets (with whatever in them), so that the same rules go with them? */
 bool ruleset_sets_alike(const struct ruleset_sets *a, const struct ruleset_sets *b);
+void ruleset_sets_set_epoch(struct ruleset_sets *s, unsigned epoch);
 /* "NAME_NUMBER". */
 void ruleset_sets_name(char out[SET_NAME_SIZE], const char *name, unsigned number);
 

@@ -23,6 +23,20 @@ static const struct address_range link_local = {{6, {0xfe, 0x80}}, 10};
 static const struct address_range link_multicast = {{6, {0xff, 0x02}}, 16};
 static const struct address_range multicast = {{6, {0xff}}, 8};
 
+struct build_set_name build_set(const struct build *b, const char *name)
+{
+    struct build_set_name full;
+    set_full_name(full.text, name, b->sets->epoch);
+    return full;
+}
+
+void build_chain(const struct build *b, const char *chain)
+{
+    if (b->chains)
+        (void)ruleset_names_add(b->chains, chain);
+    transaction_chain_new(b->t, b->rules->table, chain, NULL);
+}
+
 struct expression_rule build_rule(const struct build *b, const char *chain)
 {
     return expression_rule(b->rules->table, chain);
@@ -71,13 +85,13 @@ void build_match_state(const struct build *b, struct expression_rule *r, unsigne
 void build_match_ct_scope(const struct build *b, struct expression_rule *r, const char *set)
 {
     key_ct_mark(r, 0, b->scope);
-    lookup_in(r, set);
+    lookup_in(r, build_set(b, set).text);
 }
 
 void build_match_scope(const struct build *b, struct expression_rule *r, const char *set)
 {
     key_mark(r, 0, b->scope);
-    lookup_in(r, set);
+    lookup_in(r, build_set(b, set).text);
 }
 
 void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
@@ -119,7 +133,7 @@ void build_shared_chains(const struct build *b)
                                         CHAIN_FORGED_DROP,
                                         CHAIN_ACCEPT};
     for (unsigned i = 0; i < LENGTH(names); i++)
-        transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+        build_chain(b, names[i]);
     build_dropped_counter(b, RULESET_NEIGHBOUR, 0);
 }
 
@@ -168,7 +182,7 @@ static void refer_rules(const struct build *b)
     for (unsigned i = 0; i < LENGTH(row); i++) {
         struct expression_rule r = build_rule(b, row[i].chain);
         key_ct_mark(&r, 0, b->scope);
-        lookup_jump(&r, SET_IDENTIFY);
+        lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
         build_end(b, &r);
         r = build_rule(b, row[i].chain);
         build_refer(b, &r, row[i].state);
@@ -198,7 +212,7 @@ static void forged_drop_rules(const struct build *b)
 {
     struct expression_rule r = build_rule(b, CHAIN_FORGED_DROP);
     key_mark(&r, 0, b->scope);
-    lookup_count(&r, SET_FORGED);
+    lookup_count(&r, build_set(b, SET_FORGED).text);
     build_end(b, &r);
     r = build_rule(b, CHAIN_FORGED_DROP);
     verdict(&r, NF_DROP);

@@ -82,20 +82,36 @@ static bool is_ours(const struct nftnl_chain *x, const char *name)
     return false;
 }
 
-static bool keep_name(struct ruleset_names *names, const char *name)
+bool ruleset_names_add(struct ruleset_names *names, const char *name)
 {
     size_t n = names->count;
-    if (n == STATE_NAMES_MAX || strlen(name) >= CHAIN_NAME_SIZE)
-        return false;
-    if ((n & (n - 1)) == 0) {
+    names->failed = names->failed || n == STATE_NAMES_MAX || strlen(name) >= CHAIN_NAME_SIZE;
+    if (!names->failed && (n & (n - 1)) == 0) {
         char(*grown)[CHAIN_NAME_SIZE] = realloc(names->name, (n ? n * 2 : 1) * sizeof *grown);
-        if (!grown)
-            return false;
-        names->name = grown;
+        names->failed = !grown;
+        names->name = grown ? grown : names->name;
     }
+    if (names->failed)
+        return false;
     memcpy(names->name[n], name, strlen(name) + 1);
     names->count++;
     return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+void ruleset_names_sort(struct ruleset_names *names)
+{
+    if (names->count)
+        qsort(names->name, names->count, sizeof *names->name, by_name);
+}
+
+bool ruleset_names_has(const struct ruleset_names *names, const char *name)
+{
+    return names->count && bsearch(name, names->name, names->count, sizeof *names->name, by_name) != NULL;
 }
 
 static int on_chain(const struct nlmsghdr *nlh, void *data)
@@ -108,7 +124,7 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
         const char *name = nftnl_chain_get_str(x, NFTNL_CHAIN_NAME);
         if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) && is_ours(x, name))
             l->base++;
-        else if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) || !keep_name(&l->state->chain, name))
+        else if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) || !ruleset_names_add(&l->state->chain, name))
             l->strange = true;
     }
     nftnl_chain_free(x);
@@ -122,7 +138,7 @@ static int on_set(const struct nlmsghdr *nlh, void *data)
     if (!x)
         return MNL_CB_ERROR;
     if (nftnl_set_nlmsg_parse(nlh, x) == 0 && strcmp(nftnl_set_get_str(x, NFTNL_SET_TABLE), l->table) == 0 &&
-        !keep_name(&l->state->set, nftnl_set_get_str(x, NFTNL_SET_NAME)))
+        !ruleset_names_add(&l->state->set, nftnl_set_get_str(x, NFTNL_SET_NAME)))
         l->strange = true;
     nftnl_set_free(x);
     return MNL_CB_OK;

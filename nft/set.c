@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nft/set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void set_full_name(char out[SET_NAME_SIZE], const char *name, unsigned epoch)
+{
+    snprintf(out, SET_NAME_SIZE, "v%u_%s", epoch, name);
+}
 
 struct set_element *set_add(struct set *s, const void *key, size_t len)
 {
@@ -45,4 +51,29 @@ void set_done(struct set *s)
     free(s->element);
     s->element = NULL;
     s->count = s->size = 0;
+}
+
+static bool overlap(const struct set_element *a, const struct set_element *b)
+{
+    return (b->open || memcmp(a->key, b->end, SET_KEY_BYTES) < 0) &&
+           (a->open || memcmp(b->key, a->end, SET_KEY_BYTES) < 0);
+}
+
+bool set_changes_hands(const struct set *old, const struct set *new)
+{
+    size_t i = 0, k = 0;
+    while (old->interval && i < old->count && k < new->count) {
+        const struct set_element *a = &old->element[i], *b = &new->element[k];
+        if (memcmp(a, b, sizeof *a) == 0) {
+            i++;
+            k++;
+        } else if (overlap(a, b)) {
+            return true;
+        } else if (memcmp(a->key, b->key, SET_KEY_BYTES) < 0) {
+            i++;
+        } else {
+            k++;
+        }
+    }
+    return false;
 }

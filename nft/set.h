@@ -30,7 +30,8 @@ struct set_element {
 };
 
 struct set {
-    char name[SET_NAME_SIZE];
+    char name[SET_NAME_SIZE]; /* in the kernel "vEPOCH_NAME" */
+    unsigned epoch;
     enum set_value value;
     bool interval;
     uint8_t key_len;    /* bytes, each part of a joined key padded to four */
@@ -46,6 +47,9 @@ struct set_element *set_add(struct set *s, const void *key, size_t len);
 /* By key; of several with one key one stays. */
 void set_sort(struct set *s);
 void set_done(struct set *s);
+/* Is there, in sorted sets of intervals, a key in one that is only in `old` and in one that is only in `new`? */
+bool set_changes_hands(const struct set *old, const struct set *new);
+void set_full_name(char out[SET_NAME_SIZE], const char *name, unsigned epoch);
 
 /* The set itself, without elements.  `id`: its number in this transaction. */
 void transaction_set_new(struct transaction *t, const char *table, const struct set *s, uint32_t id);

@@ -28,6 +28,7 @@ static void put_data(struct nlmsghdr *nlh, uint16_t type, const void *data, size
 void transaction_set_new(struct transaction *t, const char *table, const struct set *s, uint32_t id)
 {
     uint32_t flags = s->interval ? NFT_SET_INTERVAL : 0;
+    char name[SET_NAME_SIZE];
     struct nlmsghdr *nlh = transaction_begin(t, NFT_MSG_NEWSET, NLM_F_CREATE, "set", s->name);
     if (!nlh)
         return;
@@ -36,7 +37,8 @@ void transaction_set_new(struct transaction *t, const char *table, const struct 
     else if (s->value == SET_COUNTER)
         flags |= NFT_SET_OBJECT;
     mnl_attr_put_strz(nlh, NFTA_SET_TABLE, table);
-    mnl_attr_put_strz(nlh, NFTA_SET_NAME, s->name);
+    set_full_name(name, s->name, s->epoch);
+    mnl_attr_put_strz(nlh, NFTA_SET_NAME, name);
     put_u32(nlh, NFTA_SET_ID, id);
     put_u32(nlh, NFTA_SET_FLAGS, flags);
     put_u32(nlh, NFTA_SET_KEY_TYPE, s->key_type);
@@ -122,6 +124,7 @@ static void flush(struct gathering *g)
 
 static void gather(struct gathering *g, const struct set *s, const struct set_element *at)
 {
+    char name[SET_NAME_SIZE];
     if (g->elements == ELEMENTS_AT_ONCE)
         flush(g);
     if (!g->nlh) {
@@ -129,7 +132,8 @@ static void gather(struct gathering *g, const struct set *s, const struct set_el
         if (!g->nlh)
             return;
         mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_TABLE, g->table);
-        mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_SET, s->name);
+        set_full_name(name, s->name, s->epoch);
+        mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_SET, name);
         g->list = mnl_attr_nest_start(g->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
     }
     put_element(g->nlh, s, at, g->type == NFT_MSG_NEWSETELEM);
