@@ -144,22 +144,28 @@ static void remember(struct ruleset_socket *s, const struct ruleset_kernel *kern
 bool ruleset_apply(struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
                    struct error *e)
 {
-    struct ruleset_sets sets;
+    struct ruleset_sets sets = {0};
     if (!check(rules, e))
         return false;
-    if (!ruleset_sets_make(rules, &sets))
-        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
     struct build b = {.rules = rules,
                       .sets = &sets,
                       .native_queue = kernel->native_queue,
                       .mask = rules->marks.mask,
                       .state = MARK_STATES << rules->marks.shift};
     b.scope = b.mask & ~b.state;
-    ruleset_sets_set_epoch(&sets, s->sets.epoch);
-    /* Where the difference does not fit what is there (somebody found a way to change it), whole. */
-    bool ok = same_rules(s, kernel, rules, &sets) && ruleset_send_difference(s->nl, kernel, &b, &s->sets, NULL);
-    if (!ok)
-        ok = ruleset_send_whole(s->nl, kernel, &b, &sets, e);
+    bool ok = false, made = true;
+    if (s->applied) {
+        made = ruleset_sets_make(rules, &s->sets, &sets);
+        ruleset_sets_set_epoch(&sets, s->sets.epoch);
+        ok = made && same_rules(s, kernel, rules, &sets) && ruleset_send_difference(s->nl, kernel, &b, &s->sets, NULL);
+    }
+    /* The first time, other rules, or the difference does not fit what is there: somebody found a way to change it. */
+    if (!ok) {
+        ruleset_sets_done(&sets);
+        made = ruleset_sets_make(rules, NULL, &sets);
+        ok = made ? ruleset_send_whole(s->nl, kernel, &b, &sets, e)
+                  : error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
+    }
     s->applied = false;
     if (ok)
         remember(s, kernel, rules, &sets);

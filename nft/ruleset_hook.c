@@ -84,10 +84,17 @@ void build_by_cgroup(const struct build *b, const char *chain)
 static void by_place(const struct build *b, const char *chain, bool from, const char *interface, const char *source)
 {
     char name[SET_NAME_SIZE];
-    struct expression_rule r;
     for (unsigned i = 0; i < b->sets->runs; i++) {
-        bool sources = b->sets->run[i].sources;
-        for (uint8_t family = 4; sources && family <= 6; family = (uint8_t)(family + 2)) {
+        struct expression_rule r = build_rule(b, chain);
+        ruleset_sets_name(name, SET_INTERFACE, i);
+        key_interface(&r, 0, from ? NFT_META_IIFNAME : NFT_META_OIFNAME);
+        lookup_jump(&r, build_set(b, name).text);
+        build_end(b, &r);
+        r = build_rule(b, chain);
+        match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+        build_match_scope(b, &r, SET_SCOPES);
+        build_go(b, &r, interface);
+        for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
             ruleset_sets_name(name, family == 4 ? SET_ADDRESS4 : SET_ADDRESS6, i);
             r = build_rule(b, chain);
             match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
@@ -95,16 +102,10 @@ static void by_place(const struct build *b, const char *chain, bool from, const 
             lookup_jump(&r, build_set(b, name).text);
             build_end(b, &r);
         }
-        if (!sources) {
-            ruleset_sets_name(name, SET_INTERFACE, i);
-            r = build_rule(b, chain);
-            key_interface(&r, 0, from ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-            lookup_jump(&r, build_set(b, name).text);
-            build_end(b, &r);
-        }
         r = build_rule(b, chain);
+        match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
         build_match_scope(b, &r, SET_SCOPES);
-        build_go(b, &r, sources ? source : interface);
+        build_go(b, &r, source);
     }
 }
 

@@ -194,39 +194,52 @@ static int by_level(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static bool add_cgroups(struct ruleset_sets *s, const struct ruleset *rules)
+/* Depths in use, and those that were. */
+static bool list_levels(struct ruleset_sets *s, const struct claim *claim, size_t count, const struct ruleset_sets *had)
+{
+    size_t levels = 0;
+    s->level = calloc(count + (had ? had->levels : 0) + 1, sizeof *s->level);
+    if (!s->level)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        s->level[levels++] = claim[i].cgroup->level;
+    for (unsigned i = 0; had && i < had->levels; i++)
+        s->level[levels++] = had->level[i];
+    if (levels)
+        qsort(s->level, levels, sizeof *s->level, by_level);
+    for (size_t i = 0; i < levels; i++)
+        if (!s->levels || s->level[s->levels - 1] != s->level[i])
+            s->level[s->levels++] = s->level[i];
+    return true;
+}
+
+static bool add_cgroups(struct ruleset_sets *s, const struct ruleset *rules, const struct ruleset_sets *had)
 {
     size_t count = 0;
     for (unsigned i = 0; i < rules->scopes; i++)
         count += rules->scope[i].cgroups;
     struct claim *claim = calloc(count + 1, sizeof *claim);
-    s->level = calloc(count + 1, sizeof *s->level);
-    bool ok = claim && s->level;
     count = 0;
-    for (unsigned i = 0; ok && i < rules->scopes; i++)
+    for (unsigned i = 0; claim && i < rules->scopes; i++)
         for (unsigned k = 0; k < rules->scope[i].cgroups; k++)
             claim[count++] = (struct claim){&rules->scope[i].cgroup[k], i, rules->scope[i].id};
-    for (size_t i = 0; ok && i < count; i++)
-        s->level[i] = claim[i].cgroup->level;
-    if (ok && count) {
-        qsort(s->level, count, sizeof *s->level, by_level);
+    bool ok = claim && list_levels(s, claim, count, had);
+    if (ok && count)
         qsort(claim, count, sizeof *claim, by_path);
-    }
-    for (size_t i = 0; ok && i < count; i++)
-        if (!s->levels || s->level[s->levels - 1] != s->level[i])
-            s->level[s->levels++] = s->level[i];
+    size_t first = s->sets;
     for (unsigned i = 0; ok && i < s->levels; i++) {
         char name[SET_NAME_SIZE];
         ruleset_sets_name(name, SET_CGROUP, s->level[i]);
-        struct set *set = new_set(s, name, sizeof claim->cgroup->id, TYPE_CGROUP, SET_JUMP, SCOPE_MARK);
-        ok = set != NULL;
-        for (size_t k = 0; ok && k < count; k++) {
-            if (claim[k].cgroup->level != s->level[i] || taken(claim, count, &claim[k]))
-                continue;
-            struct set_element *at = set_add(set, &claim[k].cgroup->id, sizeof claim[k].cgroup->id);
-            if (at)
-                at->scope = claim[k].scope;
-        }
+        ok = new_set(s, name, sizeof claim->cgroup->id, TYPE_CGROUP, SET_JUMP, SCOPE_MARK) != NULL;
+    }
+    for (size_t k = 0; ok && k < count; k++) {
+        if (taken(claim, count, &claim[k]))
+            continue;
+        const uint32_t *level = bsearch(&claim[k].cgroup->level, s->level, s->levels, sizeof *s->level, by_level);
+        struct set *set = level ? &s->set[first + (size_t)(level - s->level)] : NULL;
+        struct set_element *at = set ? set_add(set, &claim[k].cgroup->id, sizeof claim[k].cgroup->id) : NULL;
+        if (at)
+            at->scope = claim[k].scope;
     }
     free(claim);
     return ok;
@@ -234,34 +247,31 @@ static bool add_cgroups(struct ruleset_sets *s, const struct ruleset *rules)
 
 /* ---- interfaces and sources ---- */
 
-/* One run: what comes from the scopes `from` to `to`, of one kind. */
+/* What one run gathers. */
 struct gathered {
     struct interval_prefix *interface, *four, *six;
     size_t interfaces, fours, sixes;
 };
 
-static bool end_run(struct ruleset_sets *s, struct gathered *g, bool sources)
+static bool end_run(struct ruleset_sets *s, struct gathered *g)
 {
-    char name[SET_NAME_SIZE];
+    static const struct {
+        const char *name;
+        uint8_t key_len;
+        enum key_type type;
+    } kind[] = {{SET_INTERFACE, 16, TYPE_INTERFACE}, {SET_ADDRESS4, 4, TYPE_IPV4}, {SET_ADDRESS6, 16, TYPE_IPV6}};
+    const struct interval_prefix *const list[] = {g->interface, g->four, g->six};
+    const size_t count[] = {g->interfaces, g->fours, g->sixes};
     bool ok = true;
-    unsigned number = s->runs;
-    if (!g->interfaces && !g->fours && !g->sixes)
-        return true;
-    s->run[s->runs++].sources = sources;
-    for (unsigned i = sources ? 1 : 0; ok && i < (sources ? 3u : 1u); i++) {
-        static const struct {
-            const char *name;
-            uint8_t key_len;
-            enum key_type type;
-        } kind[] = {{SET_INTERFACE, 16, TYPE_INTERFACE}, {SET_ADDRESS4, 4, TYPE_IPV4}, {SET_ADDRESS6, 16, TYPE_IPV6}};
-        const struct interval_prefix *const list[] = {g->interface, g->four, g->six};
-        const size_t count[] = {g->interfaces, g->fours, g->sixes};
-        ruleset_sets_name(name, kind[i].name, number);
+    for (unsigned i = 0; ok && i < 3; i++) {
+        char name[SET_NAME_SIZE];
+        ruleset_sets_name(name, kind[i].name, s->runs);
         struct set *set = new_set(s, name, kind[i].key_len, kind[i].type, SET_JUMP, SCOPE_MARK);
         if (set)
             set->interval = true;
         ok = set && interval_add(set, list[i], count[i], kind[i].key_len);
     }
+    s->runs++;
     g->interfaces = g->fours = g->sixes = 0;
     return ok;
 }
@@ -278,12 +288,10 @@ static struct interval_prefix name_prefix(const char *name, uint16_t scope)
 
 static bool gather_scope(struct ruleset_sets *s, struct gathered *g, const struct ruleset_scope *scope)
 {
-    if (scope->interfaces && (g->fours || g->sixes) && !end_run(s, g, true))
+    if (scope->interfaces && (g->fours || g->sixes) && !end_run(s, g))
         return false;
     for (unsigned k = 0; k < scope->interfaces; k++)
         g->interface[g->interfaces++] = name_prefix(scope->interface[k], scope->id);
-    if (scope->sources && g->interfaces && !end_run(s, g, false))
-        return false;
     for (unsigned k = 0; k < scope->sources; k++) {
         const struct address_range *range = &scope->source[k];
         struct interval_prefix p = {.bits = range->prefix_bits, .scope = scope->id};
@@ -296,18 +304,18 @@ static bool gather_scope(struct ruleset_sets *s, struct gathered *g, const struc
     return true;
 }
 
-static bool add_runs(struct ruleset_sets *s, const struct ruleset *rules)
+static bool add_runs(struct ruleset_sets *s, const struct ruleset *rules, const struct ruleset_sets *had)
 {
     size_t lines = 1;
     for (unsigned i = 0; i < rules->scopes; i++)
         lines += rules->scope[i].interfaces + rules->scope[i].sources;
     struct gathered g = {
         calloc(lines, sizeof *g.interface), calloc(lines, sizeof *g.four), calloc(lines, sizeof *g.six), 0, 0, 0};
-    s->run = calloc(lines, sizeof *s->run);
-    bool ok = s->run && g.interface && g.four && g.six;
+    bool ok = g.interface && g.four && g.six;
     for (unsigned i = 0; ok && i < rules->scopes; i++)
         ok = gather_scope(s, &g, &rules->scope[i]);
-    ok = ok && end_run(s, &g, g.interfaces == 0);
+    while (ok && (g.interfaces || g.fours || g.sixes || (had && s->runs < had->runs)))
+        ok = end_run(s, &g);
     free(g.interface);
     free(g.four);
     free(g.six);
@@ -320,11 +328,11 @@ static int by_id(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-bool ruleset_sets_make(const struct ruleset *rules, struct ruleset_sets *out)
+bool ruleset_sets_make(const struct ruleset *rules, const struct ruleset_sets *had, struct ruleset_sets *out)
 {
     struct ruleset_sets s = {.scope = calloc(rules->scopes + 1, sizeof *s.scope)};
-    bool ok =
-        s.scope && add_by_scope(&s, rules) && add_relays(&s, rules) && add_cgroups(&s, rules) && add_runs(&s, rules);
+    bool ok = s.scope && add_by_scope(&s, rules) && add_relays(&s, rules) && add_cgroups(&s, rules, had) &&
+              add_runs(&s, rules, had);
     for (unsigned i = 0; ok && i < rules->scopes; i++)
         s.scope[s.scopes++] = rules->scope[i].id;
     if (ok)
@@ -347,7 +355,6 @@ void ruleset_sets_done(struct ruleset_sets *s)
     free(s->set);
     free(s->scope);
     free(s->level);
-    free(s->run);
     *s = (struct ruleset_sets){0};
 }
 

@@ -6,9 +6,10 @@
  *   cgroups      one map for each depth that is in use.  A cgroup below one that an earlier scope has is left out, so
  *                the deepest that is found belongs to the first scope: the maps are asked from the top down, and each
  *                find replaces the one before.
- *   interfaces,  intervals without overlap, each of the first scope that has it.  Where the file goes from interfaces
- *   sources      to sources and back, one map follows the other in its order (a run): no map tells which of two
- *                different things a packet had first.
+ *   interfaces,  intervals without overlap, each of the first scope that has it.  A run is a map of interfaces and the
+ *   sources      maps of addresses behind it; where the file goes from sources back to interfaces, the next run begins:
+ *                no map tells which of two different things a packet had first.  One run does for scopes that all have
+ *                the one, the other, or first the one and then the other.
  *
  * Owns its elements; nothing in it points into the rules.  Internal to nft/. */
 #ifndef SLUICE_NFT_RULESET_SETS_H
@@ -36,10 +37,6 @@
 #define SCOPE_MARK  "mark"  /* chain of a scope: into the packet mark, and is the connection its own? */
 #define SCOPE_BEGIN "begin" /* chain of a scope: its connection, undecided */
 
-struct ruleset_run {
-    bool sources; /* else interfaces */
-};
-
 struct ruleset_sets {
     unsigned epoch; /* in the sets' names: new rules have new sets (nft/ruleset.c) */
     struct set *set;
@@ -48,12 +45,12 @@ struct ruleset_sets {
     unsigned scopes;
     uint32_t *level; /* depths of cgroups, sorted */
     unsigned levels;
-    struct ruleset_run *run;
     unsigned runs;
 };
 
-/* False without memory. */
-bool ruleset_sets_make(const struct ruleset *rules, struct ruleset_sets *out);
+/* `had`, unless NULL: the depths and runs that it has are there too, if only empty, so that rules which look into them
+ * stay as they are.  False without memory. */
+bool ruleset_sets_make(const struct ruleset *rules, const struct ruleset_sets *had, struct ruleset_sets *out);
 void ruleset_sets_done(struct ruleset_sets *s);
 bool ruleset_sets_has_scope(const struct ruleset_sets *s, uint16_t id);
 /* Have both the same sets (with whatever in them), so that the same rules go with them? */
