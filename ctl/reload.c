@@ -147,7 +147,7 @@ static void remember_ids(struct policy_ids *ids, const struct policy *policy)
 {
     for (unsigned i = 0; i < policy->scopes; i++) {
         const struct policy_scope *scope = &policy->scope[i];
-        bool known = false;
+        bool known = i < ids->count && strcmp(ids->row[i].name, scope->name) == 0; /* mostly in the policy's order */
         for (unsigned n = 0; !known && n < ids->count; n++)
             known = strcmp(ids->row[n].name, scope->name) == 0;
         if (known)
@@ -365,7 +365,7 @@ static void verify_rules(struct keeper *k)
 static bool is_name_of_ours(void *ctx, const char *name)
 {
     const struct keeper *k = ctx;
-    return rules_name(k->gate, k->policy, name);
+    return rules_name(&k->rules, name);
 }
 
 void reload_cgroups(struct keeper *k)

@@ -62,6 +62,44 @@ static void add_scope(struct rules *r, const struct gate *gate, const struct pol
     }
 }
 
+static int by_text(const void *a, const void *b)
+{
+    const struct bytes *x = a, *y = b;
+    int order = memcmp(x->at, y->at, x->len < y->len ? x->len : y->len);
+    return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* The parts of all cgroups' paths, sorted, each once. */
+static bool list_parts(struct rules *r, const struct gate *gate, const struct policy *policy)
+{
+    size_t count = 0, kept = 0;
+    for (unsigned round = 0; round < 2; round++) {
+        if (round && !(r->part = calloc(count + 1, sizeof *r->part)))
+            return false;
+        count = 0;
+        for (unsigned i = 0; i < policy->scopes; i++) {
+            const struct policy_scope *scope = &policy->scope[i];
+            for (unsigned k = 0; rules_holds(gate, scope) && k < scope->matches; k++) {
+                const char *at = scope->match[k].kind == POLICY_CGROUP ? scope->match[k].text : "";
+                for (at += strspn(at, "/"); *at; at += strspn(at, "/")) {
+                    size_t len = strcspn(at, "/");
+                    if (round)
+                        r->part[count] = (struct bytes){(const uint8_t *)at, len};
+                    count++;
+                    at += len;
+                }
+            }
+        }
+    }
+    if (count)
+        qsort(r->part, count, sizeof *r->part, by_text);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || by_text(&r->part[kept - 1], &r->part[i]) != 0)
+            r->part[kept++] = r->part[i];
+    r->parts = kept;
+    return true;
+}
+
 bool rules_make(const struct gate *gate, const struct policy *policy, struct rules *out, struct error *e)
 {
     /* `set` points into *out itself: it must not be copied. */
@@ -72,7 +110,7 @@ bool rules_make(const struct gate *gate, const struct policy *policy, struct rul
                       .cgroup = calloc(lines, sizeof *r.cgroup),
                       .interface = calloc(lines, sizeof *r.interface),
                       .source = calloc(lines, sizeof *r.source)};
-    if (!r.scope || !r.cgroup || !r.interface || !r.source) {
+    if (!r.scope || !r.cgroup || !r.interface || !r.source || !list_parts(&r, gate, policy)) {
         rules_free(&r);
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
     }
@@ -106,6 +144,7 @@ void rules_free(struct rules *r)
     free(r->cgroup);
     free(r->interface);
     free(r->source);
+    free(r->part);
     *r = (struct rules){0};
 }
 
@@ -130,30 +169,31 @@ bool rules_stale(const struct rules *r, const struct gate *gate, const struct po
     return at != r->cgroups;
 }
 
-void rules_watch(struct cgroup_watch *watch, const struct gate *gate, const struct policy *policy)
+/* Scopes mostly have their cgroups in one folder, which leads to all of them. */
+static bool same_folder(const char *a, const char *b)
 {
-    for (unsigned i = 0; i < policy->scopes; i++) {
-        const struct policy_scope *scope = &policy->scope[i];
-        for (unsigned k = 0; rules_holds(gate, scope) && k < scope->matches; k++)
-            if (scope->match[k].kind == POLICY_CGROUP)
-                cgroup_watch_add(watch, scope->match[k].text);
-    }
+    size_t len = (size_t)(strrchr(a, '/') - a);
+    return strncmp(a, b, len) == 0 && strrchr(b, '/') == b + len;
 }
 
-bool rules_name(const struct gate *gate, const struct policy *policy, const char *name)
+void rules_watch(struct cgroup_watch *watch, const struct gate *gate, const struct policy *policy)
 {
-    size_t len = strlen(name);
+    const char *last = NULL;
     for (unsigned i = 0; i < policy->scopes; i++) {
         const struct policy_scope *scope = &policy->scope[i];
         for (unsigned k = 0; rules_holds(gate, scope) && k < scope->matches; k++) {
-            const char *at = scope->match[k].kind == POLICY_CGROUP ? scope->match[k].text : "";
-            for (size_t part; *at; at += part) {
-                at += strspn(at, "/");
-                part = strcspn(at, "/");
-                if (part == len && memcmp(at, name, len) == 0)
-                    return true;
-            }
+            const struct policy_matcher_line *line = &scope->match[k];
+            if (line->kind != POLICY_CGROUP)
+                continue;
+            if (!last || !same_folder(last, line->text))
+                cgroup_watch_add(watch, line->text);
+            last = line->text;
         }
     }
-    return false;
+}
+
+bool rules_name(const struct rules *r, const char *name)
+{
+    const struct bytes wanted = {(const uint8_t *)name, strlen(name)};
+    return r->parts && bsearch(&wanted, r->part, r->parts, sizeof *r->part, by_text) != NULL;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "core/bytes.h"
 #include "core/error.h"
 #include "ctl/gate.h"
 #include "nft/cgroup_watch.h"
@@ -20,6 +21,8 @@ struct rules {
     const char **interface;
     struct address_range *source;
     struct address_range masquerade[2];
+    struct bytes *part; /* of the cgroups' paths, sorted: borrowed from the policy */
+    size_t parts;
     unsigned cgroups;
     unsigned missing; /* cgroups that do not exist yet: nothing matches them until they do */
 };
@@ -29,9 +32,10 @@ bool rules_make(const struct gate *gate, const struct policy *policy, struct rul
 void rules_free(struct rules *r);
 /* Would the same policy give other rules now: did a cgroup appear, go, or come anew under another id? */
 bool rules_stale(const struct rules *r, const struct gate *gate, const struct policy *policy);
-/* Watches where the policy's cgroups are, or would be; is `name` a part of a path among them? */
+/* Watches where the policy's cgroups are, or would be. */
 void rules_watch(struct cgroup_watch *watch, const struct gate *gate, const struct policy *policy);
-bool rules_name(const struct gate *gate, const struct policy *policy, const char *name);
+/* Is `name` a part of a path among the cgroups that the rules were made for, those that are not there yet too? */
+bool rules_name(const struct rules *r, const char *name);
 /* Scopes that this gate holds: of a run only its own. */
 bool rules_holds(const struct gate *gate, const struct policy_scope *scope);
 

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "nft/cgroup_tree.h"
@@ -49,7 +51,7 @@ static char *mount_of_line(char *line)
     return mount;
 }
 
-bool cgroup_mount_find(char out[PATH_MAX], struct error *e)
+static bool read_mount(char out[PATH_MAX], struct error *e)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
     if (!file)
@@ -68,6 +70,19 @@ bool cgroup_mount_find(char out[PATH_MAX], struct error *e)
     free(line);
     fclose(file);
     return found || error_set(e, ERROR_SYSTEM, ENOENT, "no cgroup v2 file system is mounted");
+}
+
+bool cgroup_mount_find(char out[PATH_MAX], struct error *e)
+{
+    /* A keeper asks a thousand times a second: /proc/self/mountinfo is read again only when what was found is gone. */
+    static _Thread_local char known[PATH_MAX];
+    struct statfs fs;
+    if ((!known[0] || statfs(known, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC) && !read_mount(known, e)) {
+        known[0] = '\0';
+        return false;
+    }
+    memcpy(out, known, strlen(known) + 1);
+    return true;
 }
 
 bool cgroup_path_make(const char *path, char out[PATH_MAX], uint32_t *level, struct error *e)
@@ -113,7 +128,7 @@ bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e)
     if (!S_ISDIR(st.st_mode))
         return error_set(e, ERROR_INPUT, ENOTDIR, "cgroup %s", path);
     /* The inode number of a cgroup directory is its 64-bit id (kernfs). */
-    *out = (struct ruleset_cgroup){st.st_ino, level};
+    *out = (struct ruleset_cgroup){st.st_ino, level, path};
     return true;
 }
 

@@ -12,7 +12,8 @@
 
 /* The mount point, e.g. "/sys/fs/cgroup" or "/sys/fs/cgroup/unified". */
 bool cgroup_mount_find(char out[PATH_MAX], struct error *e);
-/* `path` is below the mount, "/a/b".  ENOENT is reported as sys_errno: the cgroup may come later. */
+/* `path` is below the mount, "/a/b", and is borrowed by *out.  ENOENT is reported as sys_errno: the cgroup may come
+ * later. */
 bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e);
 /* The path of a process' cgroup v2 below the mount. */
 bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e);

@@ -10,8 +10,17 @@
 
 #include "nft/ruleset_build.h"
 
+#define MASQUERADES_MAX 8
+
 struct ruleset_socket {
     struct mnl_socket *nl;
+    /* What was applied last, to change by the difference; `applied`: there is such a thing. */
+    bool applied;
+    struct ruleset_sets sets;
+    struct ruleset rules; /* its values; the pointers are not followed, but `table` is not NULL */
+    char table[CHAIN_NAME_SIZE];
+    struct ruleset_kernel kernel;
+    struct address_range masquerade[MASQUERADES_MAX];
 };
 
 static struct ruleset_socket *wrap(struct mnl_socket *nl, struct error *e)
@@ -61,6 +70,7 @@ void ruleset_close(struct ruleset_socket *s)
     if (!s)
         return;
     mnl_socket_close(s->nl);
+    ruleset_sets_done(&s->sets);
     free(s);
 }
 
@@ -82,62 +92,85 @@ static bool check(const struct ruleset *rules, struct error *e)
         for (unsigned k = 0; k < rules->scope[i].cgroups; k++)
             if (rules->scope[i].cgroup[k].level == 0 || rules->scope[i].cgroup[k].level > 255)
                 return error_set(e, ERROR_LIMIT, 0, "cgroups are matched at a depth of 1 to 255");
+        for (unsigned k = 0; k < rules->scope[i].cgroups; k++)
+            if (!rules->scope[i].cgroup[k].path)
+                return error_set(e, ERROR_INPUT, 0, "a cgroup without its path");
         for (unsigned k = 0; k < rules->scope[i].interfaces; k++)
             if (strlen(rules->scope[i].interface[k]) > 15)
                 return error_set(e, ERROR_INPUT, 0, "interface %s: too long a name", rules->scope[i].interface[k]);
     }
+    if (rules->masquerades > MASQUERADES_MAX)
+        return error_set(e, ERROR_LIMIT, 0, "at most %d networks are masqueraded", MASQUERADES_MAX);
     if (rules->unmatched && !has_scope(rules, rules->unmatched))
         return error_set(e, ERROR_LIMIT, 0, "scope %u, for what no scope claims, is not among the scopes",
                          rules->unmatched);
     return true;
 }
 
-static void build_all(const struct build *b)
+static bool same_kernel(const struct ruleset_kernel *a, const struct ruleset_kernel *b)
 {
-    build_hook_chains(b);
-    build_shared_chains(b);
-    for (unsigned i = 0; i < b->rules->scopes; i++)
-        build_scope_chains(b, b->rules->scope[i].id);
-    build_shared_rules(b);
-    for (unsigned i = 0; i < b->rules->scopes; i++)
-        build_scope_rules(b, &b->rules->scope[i]);
-    build_hook_rules(b);
+    return a->native_queue == b->native_queue && a->persist == b->persist && a->ownerless == b->ownerless;
+}
+
+/* Would the rules be the same but for the contents of sets? */
+static bool same_rules(const struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
+                       const struct ruleset_sets *sets)
+{
+    const struct ruleset *had = &s->rules;
+    return s->applied && same_kernel(&s->kernel, kernel) && strcmp(s->table, rules->table) == 0 &&
+           had->marks.mask == rules->marks.mask && had->queue_tcp == rules->queue_tcp &&
+           had->queue_udp == rules->queue_udp && had->unmatched == rules->unmatched && had->gate.id == rules->gate.id &&
+           had->gate.level == rules->gate.level && had->fast_path == rules->fast_path &&
+           had->masquerades == rules->masquerades &&
+           (!had->masquerades ||
+            memcmp(s->masquerade, rules->masquerade, had->masquerades * sizeof *s->masquerade) == 0) &&
+           ruleset_sets_alike(&s->sets, sets);
+}
+
+static void remember(struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
+                     const struct ruleset_sets *sets)
+{
+    ruleset_sets_done(&s->sets);
+    s->sets = *sets;
+    s->rules = *rules;
+    s->kernel = *kernel;
+    for (unsigned i = 0; i < rules->masquerades; i++)
+        s->masquerade[i] = rules->masquerade[i];
+    s->applied = strlen(rules->table) < sizeof s->table;
+    if (s->applied)
+        memcpy(s->table, rules->table, strlen(rules->table) + 1);
 }
 
 bool ruleset_apply(struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
                    struct error *e)
 {
-    uint32_t flags = kernel->ownerless ? 0 : NFT_TABLE_F_OWNER | (kernel->persist ? (uint32_t)NFT_TABLE_F_PERSIST : 0);
-    struct ruleset_state now;
-    struct transaction t;
-    if (!check(rules, e) || !ruleset_state_read(rules->table, &now, e))
+    struct ruleset_sets sets = {0};
+    if (!check(rules, e))
         return false;
-    if (now.owner && now.owner != mnl_socket_get_portid(s->nl)) {
-        ruleset_state_done(&now);
-        return error_set(e, ERROR_SYSTEM, EBUSY, "nftables: table %s belongs to another process", rules->table);
-    }
-    transaction_init(&t);
-    /* Ours, or orphaned with PERSIST: NEWTABLE takes it over.  A table that anyone may flush cannot become owned. */
-    bool keep = now.found && now.same_base && (now.flags | NFT_TABLE_F_OWNER) == flags &&
-                (now.owner || (now.flags & NFT_TABLE_F_PERSIST));
-    if (now.found && !keep)
-        transaction_table_delete(&t, rules->table);
-    transaction_table_new(&t, rules->table, flags);
-    if (keep) {
-        transaction_flush(&t, rules->table);
-        for (size_t i = 0; i < now.chains; i++)
-            transaction_chain_delete(&t, rules->table, now.chain[i]);
-    }
-    struct build b = {.t = &t,
-                      .rules = rules,
+    struct build b = {.rules = rules,
+                      .sets = &sets,
                       .native_queue = kernel->native_queue,
                       .mask = rules->marks.mask,
                       .state = MARK_STATES << rules->marks.shift};
     b.scope = b.mask & ~b.state;
-    build_all(&b);
-    bool ok = transaction_send(&t, s->nl, e);
-    transaction_done(&t);
-    ruleset_state_done(&now);
+    bool ok = false, made = true;
+    if (s->applied) {
+        made = ruleset_sets_make(rules, &s->sets, &sets);
+        ruleset_sets_set_epoch(&sets, s->sets.epoch);
+        ok = made && same_rules(s, kernel, rules, &sets) && ruleset_send_difference(s->nl, kernel, &b, &s->sets, NULL);
+    }
+    /* The first time, other rules, or the difference does not fit what is there: somebody found a way to change it. */
+    if (!ok) {
+        ruleset_sets_done(&sets);
+        made = ruleset_sets_make(rules, NULL, &sets);
+        ok = made ? ruleset_send_whole(s->nl, kernel, &b, &sets, e)
+                  : error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
+    }
+    s->applied = false;
+    if (ok)
+        remember(s, kernel, rules, &sets);
+    else
+        ruleset_sets_done(&sets);
     return ok;
 }
 
@@ -147,6 +180,7 @@ bool ruleset_remove(struct ruleset_socket *s, const char *table, struct error *e
     struct transaction t;
     transaction_init(&t);
     transaction_table_delete(&t, table);
+    s->applied = s->applied && strcmp(table, s->table) != 0;
     bool ok = transaction_send(&t, s->nl, &failed);
     transaction_done(&t);
     if (ok || failed.sys_errno == ENOENT)

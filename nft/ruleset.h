@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The gate's nftables rules: one table, replaced whole in one transaction (DESIGN s3).
+/* The gate's nftables rules: one table, changed in one transaction (DESIGN s3).  The rules are the same for all scopes;
+ * what is different from scope to scope are elements of sets and maps (nft/ruleset_sets.h) and three rules each, so a
+ * scope that comes or goes is a short transaction, and 1,000 scopes are found as one is.
  *
  * The table belongs to the netlink socket that made it (NFT_TABLE_F_OWNER; with NFT_TABLE_F_PERSIST where the kernel
  * has it, Linux 6.9, the table outlives the socket, closed).  The socket is made by the launcher and shared by fork;
@@ -18,8 +20,9 @@
 #define RULESET_TABLE_CLOSED "sluice_closed" /* what an ended gate leaves behind where tables cannot persist */
 
 struct ruleset_cgroup {
-    uint64_t id;    /* inode of the cgroup directory */
-    uint32_t level; /* its depth below the cgroup2 root; root itself is 0 and cannot be matched */
+    uint64_t id;      /* inode of the cgroup directory */
+    uint32_t level;   /* its depth below the cgroup2 root; root itself is 0 and cannot be matched */
+    const char *path; /* "/a/b": by it one is known to be below another; borrowed */
 };
 
 struct ruleset_scope {
@@ -66,8 +69,9 @@ void ruleset_close(struct ruleset_socket *s);
  * environment (tests) forces one. */
 bool ruleset_probe(struct ruleset_kernel *out, struct error *e);
 
-/* Makes or replaces the table.  All or nothing; packets meet the old rules or the new, never none.  An orphaned
- * persistent table of the same name is taken over. */
+/* Makes the table, or brings it to these rules: by the difference to what this socket applied last where only scopes
+ * changed, else whole.  All or nothing; packets meet the old rules or the new, never none.  An orphaned persistent
+ * table of the same name is taken over. */
 bool ruleset_apply(struct ruleset_socket *s, const struct ruleset_kernel *kernel, const struct ruleset *rules,
                    struct error *e);
 

@@ -9,9 +9,18 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 
+#include "nft/lookup.h"
 #include "nft/ruleset_build.h"
 
-#define CHAIN_ARRIVING "arriving" /* postrouting: a first packet of nobody; to which scope? */
+#define CHAIN_LEFTOVER  "leftover" /* output: our bits in a packet mark that comes from its sender */
+#define CHAIN_MARKED    "marked"   /* by the connection's mark */
+#define CHAIN_THEIRS    "theirs"   /* a packet of a connection whose mark has a scope of ours */
+#define CHAIN_INTERFACE "from_interface"
+#define CHAIN_SOURCE    "from_source"
+#define CHAIN_ARRIVING  "arriving"  /* postrouting: a first packet of nobody; to which scope? */
+#define CHAIN_ARRIVED   "arrived"   /* such a one, to the scope in the packet mark */
+#define CHAIN_PROVEN    "proven"    /* forward: of no connection; to which scope? */
+#define CHAIN_PROVEN_TO "proven_to" /* such a one, to the scope in the packet mark */
 
 const struct ruleset_base ruleset_base[BASE_COUNT] = {
     [BASE_INJECT] = {"inject", {"filter", NF_INET_LOCAL_OUT, -310}},
@@ -36,21 +45,18 @@ struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_
     return build_rule(b, ruleset_base[chain].name);
 }
 
-void build_hook_chains(const struct build *b)
+void build_base_chains(const struct build *b)
 {
     for (unsigned i = 0; i < BASE_COUNT; i++)
         transaction_chain_new(b->t, b->rules->table, ruleset_base[i].name, &ruleset_base[i].hook);
-    transaction_chain_new(b->t, b->rules->table, CHAIN_NEWCOMER, NULL);
-    transaction_chain_new(b->t, b->rules->table, CHAIN_UNPROVEN, NULL);
-    transaction_chain_new(b->t, b->rules->table, CHAIN_ARRIVING, NULL);
 }
 
-void build_go(const struct build *b, struct expression_rule *r, const char *prefix, uint16_t scope)
+void build_hook_chains(const struct build *b)
 {
-    char name[CHAIN_NAME_SIZE];
-    build_scope_name(name, prefix, scope);
-    verdict_goto(r, name);
-    build_end(b, r);
+    static const char *const names[] = {CHAIN_LEFTOVER, CHAIN_MARKED,  CHAIN_THEIRS, CHAIN_INTERFACE, CHAIN_SOURCE,
+                                        CHAIN_ARRIVING, CHAIN_ARRIVED, CHAIN_PROVEN, CHAIN_PROVEN_TO};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        build_chain(b, names[i]);
 }
 
 /* Leftover bits of ours (a mark that a program set, or CONNMARK --restore-mark) are no verdict. */
@@ -58,40 +64,70 @@ void build_clear(const struct build *b, enum ruleset_base_chain chain)
 {
     struct expression_rule r = build_base_rule(b, chain);
     match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
-    verdict_jump(&r, CHAIN_CLEAR);
-    build_end(b, &r);
+    build_jump(b, &r, CHAIN_CLEAR);
+}
+
+void build_by_cgroup(const struct build *b, const char *chain)
+{
+    char name[SET_NAME_SIZE];
+    for (unsigned i = 0; i < b->sets->levels; i++) {
+        struct expression_rule r = build_rule(b, chain);
+        ruleset_sets_name(name, SET_CGROUP, b->sets->level[i]);
+        key_cgroup(&r, 0, b->sets->level[i]);
+        lookup_jump(&r, build_set(b, name).text);
+        build_end(b, &r);
+    }
+}
+
+/* The scope by interface and address, of the side that the packet comes from or goes to: behind each run, what was
+ * found goes to `interface` or `source`. */
+static void by_place(const struct build *b, const char *chain, bool from, const char *interface, const char *source)
+{
+    char name[SET_NAME_SIZE];
+    for (unsigned i = 0; i < b->sets->runs; i++) {
+        struct expression_rule r = build_rule(b, chain);
+        ruleset_sets_name(name, SET_INTERFACE, i);
+        key_interface(&r, 0, from ? NFT_META_IIFNAME : NFT_META_OIFNAME);
+        lookup_jump(&r, build_set(b, name).text);
+        build_end(b, &r);
+        r = build_rule(b, chain);
+        match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+        build_match_scope(b, &r, SET_SCOPES);
+        build_go(b, &r, interface);
+        for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
+            ruleset_sets_name(name, family == 4 ? SET_ADDRESS4 : SET_ADDRESS6, i);
+            r = build_rule(b, chain);
+            match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+            key_address(&r, 0, family, from);
+            lookup_jump(&r, build_set(b, name).text);
+            build_end(b, &r);
+        }
+        r = build_rule(b, chain);
+        match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+        build_match_scope(b, &r, SET_SCOPES);
+        build_go(b, &r, source);
+    }
 }
 
 /* By the connection's mark: packets without a socket, replies.  Not a datagram of this host's toward a server: it has
  * its socket, which no scope claimed, and only uses ports that a scope used before. */
-static void dispatch_marked(const struct build *b, enum ruleset_base_chain chain, const char *prefix)
+static void marked_rules(const struct build *b)
 {
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        uint16_t id = b->rules->scope[i].id;
-        struct expression_rule r = build_base_rule(b, chain);
-        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
-        if (chain == BASE_OUTPUT) {
-            match_protocol(&r, NFT_CMP_NEQ, IPPROTO_UDP);
-            build_go(b, &r, prefix, id);
-            r = build_base_rule(b, chain);
-            match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, id, 0));
-            match_ct_direction(&r, IP_CT_DIR_REPLY);
-        }
-        build_go(b, &r, prefix, id);
-    }
-}
-
-/* Such a datagram's connection is the host's again, and so are its answers.  Another gate's marks are that one's. */
-static void release_ports(const struct build *b)
-{
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        struct expression_rule r = build_base_rule(b, BASE_OUTPUT);
-        match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
-        match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
-        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-        set_ct_mark(&r, ~b->mask, 0);
-        build_end(b, &r);
-    }
+    struct expression_rule r = build_rule(b, CHAIN_MARKED);
+    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "");
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    verdict(&r, NFT_RETURN);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_MARKED);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_THEIRS);
+    r = build_rule(b, CHAIN_THEIRS);
+    key_ct_mark(&r, 0, b->scope);
+    lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_THEIRS);
+    build_go(b, &r, CHAIN_TOWARD);
 }
 
 /* A program that asks and closes its socket at once: the kernel answers our refusal with an ICMP error, which quotes
@@ -120,31 +156,58 @@ static void own_error_rules(const struct build *b)
     }
 }
 
+/* What comes out of a program with our bits in its mark: nothing, but for the relay's messages, until it is known that
+ * their sender is of no scope. */
+static void leftover_rules(const struct build *b)
+{
+    struct expression_rule r = build_rule(b, CHAIN_LEFTOVER);
+    build_match_state(b, &r, MARK_RELAYED);
+    match_port(&r, IPPROTO_UDP, 53);
+    verdict(&r, NFT_RETURN);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_LEFTOVER);
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
+
+    r = build_base_rule(b, BASE_OUTPUT);
+    match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    build_match_scope(b, &r, SET_SCOPES);
+    build_jump(b, &r, CHAIN_LEFTOVER);
+}
+
 static void output_rules(const struct build *b)
 {
-    struct expression_rule r;
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        const struct ruleset_scope *s = &b->rules->scope[i];
-        for (unsigned k = 0; k < s->cgroups; k++) {
-            r = build_base_rule(b, BASE_OUTPUT);
-            match_cgroup(&r, &s->cgroup[k]);
-            build_go(b, &r, SCOPE_OUTPUT, s->id);
-        }
-    }
+    leftover_rules(b);
+    build_by_cgroup(b, ruleset_base[BASE_OUTPUT].name);
+    struct expression_rule r = build_base_rule(b, BASE_OUTPUT);
+    match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    match_mark(&r, b->state, NFT_CMP_NEQ, build_value(b, 0, MARK_RELAYED));
+    build_match_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_TOWARD);
     own_error_rules(b);
-    dispatch_marked(b, BASE_OUTPUT, SCOPE_OUTPUT);
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        const struct ruleset_scope *s = &b->rules->scope[i];
-        r = build_base_rule(b, BASE_OUTPUT);
-        match_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_RELAYED));
-        match_port(&r, IPPROTO_UDP, 53);
-        build_go(b, &r, SCOPE_OUTPUT, s->id);
-    }
-    release_ports(b);
+    r = build_base_rule(b, BASE_OUTPUT);
+    build_jump(b, &r, CHAIN_MARKED);
+    /* What has our bits now is the relay's. */
+    r = build_base_rule(b, BASE_OUTPUT);
+    build_match_state(b, &r, MARK_RELAYED);
+    key_mark(&r, 0, b->scope);
+    lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
+    build_end(b, &r);
+    r = build_base_rule(b, BASE_OUTPUT);
+    match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    build_match_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_TOWARD);
+    /* A datagram of this host's on such ports: its connection is the host's again, and so are its answers.  Another
+     * gate's marks are that one's. */
+    r = build_base_rule(b, BASE_OUTPUT);
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    set_ct_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
     if (b->rules->unmatched) {
         r = build_base_rule(b, BASE_OUTPUT);
-        verdict_goto(&r, CHAIN_UNMATCHED_OUTPUT);
-        build_end(b, &r);
+        build_go(b, &r, CHAIN_UNMATCHED_OUTPUT);
     }
     build_clear(b, BASE_OUTPUT);
 }
@@ -154,45 +217,32 @@ static void prerouting_rules(const struct build *b)
     /* Loopback was met at output. */
     struct expression_rule r = build_base_rule(b, BASE_PREROUTING);
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
-    verdict_goto(&r, CHAIN_CLEAR);
-    build_end(b, &r);
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        const struct ruleset_scope *s = &b->rules->scope[i];
-        for (unsigned k = 0; k < s->interfaces; k++) {
-            r = build_base_rule(b, BASE_PREROUTING);
-            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
-            match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
-            verdict_jump(&r, CHAIN_NEIGHBOUR);
-            build_end(b, &r);
-            /* A source that does not live there would get our refusal, and with it the words that it quotes: silence.
-             */
-            r = build_base_rule(b, BASE_PREROUTING);
-            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
-            match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-            build_drop(b, &r, RULESET_FORGED, s->id);
-            r = build_base_rule(b, BASE_PREROUTING);
-            match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, s->interface[k]);
-            build_go(b, &r, SCOPE_PREROUTING, s->id);
-        }
-        for (unsigned k = 0; k < s->sources; k++) {
-            /* Not of replies: a wide range holds the servers too, whose way may be another. */
-            r = build_base_rule(b, BASE_PREROUTING);
-            match_source(&r, NFT_CMP_EQ, &s->source[k]);
-            match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-            match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-            build_drop(b, &r, RULESET_FORGED, s->id);
-            r = build_base_rule(b, BASE_PREROUTING);
-            match_source(&r, NFT_CMP_EQ, &s->source[k]);
-            build_go(b, &r, SCOPE_PREROUTING, s->id);
-        }
-    }
-    dispatch_marked(b, BASE_PREROUTING, SCOPE_PREROUTING);
+    build_go(b, &r, CHAIN_CLEAR);
+    build_clear(b, BASE_PREROUTING);
+    by_place(b, ruleset_base[BASE_PREROUTING].name, true, CHAIN_INTERFACE, CHAIN_SOURCE);
+    r = build_base_rule(b, BASE_PREROUTING);
+    build_jump(b, &r, CHAIN_MARKED);
     if (b->rules->unmatched) {
         r = build_base_rule(b, BASE_PREROUTING);
-        verdict_goto(&r, CHAIN_UNMATCHED_PREROUTING);
-        build_end(b, &r);
+        build_go(b, &r, CHAIN_UNMATCHED_PREROUTING);
     }
-    build_clear(b, BASE_PREROUTING);
+
+    r = build_rule(b, CHAIN_INTERFACE);
+    match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+    build_jump(b, &r, CHAIN_NEIGHBOUR);
+    /* A source that does not live there would get our refusal, and with it the words that it quotes: silence. */
+    r = build_rule(b, CHAIN_INTERFACE);
+    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+    build_go(b, &r, CHAIN_FORGED_DROP);
+    r = build_rule(b, CHAIN_INTERFACE);
+    build_go(b, &r, CHAIN_TOWARD);
+    /* A wide range holds the servers too, whose way may be another. */
+    r = build_rule(b, CHAIN_SOURCE);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+    build_go(b, &r, CHAIN_FORGED_DROP);
+    r = build_rule(b, CHAIN_SOURCE);
+    build_go(b, &r, CHAIN_TOWARD);
 }
 
 static void conclude_rules(const struct build *b, enum ruleset_base_chain chain, const char *conclude)
@@ -201,66 +251,62 @@ static void conclude_rules(const struct build *b, enum ruleset_base_chain chain,
     match_mark(&r, b->mask, NFT_CMP_EQ, 0);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        r = build_base_rule(b, chain);
-        match_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, 0));
-        verdict_goto(&r, conclude);
-        build_end(b, &r);
-    }
+    r = build_base_rule(b, chain);
+    build_match_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, conclude);
 }
 
 static void relay_rules(const struct build *b, enum ruleset_base_chain chain)
 {
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        const struct ruleset_scope *s = &b->rules->scope[i];
-        for (unsigned k = 0; s->relay_port && k < s->resolvers; k++) {
-            uint8_t bits = s->resolver[k].family == 4 ? 32 : 128;
-            struct address_range resolver = {s->resolver[k], bits};
-            struct expression_rule r = build_base_rule(b, chain);
-            match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
-            match_port(&r, IPPROTO_TCP, 53);
-            match_destination(&r, NFT_CMP_EQ, &resolver);
-            verdict_redirect(&r, s->relay_port);
-            build_end(b, &r);
-        }
+    for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
+        struct expression_rule r = build_base_rule(b, chain);
+        match_port(&r, IPPROTO_TCP, 53);
+        build_match_ct_state(b, &r, MARK_LOOPBACK);
+        match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+        key_ct_mark(&r, 0, b->scope);
+        key_address(&r, 1, family, false);
+        lookup_redirect(&r, build_set(b, family == 4 ? SET_RELAY4 : SET_RELAY6).text);
+        build_end(b, &r);
     }
 }
 
 /* A first packet from outside to a scope behind an interface or of a source: such a scope's answers have no mark and
  * are refused toward the server, unless it may be a server: then it gets its mark here. */
-static void arriving_rules(const struct build *b, const struct ruleset_scope *s)
+static void arriving_rules(const struct build *b)
 {
-    for (unsigned k = 0; k < s->interfaces + s->sources; k++) {
-        for (unsigned step = s->incoming ? 0 : 1; step < 2; step++) {
-            struct expression_rule r = build_rule(b, CHAIN_ARRIVING);
-            if (k < s->interfaces)
-                match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, s->interface[k]);
-            else
-                match_destination(&r, NFT_CMP_EQ, &s->source[k - s->interfaces]);
-            if (step == 0 && s->incoming)
-                match_tcp_syn(&r, NFT_CMP_NEQ);
-            else if (s->incoming)
-                build_ct_mark(b, &r, s->id, MARK_APPROVED);
-            verdict(&r, step == 1 && s->incoming ? NF_ACCEPT : NFT_RETURN);
-            build_end(b, &r);
-        }
-    }
+    by_place(b, CHAIN_ARRIVING, false, CHAIN_ARRIVED, CHAIN_ARRIVED);
+    struct expression_rule r = build_rule(b, CHAIN_ARRIVED);
+    match_tcp_syn(&r, NFT_CMP_NEQ);
+    set_mark(&r, ~b->mask, 0);
+    verdict(&r, NFT_RETURN);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_ARRIVED);
+    build_match_scope(b, &r, SET_INCOMING);
+    key_mark(&r, 0, b->scope);
+    lookup_jump(&r, build_set(b, SET_BEGIN).text);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_ARRIVED);
+    build_match_scope(b, &r, SET_INCOMING);
+    build_ct_state(b, &r, MARK_APPROVED);
+    build_pass(b, &r);
+    r = build_rule(b, CHAIN_ARRIVED);
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
 }
 
 /* To a scope behind an interface or of a source: what conntrack takes for no part of a connection has no mark by which
  * it would be judged.  Neighbour discovery is never tracked. */
-static void proven_rules(const struct build *b, const struct ruleset_scope *s)
+static void proven_rules(const struct build *b)
 {
-    for (unsigned k = 0; k < s->interfaces + s->sources; k++) {
-        struct expression_rule r = build_base_rule(b, BASE_FORWARD);
-        match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
-        match_protocol(&r, NFT_CMP_NEQ, IPPROTO_ICMPV6);
-        if (k < s->interfaces)
-            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, s->interface[k]);
-        else
-            match_destination(&r, NFT_CMP_EQ, &s->source[k - s->interfaces]);
-        build_refer(b, &r, s->id, MARK_INCOMING);
-    }
+    struct expression_rule r = build_base_rule(b, BASE_FORWARD);
+    match_ct_state(&r, NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT);
+    match_protocol(&r, NFT_CMP_NEQ, IPPROTO_ICMPV6);
+    build_jump(b, &r, CHAIN_PROVEN);
+    r = build_rule(b, CHAIN_PROVEN);
+    build_jump(b, &r, CHAIN_CLEAR);
+    by_place(b, CHAIN_PROVEN, false, CHAIN_PROVEN_TO, CHAIN_PROVEN_TO);
+    r = build_rule(b, CHAIN_PROVEN_TO);
+    build_refer(b, &r, MARK_INCOMING);
 }
 
 /* A member of a scope that writes its server's or resolver's answers itself (raw sockets) would have them believed:
@@ -269,28 +315,26 @@ static void proven_rules(const struct build *b, const struct ruleset_scope *s)
 static void forward_rules(const struct build *b)
 {
     build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        proven_rules(b, &b->rules->scope[i]);
-        struct expression_rule r = build_base_rule(b, BASE_FORWARD);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_UNDECIDED));
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        match_way(&r, NFTA_FIB_F_DADDR, NFT_CMP_NEQ);
-        match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-        build_refer(b, &r, b->rules->scope[i].id, MARK_STRAY);
-    }
+    proven_rules(b);
+    struct expression_rule r = build_base_rule(b, BASE_FORWARD);
+    build_match_ct_state(b, &r, MARK_UNDECIDED);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    match_way(&r, NFTA_FIB_F_DADDR, NFT_CMP_NEQ);
+    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+    build_go(b, &r, CHAIN_STRAY);
 }
 
 /* Meant for a local listener, but a published port's DNAT sends it elsewhere.  Postrouting would drop it too; here,
  * before the packet leaves output, its sender can be reset. */
 static void output_guard_rules(const struct build *b)
 {
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        struct expression_rule r = build_base_rule(b, BASE_OUTPUT_GUARD);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, b->rules->scope[i].id, MARK_LOOPBACK));
-        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-        match_destination_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
-        build_refer(b, &r, b->rules->scope[i].id, MARK_STRAY);
-    }
+    struct expression_rule r = build_base_rule(b, BASE_OUTPUT_GUARD);
+    build_match_ct_state(b, &r, MARK_LOOPBACK);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    match_destination_type(&r, NFT_CMP_NEQ, RTN_LOCAL);
+    build_go(b, &r, CHAIN_STRAY);
 }
 
 static void postrouting_rules(const struct build *b)
@@ -302,29 +346,26 @@ static void postrouting_rules(const struct build *b)
     build_end(b, &r);
     r = build_base_rule(b, BASE_POSTROUTING);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
+    build_jump(b, &r, CHAIN_RELATED);
     r = build_base_rule(b, BASE_POSTROUTING);
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_NEW));
-    verdict_jump(&r, CHAIN_ARRIVING);
-    build_end(b, &r);
+    build_jump(b, &r, CHAIN_ARRIVING);
     r = build_base_rule(b, BASE_POSTROUTING);
     match_ct_mark(&r, b->mask, NFT_CMP_EQ, 0);
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);
-    for (unsigned i = 0; i < b->rules->scopes; i++) {
-        const struct ruleset_scope *s = &b->rules->scope[i];
-        arriving_rules(b, s);
-        /* Meant for a local listener, but something (a published port's DNAT) sends it elsewhere. */
-        r = build_base_rule(b, BASE_POSTROUTING);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
-        build_refer(b, &r, s->id, MARK_STRAY);
-        r = build_base_rule(b, BASE_POSTROUTING);
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_UNDECIDED));
-        build_refer(b, &r, s->id, MARK_FROM_SERVER);
-    }
+    arriving_rules(b);
+    /* Meant for a local listener, but something (a published port's DNAT) sends it elsewhere. */
+    r = build_base_rule(b, BASE_POSTROUTING);
+    build_match_ct_state(b, &r, MARK_LOOPBACK);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_STRAY);
+    r = build_base_rule(b, BASE_POSTROUTING);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    build_match_ct_state(b, &r, MARK_UNDECIDED);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_FROM_SERVER);
 }
 
 static void masquerade_rules(const struct build *b)
@@ -350,6 +391,7 @@ void build_hook_rules(const struct build *b)
 
     output_rules(b);
     prerouting_rules(b);
+    marked_rules(b);
     conclude_rules(b, BASE_OUTPUT_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_PREROUTING_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_OUTPUT_GUARD_CONCLUDE, CHAIN_CONCLUDE);

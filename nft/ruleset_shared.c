@@ -8,6 +8,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 
+#include "nft/lookup.h"
 #include "nft/queue_action.h"
 #include "nft/ruleset_build.h"
 
@@ -15,11 +16,26 @@
 #define CHAIN_NEIGHBOUR_TO        "neighbour_to"
 #define CHAIN_NEIGHBOUR_OUTPUT    "neighbour_out"
 #define CHAIN_NEIGHBOUR_OUTPUT_TO "neighbour_out_to"
+#define CHAIN_ACCEPT              "accept" /* whosever it is, without bits of ours in the packet mark */
 #define HOP_LIMIT_AT              7
 
 static const struct address_range link_local = {{6, {0xfe, 0x80}}, 10};
 static const struct address_range link_multicast = {{6, {0xff, 0x02}}, 16};
 static const struct address_range multicast = {{6, {0xff}}, 8};
+
+struct build_set_name build_set(const struct build *b, const char *name)
+{
+    struct build_set_name full;
+    set_full_name(full.text, name, b->sets->epoch);
+    return full;
+}
+
+void build_chain(const struct build *b, const char *chain)
+{
+    if (b->chains)
+        (void)ruleset_names_add(b->chains, chain);
+    transaction_chain_new(b->t, b->rules->table, chain, NULL);
+}
 
 struct expression_rule build_rule(const struct build *b, const char *chain)
 {
@@ -31,11 +47,51 @@ void build_end(const struct build *b, struct expression_rule *r)
     transaction_rule(b->t, r);
 }
 
-void build_refer(const struct build *b, struct expression_rule *r, uint16_t scope, enum mark_queued state)
+void build_refer(const struct build *b, struct expression_rule *r, enum mark_queued state)
 {
-    set_mark(r, ~b->mask, build_value(b, scope, state));
-    verdict_goto(r, CHAIN_QUEUE);
+    set_mark(r, ~b->state, build_value(b, 0, state));
+    build_go(b, r, CHAIN_QUEUE);
+}
+
+void build_pass(const struct build *b, struct expression_rule *r)
+{
+    set_mark(r, ~b->mask, 0);
+    verdict(r, NF_ACCEPT);
     build_end(b, r);
+}
+
+void build_go(const struct build *b, struct expression_rule *r, const char *chain)
+{
+    verdict_goto(r, chain);
+    build_end(b, r);
+}
+
+void build_jump(const struct build *b, struct expression_rule *r, const char *chain)
+{
+    verdict_jump(r, chain);
+    build_end(b, r);
+}
+
+void build_match_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
+{
+    match_ct_mark(r, b->state, NFT_CMP_EQ, build_value(b, 0, state));
+}
+
+void build_match_state(const struct build *b, struct expression_rule *r, unsigned state)
+{
+    match_mark(r, b->state, NFT_CMP_EQ, build_value(b, 0, state));
+}
+
+void build_match_ct_scope(const struct build *b, struct expression_rule *r, const char *set)
+{
+    key_ct_mark(r, 0, b->scope);
+    lookup_in(r, build_set(b, set).text);
+}
+
+void build_match_scope(const struct build *b, struct expression_rule *r, const char *set)
+{
+    key_mark(r, 0, b->scope);
+    lookup_in(r, build_set(b, set).text);
 }
 
 void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
@@ -58,15 +114,6 @@ void build_dropped_counter(const struct build *b, enum ruleset_dropped kind, uin
     transaction_counter_new(b->t, b->rules->table, name);
 }
 
-void build_drop(const struct build *b, struct expression_rule *r, enum ruleset_dropped kind, uint16_t scope)
-{
-    char name[CHAIN_NAME_SIZE];
-    build_scope_name(name, build_dropped_name[kind], scope);
-    count(r, name);
-    verdict(r, NF_DROP);
-    build_end(b, r);
-}
-
 void build_shared_chains(const struct build *b)
 {
     static const char *const names[] = {CHAIN_QUEUE,
@@ -79,9 +126,14 @@ void build_shared_chains(const struct build *b)
                                         CHAIN_CONCLUDE,
                                         CHAIN_CONCLUDE_NO_RESET,
                                         CHAIN_UNMATCHED_OUTPUT,
-                                        CHAIN_UNMATCHED_PREROUTING};
+                                        CHAIN_UNMATCHED_PREROUTING,
+                                        CHAIN_TO_SERVER,
+                                        CHAIN_FROM_SERVER,
+                                        CHAIN_STRAY,
+                                        CHAIN_FORGED_DROP,
+                                        CHAIN_ACCEPT};
     for (unsigned i = 0; i < LENGTH(names); i++)
-        transaction_chain_new(b->t, b->rules->table, names[i], NULL);
+        build_chain(b, names[i]);
     build_dropped_counter(b, RULESET_NEIGHBOUR, 0);
 }
 
@@ -120,63 +172,95 @@ static void related_rules(const struct build *b)
     build_end(b, &r);
 }
 
-/* Our own scopes' bits only: another table of ours (`sluice run` beside a gate) may have its verdict in the mark. */
-static void clear_rules(const struct build *b)
+/* By the connection's scope: it goes into the packet mark, and the packet to the queue. */
+static void refer_rules(const struct build *b)
 {
-    uint16_t inject = mark_scope(&b->rules->marks, mark_inject(&b->rules->marks));
-    for (unsigned i = 0; i <= b->rules->scopes; i++) {
-        uint16_t scope = i < b->rules->scopes ? b->rules->scope[i].id : inject;
-        struct expression_rule r = build_rule(b, CHAIN_CLEAR);
-        match_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, scope, 0));
-        set_mark(&r, ~b->mask, 0);
+    static const struct {
+        const char *chain;
+        enum mark_queued state;
+    } row[] = {{CHAIN_TO_SERVER, MARK_TO_SERVER}, {CHAIN_FROM_SERVER, MARK_FROM_SERVER}, {CHAIN_STRAY, MARK_STRAY}};
+    for (unsigned i = 0; i < LENGTH(row); i++) {
+        struct expression_rule r = build_rule(b, row[i].chain);
+        key_ct_mark(&r, 0, b->scope);
+        lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
         build_end(b, &r);
+        r = build_rule(b, row[i].chain);
+        build_refer(b, &r, row[i].state);
     }
 }
 
-static const uint8_t neighbour_type[] = {ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT};
-
-static void match_neighbour(struct expression_rule *r, const uint8_t *type)
+/* Our own scopes' bits only: another table of ours (`sluice run` beside a gate) may have its verdict in the mark. */
+static void clear_rules(const struct build *b)
 {
-    match_family(r, NFPROTO_IPV6);
-    match_protocol(r, NFT_CMP_EQ, IPPROTO_ICMPV6);
-    match_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, type, 1);
+    struct expression_rule r = build_rule(b, CHAIN_CLEAR);
+    build_match_scope(b, &r, SET_SCOPES);
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_CLEAR);
+    match_mark(&r, b->scope, NFT_CMP_EQ, mark_inject(&b->rules->marks));
+    set_mark(&r, ~b->mask, 0);
+    build_end(b, &r);
+
+    r = build_rule(b, CHAIN_ACCEPT);
+    build_jump(b, &r, CHAIN_CLEAR);
+    r = build_rule(b, CHAIN_ACCEPT);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
 }
 
-static void match_all_hops(struct expression_rule *r)
+static void forged_drop_rules(const struct build *b)
 {
-    match_bytes(r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &(uint8_t){255}, 1);
+    struct expression_rule r = build_rule(b, CHAIN_FORGED_DROP);
+    key_mark(&r, 0, b->scope);
+    lookup_count(&r, build_set(b, SET_FORGED).text);
+    build_end(b, &r);
+    r = build_rule(b, CHAIN_FORGED_DROP);
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
 }
 
 /* Neighbour discovery with hop limit 255: from or to this link, never routed.  RFC 4861 s11.2. */
+static const uint8_t neighbour_type[] = {ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT};
+
 static void neighbour_rules(const struct build *b, const char *chain, const char *chain_to)
 {
     static const struct address_range *const link[] = {&link_local, &link_multicast};
+    const uint8_t hop_limit = 255;
     for (unsigned i = 0; i < LENGTH(neighbour_type); i++) {
         struct expression_rule r = build_rule(b, chain);
-        match_neighbour(&r, &neighbour_type[i]);
-        match_all_hops(&r);
+        match_family(&r, NFPROTO_IPV6);
+        match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+        match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
         verdict_jump(&r, chain_to);
         build_end(b, &r);
     }
     for (unsigned i = 0; i < LENGTH(link); i++) {
         struct expression_rule r = build_rule(b, chain_to);
         match_destination(&r, NFT_CMP_EQ, link[i]);
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
+        build_go(b, &r, CHAIN_ACCEPT);
     }
 }
 
 void build_neighbour_forward(const struct build *b, const char *chain)
 {
+    const uint8_t hop_limit = 255;
     for (unsigned i = 0; i < LENGTH(neighbour_type); i++) {
-        struct expression_rule r = build_rule(b, chain);
-        match_neighbour(&r, &neighbour_type[i]);
-        match_all_hops(&r);
-        verdict(&r, NF_ACCEPT);
-        build_end(b, &r);
-        r = build_rule(b, chain);
-        match_neighbour(&r, &neighbour_type[i]);
-        build_drop(b, &r, RULESET_NEIGHBOUR, 0);
+        for (unsigned routed = 0; routed < 2; routed++) {
+            struct expression_rule r = build_rule(b, chain);
+            match_family(&r, NFPROTO_IPV6);
+            match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
+            match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, &neighbour_type[i], 1);
+            if (!routed)
+                match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, HOP_LIMIT_AT, &hop_limit, 1);
+            if (routed) {
+                char counter[CHAIN_NAME_SIZE];
+                build_scope_name(counter, build_dropped_name[RULESET_NEIGHBOUR], 0);
+                count(&r, counter);
+            }
+            verdict(&r, routed ? NF_DROP : NF_ACCEPT);
+            build_end(b, &r);
+        }
     }
 }
 
@@ -186,8 +270,7 @@ static void neighbour_unicast_rules(const struct build *b)
 {
     struct expression_rule r = build_rule(b, CHAIN_NEIGHBOUR_TO);
     match_destination(&r, NFT_CMP_NEQ, &multicast);
-    verdict(&r, NF_ACCEPT);
-    build_end(b, &r);
+    build_go(b, &r, CHAIN_ACCEPT);
 
     r = build_rule(b, CHAIN_NEIGHBOUR_OUTPUT_TO);
     match_socket_file(&r);
@@ -242,20 +325,6 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
     build_end(b, &r);
 }
 
-/* Replies, and errors about a connection. */
-static void unmatched_answers(const struct build *b, const char *chain)
-{
-    struct expression_rule r = build_rule(b, chain);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    verdict_goto(&r, CHAIN_CLEAR);
-    build_end(b, &r);
-
-    r = build_rule(b, chain);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
-}
-
 static void unmatched_output_rules(const struct build *b)
 {
     const char *chain = CHAIN_UNMATCHED_OUTPUT;
@@ -286,16 +355,25 @@ static void unmatched_output_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
-    unmatched_answers(b, chain);
+    r = build_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
 
     r = build_rule(b, chain);
     verdict_jump(&r, CHAIN_NEIGHBOUR_OUTPUT);
     build_end(b, &r);
 
-    build_scope_name(scope, SCOPE_OUTPUT, b->rules->unmatched);
+    build_scope_name(scope, SCOPE_MARK, b->rules->unmatched);
     r = build_rule(b, chain);
-    verdict_goto(&r, scope);
-    build_end(b, &r);
+    build_jump(b, &r, scope);
+    r = build_rule(b, chain);
+    build_go(b, &r, CHAIN_TOWARD);
 }
 
 static void unmatched_prerouting_rules(const struct build *b)
@@ -315,24 +393,34 @@ static void unmatched_prerouting_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
-    unmatched_answers(b, chain);
+    r = build_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
 
+    r = build_rule(b, chain);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+
+    build_scope_name(scope, SCOPE_MARK, b->rules->unmatched);
+    r = build_rule(b, chain);
+    build_jump(b, &r, scope);
     /* As with a scope's own interface: a lie about the source gets no answer, which would quote it. */
     r = build_rule(b, chain);
     match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-    build_drop(b, &r, RULESET_FORGED, b->rules->unmatched);
-
-    build_scope_name(scope, SCOPE_PREROUTING, b->rules->unmatched);
+    build_go(b, &r, CHAIN_FORGED_DROP);
     r = build_rule(b, chain);
-    verdict_goto(&r, scope);
-    build_end(b, &r);
+    build_go(b, &r, CHAIN_TOWARD);
 }
 
 void build_shared_rules(const struct build *b)
 {
     queue_rules(b);
     related_rules(b);
+    refer_rules(b);
     clear_rules(b);
+    forged_drop_rules(b);
     neighbour_rules(b, CHAIN_NEIGHBOUR, CHAIN_NEIGHBOUR_TO);
     neighbour_rules(b, CHAIN_NEIGHBOUR_OUTPUT, CHAIN_NEIGHBOUR_OUTPUT_TO);
     neighbour_unicast_rules(b);

@@ -6,6 +6,7 @@
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
 #include <libnftnl/object.h>
+#include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -43,7 +44,7 @@ struct listing {
     void (*each)(void *ctx, const char *table, uint32_t owner); /* or those that begin with our name */
     void *ctx;
     unsigned base;
-    bool strange; /* a base chain that is not ours, or a name that is not */
+    bool strange; /* a base chain or a name that is not ours */
 };
 
 static int on_table(const struct nlmsghdr *nlh, void *data)
@@ -81,20 +82,36 @@ static bool is_ours(const struct nftnl_chain *x, const char *name)
     return false;
 }
 
-static bool keep_name(struct ruleset_state *state, const char *name)
+bool ruleset_names_add(struct ruleset_names *names, const char *name)
 {
-    size_t n = state->chains;
-    if (n == STATE_CHAINS_MAX || strlen(name) >= CHAIN_NAME_SIZE)
-        return false;
-    if ((n & (n - 1)) == 0) {
-        char(*grown)[CHAIN_NAME_SIZE] = realloc(state->chain, (n ? n * 2 : 1) * sizeof *grown);
-        if (!grown)
-            return false;
-        state->chain = grown;
+    size_t n = names->count;
+    names->failed = names->failed || n == STATE_NAMES_MAX || strlen(name) >= CHAIN_NAME_SIZE;
+    if (!names->failed && (n & (n - 1)) == 0) {
+        char(*grown)[CHAIN_NAME_SIZE] = realloc(names->name, (n ? n * 2 : 1) * sizeof *grown);
+        names->failed = !grown;
+        names->name = grown ? grown : names->name;
     }
-    memcpy(state->chain[n], name, strlen(name) + 1);
-    state->chains++;
+    if (names->failed)
+        return false;
+    memcpy(names->name[n], name, strlen(name) + 1);
+    names->count++;
     return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+void ruleset_names_sort(struct ruleset_names *names)
+{
+    if (names->count)
+        qsort(names->name, names->count, sizeof *names->name, by_name);
+}
+
+bool ruleset_names_has(const struct ruleset_names *names, const char *name)
+{
+    return names->count && bsearch(name, names->name, names->count, sizeof *names->name, by_name) != NULL;
 }
 
 static int on_chain(const struct nlmsghdr *nlh, void *data)
@@ -107,10 +124,23 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
         const char *name = nftnl_chain_get_str(x, NFTNL_CHAIN_NAME);
         if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) && is_ours(x, name))
             l->base++;
-        else if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) || !keep_name(l->state, name))
+        else if (nftnl_chain_is_set(x, NFTNL_CHAIN_HOOKNUM) || !ruleset_names_add(&l->state->chain, name))
             l->strange = true;
     }
     nftnl_chain_free(x);
+    return MNL_CB_OK;
+}
+
+static int on_set(const struct nlmsghdr *nlh, void *data)
+{
+    struct listing *l = data;
+    struct nftnl_set *x = nftnl_set_alloc();
+    if (!x)
+        return MNL_CB_ERROR;
+    if (nftnl_set_nlmsg_parse(nlh, x) == 0 && strcmp(nftnl_set_get_str(x, NFTNL_SET_TABLE), l->table) == 0 &&
+        !ruleset_names_add(&l->state->set, nftnl_set_get_str(x, NFTNL_SET_NAME)))
+        l->strange = true;
+    nftnl_set_free(x);
     return MNL_CB_OK;
 }
 
@@ -120,7 +150,8 @@ bool ruleset_state_read(const char *table, struct ruleset_state *out, struct err
     struct listing l = {.table = table, .state = out};
     if (!ask(NFT_MSG_GETTABLE, NLM_F_DUMP, on_table, &l, e))
         return false;
-    if (out->found && !ask(NFT_MSG_GETCHAIN, NLM_F_DUMP, on_chain, &l, e)) {
+    if (out->found &&
+        (!ask(NFT_MSG_GETCHAIN, NLM_F_DUMP, on_chain, &l, e) || !ask(NFT_MSG_GETSET, NLM_F_DUMP, on_set, &l, e))) {
         ruleset_state_done(out);
         return false;
     }
@@ -130,7 +161,8 @@ bool ruleset_state_read(const char *table, struct ruleset_state *out, struct err
 
 void ruleset_state_done(struct ruleset_state *state)
 {
-    free(state->chain);
+    free(state->chain.name);
+    free(state->set.name);
     *state = (struct ruleset_state){0};
 }
 

@@ -101,6 +101,17 @@ static struct nlmsghdr *message(struct transaction *t, uint16_t type, uint16_t f
     return nftnl_nlmsg_build_hdr((char *)t->buffer + t->len, type, NFPROTO_INET, flags, t->sequence);
 }
 
+struct nlmsghdr *transaction_begin(struct transaction *t, uint16_t type, uint16_t flags, const char *note,
+                                   const char *name)
+{
+    return reserve(t, note, name) ? message(t, type, flags) : NULL;
+}
+
+void transaction_end(struct transaction *t, const struct nlmsghdr *nlh)
+{
+    append(t, nlh);
+}
+
 static void table_message(struct transaction *t, uint16_t type, uint16_t header_flags, const char *table,
                           const uint32_t *flags)
 {
@@ -123,6 +134,11 @@ static void table_message(struct transaction *t, uint16_t type, uint16_t header_
 void transaction_table_new(struct transaction *t, const char *table, uint32_t flags)
 {
     table_message(t, NFT_MSG_NEWTABLE, NLM_F_CREATE, table, &flags);
+}
+
+void transaction_table_expect(struct transaction *t, const char *table, uint32_t flags)
+{
+    table_message(t, NFT_MSG_NEWTABLE, 0, table, &flags);
 }
 
 void transaction_table_delete(struct transaction *t, const char *table)
@@ -165,7 +181,8 @@ void transaction_chain_delete(struct transaction *t, const char *table, const ch
     chain_message(t, NFT_MSG_DELCHAIN, 0, table, chain, NULL);
 }
 
-void transaction_counter_new(struct transaction *t, const char *table, const char *counter)
+static void counter_message(struct transaction *t, uint16_t type, uint16_t flags, const char *table,
+                            const char *counter)
 {
     if (!reserve(t, "counter", counter))
         return;
@@ -182,11 +199,21 @@ void transaction_counter_new(struct transaction *t, const char *table, const cha
     if (!nftnl_obj_get_str(x, NFTNL_OBJ_TABLE) || !nftnl_obj_get_str(x, NFTNL_OBJ_NAME)) {
         t->failed = true;
     } else {
-        struct nlmsghdr *nlh = message(t, NFT_MSG_NEWOBJ, NLM_F_CREATE);
+        struct nlmsghdr *nlh = message(t, type, flags);
         nftnl_obj_nlmsg_build_payload(nlh, x);
         append(t, nlh);
     }
     nftnl_obj_free(x);
+}
+
+void transaction_counter_new(struct transaction *t, const char *table, const char *counter)
+{
+    counter_message(t, NFT_MSG_NEWOBJ, NLM_F_CREATE, table, counter);
+}
+
+void transaction_counter_delete(struct transaction *t, const char *table, const char *counter)
+{
+    counter_message(t, NFT_MSG_DELOBJ, 0, table, counter);
 }
 
 static void rule_message(struct transaction *t, uint16_t type, uint16_t header_flags, const struct nftnl_rule *rule)

@@ -52,12 +52,21 @@ void transaction_table_delete(struct transaction *t, const char *table);
 void transaction_chain_new(struct transaction *t, const char *table, const char *chain,
                            const struct transaction_hook *hook);
 void transaction_chain_delete(struct transaction *t, const char *table, const char *chain);
+void transaction_counter_delete(struct transaction *t, const char *table, const char *counter);
+/* That the table is there, and ours: else the transaction fails. */
+void transaction_table_expect(struct transaction *t, const char *table, uint32_t flags);
 /* A named counter, from zero.  One that exists already stays. */
 void transaction_counter_new(struct transaction *t, const char *table, const char *counter);
 /* Removes all rules of all chains. */
 void transaction_flush(struct transaction *t, const char *table);
 /* Appends the rule to its chain and frees it. */
 void transaction_rule(struct transaction *t, struct expression_rule *rule);
+
+/* A message of another file's (nft/set_message.c): begin, put attributes, end.  NULL: failed before.  What it is, and
+ * of which name, for an error's text. */
+struct nlmsghdr *transaction_begin(struct transaction *t, uint16_t type, uint16_t flags, const char *note,
+                                   const char *name);
+void transaction_end(struct transaction *t, const struct nlmsghdr *nlh);
 
 /* True: committed.  Else nothing was; e->sys_errno is the kernel's. */
 bool transaction_send(struct transaction *t, struct mnl_socket *socket, struct error *e);

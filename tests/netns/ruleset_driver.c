@@ -3,12 +3,14 @@
  *
  *     ruleset_driver [--table NAME] [--queues N] [--unmatched ID] [--gate CGROUP] [--masquerade RANGE] [--slow]
  *                    [--scope ID [cgroup=PATH] [if=NAME] [source=RANGE] [resolver=ADDRESS] [relay=PORT] [incoming]]...
- *                    [--verdict SCOPE:PATH:PROTOCOL:PORT=WHAT]... [--replace N] [--keep]
+ *                    [--file FILE] [--verdict SCOPE:PATH:PROTOCOL:PORT=WHAT]... [--replace N] [--keep]
  *
  * A pattern's parts may be "*"; PATH is to, from, stray or in; PORT is the server's; WHAT is pass, approve, http, reset
  * or drop; the first pattern that fits decides, none: drop.  Each queued packet is a line on standard output:
  * "q SCOPE PATH PROTOCOL SOURCE:PORT > DESTINATION:PORT FLAGS mark M hook H WHAT".  "ready" comes first.  --replace
- * applies the rules N times more in a child.  Ends with SIGTERM, removing the table unless --keep. */
+ * applies the rules N times more in a child.  FILE has one scope a line, its id first, then the words of --scope; at
+ * SIGHUP it is read again and applied: "applied SCOPES MICROSECONDS" or "applied failed".  Ends with SIGTERM, removing
+ * the table unless --keep. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -24,27 +26,31 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/bytes.h"
 #include "nft/cgroup.h"
 #include "nft/ruleset.h"
 
-#define MANY 8
+#define MANY   8
+#define SCOPES 4096
 
 static const char *const path_name[] = {"to", "from", "stray", "in"};
 static const char *const verdict_name[] = {"pass", "approve", "reset", "http"};
 
 static struct ruleset rules = {.table = "sluice", .queue_tcp = 21000, .queue_udp = 21001, .fast_path = true};
-static struct ruleset_scope scopes[MANY];
-static struct ruleset_cgroup cgroups[MANY][MANY];
-static const char *interfaces[MANY][MANY];
-static struct address_range sources[MANY][MANY], masquerade[MANY];
-static struct address resolvers[MANY][MANY];
+static struct ruleset_scope scopes[SCOPES];
+static struct ruleset_cgroup cgroups[SCOPES][MANY];
+static const char *interfaces[SCOPES][MANY];
+static struct address_range sources[SCOPES][MANY], masquerade[MANY];
+static struct address resolvers[SCOPES][MANY];
+static const char *file_path;
+static char *file_text;
 static char *patterns[32];
 static unsigned pattern_count, replace;
 static bool keep_table;
-static volatile sig_atomic_t stopping;
+static volatile sig_atomic_t stopping, again;
 
 static void fail(const char *what, const struct error *e)
 {
@@ -83,6 +89,38 @@ static void scope_word(struct ruleset_scope *s, const char *word)
     }
 }
 
+static struct ruleset_scope *scope_begin(const char *id)
+{
+    unsigned at = rules.scopes++;
+    if (at == SCOPES)
+        fail("too many scopes", NULL);
+    scopes[at] = (struct ruleset_scope){.id = (uint16_t)strtoul(id, NULL, 10),
+                                        .cgroup = cgroups[at],
+                                        .interface = interfaces[at],
+                                        .source = sources[at],
+                                        .resolver = resolvers[at]};
+    return &scopes[at];
+}
+
+static void read_file(void)
+{
+    FILE *file = fopen(file_path, "r");
+    char *text = NULL, *line_end, *word_end;
+    size_t size = 0;
+    if (!file || getdelim(&text, &size, '\0', file) < 0)
+        fail(file_path, NULL);
+    fclose(file);
+    rules.scopes = 0;
+    for (char *line = strtok_r(text, "\n", &line_end); line; line = strtok_r(NULL, "\n", &line_end)) {
+        char *word = strtok_r(line, " ", &word_end);
+        struct ruleset_scope *s = scope_begin(word);
+        while ((word = strtok_r(NULL, " ", &word_end)))
+            scope_word(s, word);
+    }
+    free(file_text);
+    file_text = text;
+}
+
 static void read_arguments(int argc, char **argv)
 {
     struct error e = {0};
@@ -102,14 +140,11 @@ static void read_arguments(int argc, char **argv)
             continue;
         }
         i++;
-        if (strcmp(word, "--scope") == 0 && rules.scopes < MANY) {
-            unsigned at = rules.scopes++;
-            s = &scopes[at];
-            *s = (struct ruleset_scope){.id = (uint16_t)strtoul(value, NULL, 10),
-                                        .cgroup = cgroups[at],
-                                        .interface = interfaces[at],
-                                        .source = sources[at],
-                                        .resolver = resolvers[at]};
+        if (strcmp(word, "--scope") == 0) {
+            s = scope_begin(value);
+        } else if (strcmp(word, "--file") == 0) {
+            file_path = value;
+            read_file();
         } else if (strcmp(word, "--table") == 0) {
             rules.table = value;
         } else if (strcmp(word, "--queues") == 0) {
@@ -265,10 +300,31 @@ static struct mnl_socket *bind_queue(uint16_t number)
     return nl;
 }
 
+static struct ruleset_socket *rules_socket;
+static struct ruleset_kernel kernel;
+
+static void apply_again(void)
+{
+    struct error e = {0};
+    struct timespec from, to;
+    again = 0;
+    read_file();
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    bool ok = ruleset_apply(rules_socket, &kernel, &rules, &e);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    if (ok)
+        printf("applied %u %lld\n", rules.scopes,
+               (long long)(to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000);
+    else
+        printf("applied failed: %s\n", e.text);
+}
+
 static void serve(struct at_queue q[2])
 {
     static uint8_t buffer[1 << 17] __attribute__((aligned(NLMSG_ALIGNTO)));
     while (!stopping) {
+        if (again)
+            apply_again();
         struct pollfd ready[2] = {{mnl_socket_get_fd(q[0].nl), POLLIN, 0}, {mnl_socket_get_fd(q[1].nl), POLLIN, 0}};
         if (poll(ready, 2, 1000) < 0)
             continue;
@@ -282,31 +338,37 @@ static void serve(struct at_queue q[2])
 
 static void on_signal(int number)
 {
-    (void)number;
-    stopping = 1;
+    if (number == SIGHUP)
+        again = 1;
+    else
+        stopping = 1;
 }
 
-/* A new keeper takes over the socket, as after a crash. */
-static void replace_often(int fd, const struct ruleset_kernel *kernel)
+/* A new keeper takes over the socket, as after a crash: whole.  Then a scope more: by the difference. */
+static void replace_often(int fd)
 {
     struct error e = {0};
+    bool ok = true;
     if (fork() != 0)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    struct ruleset_socket *s = ruleset_adopt(fd, &e);
-    for (unsigned i = 0; s && i < replace; i++) {
-        if (!ruleset_apply(s, kernel, &rules, &e))
-            break;
+    for (unsigned i = 0; ok && i < replace; i += 2) {
+        struct ruleset_socket *s = ruleset_adopt(dup(fd), &e);
+        ok = s && ruleset_apply(s, &kernel, &rules, &e);
+        usleep(5000);
+        scope_begin("4000");
+        ok = ok && ruleset_apply(s, &kernel, &rules, &e);
+        rules.scopes--;
+        ruleset_close(s);
         usleep(5000);
     }
-    printf("%s%s\n", e.code ? "replace failed " : "replaced", e.text);
+    printf("%s%s\n", ok ? "replaced" : "replace failed ", e.text);
     exit(0);
 }
 
 int main(int argc, char **argv)
 {
     struct error e = {0};
-    struct ruleset_kernel kernel;
     setvbuf(stdout, NULL, _IOLBF, 0);
     mark_layout_init(MARK_MASK_DEFAULT, &rules.marks);
     read_arguments(argc, argv);
@@ -319,13 +381,16 @@ int main(int argc, char **argv)
         fail("apply", &e);
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    rules_socket = s;
     printf("ready native=%d persist=%d\n", kernel.native_queue, kernel.persist);
     if (replace)
-        replace_often(ruleset_fd(s), &kernel);
+        replace_often(ruleset_fd(s));
     serve(q);
     if (!keep_table && !ruleset_remove(s, rules.table, &e))
         fail("remove", &e);
     ruleset_close(s);
+    free(file_text);
     mnl_socket_close(q[0].nl);
     mnl_socket_close(q[1].nl);
     return 0;

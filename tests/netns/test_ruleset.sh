@@ -1,124 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The rules of nft/ in namespaces: what reaches the queue, what leaves, what a verdict's mark does.  Root.
-#
-#     c (container) ─── h (the host with the rules; a job is a cgroup in it) ─── s (the server outside)
-#
-# BUILD: where the drivers are built; DRIVERS: where they are built already.
+# The bed, and BUILD and DRIVERS: ruleset_bed.sh.
 # shellcheck disable=SC2086,SC2016  # words; conditions are evaluated later
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-BUILD=${BUILD:-build}
-if [ "$(id -u)" != 0 ]; then
-    echo "skip ruleset: needs root"
-    echo "0 passed, 0 failed, 1 skipped"
-    exit 0
-fi
-if [ -z "${DRIVERS:-}" ]; then
-    DRIVERS=$(realpath -m "$BUILD/netns")
-    mkdir -p "$DRIVERS"
-    for name in ruleset conntrack; do
-        # shellcheck disable=SC2046  # flags are words
-        "${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra ${TESTFLAGS:-} -o "$DRIVERS/${name}_driver" "tests/netns/${name}_driver.c" \
-            nft/*.c core/*.c $(pkg-config --cflags --libs libnetfilter_queue libmnl libnftnl libidn2 jansson) || exit 1
-    done
-fi
-CG=$(awk '{for (i = 1; i < NF; i++) if ($i == "-" && $(i+1) == "cgroup2") {print $5; exit}}' /proc/self/mountinfo)
-ID=nft-$$
-T=$(mktemp -d "${TMPDIR:-/tmp}/$ID.XXXXXX")
-PEER=$PWD/tests/netns/ruleset_peer.py
-passed=0 failed=0 skipped=0 DRIVER='' STARTED=()
-
-cleanup() {
-    local pid name
-    for pid in $DRIVER "${STARTED[@]}"; do kill -9 "$pid" 2> /dev/null; done
-    for name in h s c; do ip netns del "$ID-$name" 2> /dev/null; done
-    sleep 0.2 # a killed process leaves its cgroup when it is reaped
-    rmdir "$CG/$ID/job" "$CG/$ID/gate" "$CG/$ID" 2> /dev/null
-    rm -rf "$T"
-}
-trap cleanup EXIT
-ok() { passed=$((passed + 1)) && echo "ok   $1"; }
-bad() {
-    failed=$((failed + 1))
-    echo "FAIL $1"
-    tail -n 6 "$T/out" "$T/q" 2> /dev/null | sed 's/^/     | /'
-}
-skip() { skipped=$((skipped + 1)) && echo "skip $1"; }
-# check NAME CONDITION...: a command that must succeed
-check() {
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else bad "$name"; fi
-}
-in_ns() { local n=$1 && shift && setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-$n" "$@"; }
-job() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/job" setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-h" "$@"; }
-gate() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/gate" setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-h" "$@"; }
-host() { in_ns h "$@"; }
-box() { in_ns c "$@"; }
-try() { "$1" python3 "$PEER" "${@:2}" > "$T/out" 2>&1; }
-out() { grep -qE -- "$1" "$T/out"; }
-queued() { grep -qE -- "$1" "$T/q"; }
-# Nothing to or from this port; strays may be late packets of streams that an earlier check cut.
-nothing_queued() { ! grep -qE "^q [0-9]+ (to|from|in) .*:$1 " "$T/q"; }
-count() { grep -cE -- "$1" "$T/q"; }
-arrived() { grep -qF -- "$1" "$T/far"; }
-absent() { ! arrived "$1"; }
-both() { eval "$1" && eval "$2"; }
-waits() { # FILE TEXT
-    local left=200
-    until grep -q -- "$2" "$1" 2> /dev/null; do
-        [ $((left -= 1)) -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
-background() { # LOG WHERE COMMAND...
-    local log=$1
-    shift
-    "$@" > "$log" 2>&1 &
-    STARTED+=($!)
-    disown $!
-}
-stop() {
-    [ -z "$DRIVER" ] || { kill -TERM "$DRIVER" && wait "$DRIVER"; }
-    DRIVER=
-    if grep -q Sanitizer "$T/q" 2> /dev/null; then bad "sanitizer"; fi
-    host conntrack -F > /dev/null 2>&1
-    true
-}
-# rules ARGUMENT...: replaces the driver
-rules() {
-    stop
-    : > "$T/q"
-    : > "$T/far"
-    nsenter --net="/run/netns/$ID-h" "$DRIVERS/ruleset_driver" "$@" > "$T/q" 2>&1 &
-    DRIVER=$!
-    waits "$T/q" '^ready' || { echo "FAIL driver: $(cat "$T/q")" && failed=$((failed + 1)); }
-}
-forget() { : > "$T/q" && : > "$T/far" && : > "$T/out"; }
-mark() { host conntrack -L 2> /dev/null | grep -E "dport=$1 " | grep -oE 'mark=[0-9]+' | head -1 | cut -d= -f2; }
-
-# ---- the bed ----
-mkdir -p "$CG/$ID/job" "$CG/$ID/gate"
-for n in h s c; do ip netns add "$ID-$n" && in_ns $n ip link set lo up; done
-ip link add hs netns "$ID-h" type veth peer name sh netns "$ID-s"
-ip link add hc netns "$ID-h" type veth peer name ch netns "$ID-c"
-host ip addr add 10.9.1.1/24 dev hs && host ip -6 addr add fd00:1::1/64 dev hs nodad
-in_ns s ip addr add 10.9.1.2/24 dev sh && in_ns s ip -6 addr add fd00:1::2/64 dev sh nodad
-host ip addr add 10.9.2.1/24 dev hc && host ip -6 addr add fd00:2::1/64 dev hc nodad
-box ip addr add 10.9.2.2/24 dev ch && box ip -6 addr add fd00:2::2/64 dev ch nodad
-for l in hs hc; do host ip link set $l up; done
-in_ns s ip link set sh up && box ip link set ch up
-in_ns s ip route add default via 10.9.1.1 && in_ns s ip -6 route add default via fd00:1::1
-box ip route add default via 10.9.2.1 && box ip -6 route add default via fd00:2::1
-host sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; for i in all default hs hc; do echo 1 > /proc/sys/net/ipv6/conf/$i/forwarding; done
-    echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet'
-for n in h s; do in_ns $n sh -c 'echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range'; done
-background "$T/serve" in_ns s python3 "$PEER" serve "$T/far"
-waits "$T/far" ready || echo "FAIL server"
-background "$T/box.out" box python3 "$PEER" listen 80 "$T/box"
-waits "$T/box" ready
-S4=10.9.1.2 S6=fd00:1::2
+NAME=ruleset
+. tests/netns/ruleset_bed.sh
 JOB="--scope 1 cgroup=/$ID/job resolver=$S4 resolver=$S6 resolver=127.0.0.53 relay=4053"
 BOX="--scope 2 if=hc resolver=$S4 resolver=$S6 relay=4054"
 
@@ -359,7 +247,7 @@ rules $JOB $BOX
 base_chains > "$T/before"
 kill -9 $DRIVER && wait $DRIVER 2> /dev/null
 DRIVER=
-rules $JOB $BOX --replace 200
+rules $JOB $BOX --replace 200; KEEPIT=1
 background "$T/f1" job python3 "$PEER" flood $S4 5001 ${FLOOD:-4}
 background "$T/f2" box python3 "$PEER" flood $S4 5002 ${FLOOD:-4}
 waits "$T/f1" sent && waits "$T/f2" sent && waits "$T/q" '^replace'
