@@ -6,7 +6,8 @@
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 
-#include "nft/lookup.h"
+#include "nft/lookup.h" #include < linux / rtnetlink.h>
+
 #include "nft/ruleset_build.h"
 
 #define CHAIN_NEWCOMER "newcomer" /* a first packet, or one of no connection; whose socket does it find? */
