@@ -11,7 +11,8 @@
 #
 #     bench_bed                    everything up; ends at exit
 #     form forward|output
-#     variant_up NAME              none, bare_all, bare_mark, sluice, sluice_slow, or a rival (rivals/NAME.sh)
+#     variant_up NAME              none, tracked (conntrack and one rule), bare_all, bare_mark, sluice, sluice_slow, or a
+#                                  rival (rivals/NAME.sh)
 #     variant_down
 #     rounds FUNCTION VARIANT...   ROUNDS times each variant, the order turned each round; FUNCTION VARIANT measures
 #     result ROW VARIANT VALUE UNIT            note ROW TEXT
@@ -160,6 +161,11 @@ variant_up() {
     VARIANT=$1
     case $1 in
     none) ;;
+    tracked)
+        h $GATE nft -f - <<< 'table inet tracked { chain a { type filter hook prerouting priority -160; ct mark 1 accept; }
+            chain b { type filter hook output priority -160; ct mark 1 accept; }
+            }' || give_up "conntrack"
+        ;;
     bare_all) bare_up all ;;
     bare_mark) bare_up mark ;;
     sluice) sluice_up ;;
@@ -176,6 +182,7 @@ variant_up() {
 variant_down() {
     case $VARIANT in
     none) ;;
+    tracked) h $GATE nft delete table inet tracked ;;
     bare_*) bare_down ;;
     sluice*) sluice_down ;;
     *) rival_down ;;
@@ -186,11 +193,26 @@ variant_down() {
 
 # ---- rounds ----
 
+# What others use of the processors while the bed is still, in percent: what was measured beside them counts for nothing.
+others() {
+    local before after
+    read -ra before < /proc/stat
+    sleep 0.3
+    read -ra after < /proc/stat
+    awk -v b="${before[*]}" -v a="${after[*]}" 'BEGIN {
+        split(b, x); split(a, y)
+        for (i = 2; i <= 9; i++) all += y[i] - x[i]
+        still = y[5] - x[5] + y[6] - x[6]
+        printf("others %.0f\n", (all > 0) ? 100 * (all - still) / all : 0)
+    }'
+}
+
 rounds() {
     local function=$1 round i variants
     shift
     variants=("$@")
     for ((round = 0; round < ROUNDS; round++)); do
+        others
         for ((i = 0; i < ${#variants[@]}; i++)); do
             variant_up "${variants[(i + round) % ${#variants[@]}]}"
             say "  $FORM, round $((round + 1)) of $ROUNDS: $VARIANT"
