@@ -37,12 +37,14 @@ struct worker {
     uint64_t now_usec; /* of this round */
     int epoll_fd;
     bool judging; /* the queues are being read */
+    bool watch;   /* a verdict waits that has the kernel queue what it let go until now */
 };
 
 static void sink_accept(void *ctx, uint32_t id, enum mark_verdict mark, struct bytes ip)
 {
     struct worker *w = ctx;
     verdict_accept(w->verdict, id, mark, ip);
+    w->watch |= mark == MARK_WATCH;
 }
 
 static void sink_drop(void *ctx, uint32_t id, enum mark_verdict mark)
@@ -54,6 +56,10 @@ static void sink_drop(void *ctx, uint32_t id, enum mark_verdict mark)
 static void sink_inject(void *ctx, struct bytes ip)
 {
     struct worker *w = ctx;
+    if (w->watch) { /* what the client answers to a packet of ours is to meet the connection's new mark */
+        w->watch = false;
+        verdict_flush(w->verdict);
+    }
     if (!output_inject(&w->output, ip))
         w->output.injections_failed++;
 }

@@ -59,6 +59,7 @@ enum build_side { SIDE_OUTPUT, SIDE_PREROUTING };
 #define CHAIN_QUEUE     "queue"     /* ends every way to the handler */
 #define CHAIN_RELATED   "related"   /* accepts ICMP errors and our own rules' resets, returns from all else */
 #define CHAIN_CLEAR     "clear"     /* our scopes' bits out of the packet mark */
+#define CHAIN_BARE      "bare"      /* accepts bare acknowledgments, returns from all else */
 #define CHAIN_NEIGHBOUR "neighbour" /* prerouting: accepts neighbour discovery that stays on the link */
 
 static inline uint32_t build_value(const struct build *b, uint16_t scope, unsigned state)
@@ -94,6 +95,9 @@ struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_
 /* Ends the rule with a goto to the scope's chain of that kind. */
 void build_go(const struct build *b, struct expression_rule *r, const char *prefix, uint16_t scope);
 void build_clear(const struct build *b, enum ruleset_base_chain chain);
+
+/* What a scope's undecided connection receives, in such a chain: to the handler, but what goes without it. */
+void build_received(const struct build *b, enum ruleset_base_chain chain, uint16_t scope);
 
 /* nft/ruleset_input.c */
 #define CHAIN_NEWCOMER "newcomer" /* input: a first packet; whose socket does it find? */

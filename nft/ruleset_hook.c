@@ -293,6 +293,33 @@ static void output_guard_rules(const struct build *b)
     }
 }
 
+void build_received(const struct build *b, enum ruleset_base_chain chain, uint16_t scope)
+{
+    uint32_t bare_go = b->scope | build_value(b, 0, MARK_BARE_GO);
+    struct expression_rule r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, scope, MARK_UNDECIDED));
+    build_refer(b, &r, scope, MARK_FROM_SERVER);
+
+    r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, scope, MARK_BODY));
+    match_tcp_going(&r);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+
+    r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, bare_go, NFT_CMP_EQ, build_value(b, scope, MARK_BARE_GO));
+    verdict_jump(&r, CHAIN_BARE);
+    build_end(b, &r);
+
+    r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, bare_go, NFT_CMP_EQ, build_value(b, scope, MARK_BARE_GO));
+    build_refer(b, &r, scope, MARK_FROM_SERVER);
+}
+
 static void postrouting_rules(const struct build *b)
 {
     build_clear(b, BASE_POSTROUTING);
@@ -320,10 +347,7 @@ static void postrouting_rules(const struct build *b)
         r = build_base_rule(b, BASE_POSTROUTING);
         match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
         build_refer(b, &r, s->id, MARK_STRAY);
-        r = build_base_rule(b, BASE_POSTROUTING);
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_UNDECIDED));
-        build_refer(b, &r, s->id, MARK_FROM_SERVER);
+        build_received(b, BASE_POSTROUTING, s->id);
     }
 }
 

@@ -49,7 +49,6 @@ static void newcomer_rules(const struct build *b, const struct ruleset_scope *s)
 /* What a scope's connection receives, and its loopback. */
 static void input_scope_rules(const struct build *b, const struct ruleset_scope *s)
 {
-    static const enum mark_connection judged[] = {MARK_UNDECIDED, MARK_LOOPBACK};
     static const uint8_t echo[] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
     struct expression_rule r = build_base_rule(b, BASE_INPUT);
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
@@ -94,12 +93,11 @@ static void input_scope_rules(const struct build *b, const struct ruleset_scope 
     match_source_port(&r, IPPROTO_UDP, 53);
     match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
     build_refer(b, &r, s->id, MARK_STRAY);
-    for (unsigned i = 0; i < sizeof judged / sizeof *judged; i++) {
-        r = build_base_rule(b, BASE_INPUT);
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, judged[i]));
-        build_refer(b, &r, s->id, MARK_FROM_SERVER);
-    }
+    build_received(b, BASE_INPUT, s->id);
+    r = build_base_rule(b, BASE_INPUT);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, b->mask, NFT_CMP_EQ, build_value(b, s->id, MARK_LOOPBACK));
+    build_refer(b, &r, s->id, MARK_FROM_SERVER);
 }
 
 void build_input_rules(const struct build *b)

@@ -95,6 +95,12 @@ static void judge_marked(const struct build *b, const char *chain, const struct 
         build_end(b, &r);
     }
 
+    r = build_rule(b, chain);
+    match_ct_mark(&r, b->scope | build_value(b, 0, MARK_BARE_GO), NFT_CMP_EQ, build_value(b, s->id, MARK_BARE_GO));
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    verdict_jump(&r, CHAIN_BARE);
+    build_end(b, &r);
+
     /* Replies are met at +110. */
     r = build_rule(b, chain);
     match_ct_mark(&r, b->scope, NFT_CMP_EQ, build_value(b, s->id, 0));
