@@ -56,7 +56,11 @@ TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtc
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
 
-.PHONY: all deps check-deps demo-deps install demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
+# The benchmark: what its bed and its rivals need.  Those that would start a daemon are unpacked.
+BENCH_DEPS := $(BED_DEPS) nftables conntrack
+BENCH_TOOLS :=
+
+.PHONY: all deps check-deps demo-deps bench-deps bench bench-programs install demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
 all: $(BUILD)/sluice
 
 help:
@@ -112,6 +116,20 @@ check: check-deps
 	@$(MAKE) --no-print-directory all units && $(MAKE) --no-print-directory BUILD=$(BUILD)-san SANITIZE=1 all units && \
 	    $(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers && BUILD=$(BUILD) tests/run
 
+#: make bench      what it costs, beside others, measured here: tests/bench/README.md (BENCH_ROWS=regex: only those rows)
+BENCH_PROGRAMS := $(patsubst tests/bench/load/%.c,$(BUILD)/bench/%,$(filter-out %/common.c,$(wildcard tests/bench/load/*.c))) $(BUILD)/bench/bare
+bench-deps: deps
+	@.ci/install $(BENCH_DEPS) $(if $(BENCH_TOOLS),&& .ci/install --unpack $(BUILD)/tools $(BENCH_TOOLS))
+bench: bench-deps
+	@$(MAKE) --no-print-directory all bench-programs && BUILD=$(BUILD) tests/bench/run $(BENCH_ROWS)
+bench-programs: $(BENCH_PROGRAMS)
+$(BUILD)/bench/bare: tests/bench/bare/bare.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+$(BUILD)/bench/%: tests/bench/load/%.c tests/bench/load/common.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 #: make check-fresh  demo and check as a new user has them: in a Debian 12 made by debootstrap
 check-fresh:
 	@.ci/install debootstrap && tests/debootstrap.sh
@@ -120,7 +138,7 @@ check-fresh:
 tidy:
 	@.ci/install clang-tidy && printf '%s\n' $(SOURCES) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(CPPFLAGS) -std=gnu17 2> /dev/null
 format format-check:
-	@clang-format $(if $(filter format,$@),-i,--dry-run --Werror) $(wildcard $(addsuffix /*.[ch],$(FOLDERS)) tests/unit/*.[ch] tests/fuzz/*.[ch])
+	@clang-format $(if $(filter format,$@),-i,--dry-run --Werror) $(wildcard $(addsuffix /*.[ch],$(FOLDERS)) tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*/*.[ch])
 
 #: make install    to DESTDIR and PREFIX (/usr/local)
 install: all
@@ -133,4 +151,4 @@ install: all
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)
+-include $(OBJECTS:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d) $(BENCH_PROGRAMS:=.d)

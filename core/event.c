@@ -60,6 +60,7 @@ void event_sanitize(struct event *e)
     event_sanitize_bool(&e->incoming);
     event_sanitize_bool(&e->relayed);
     event_sanitize_bool(&e->cut);
+    event_sanitize_bool(&e->websocket);
     event_sanitize_address(&e->source.address);
     event_sanitize_address(&e->destination.address);
     if (e->answers > EVENT_ANSWERS_MAX)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One thing that happened, as the inspector tells it and the keeper writes it.
  *
- * A plain value of fixed size: it crosses the socketpair from inspector to keeper as it lies (both are the same
- * program).  Strings are NUL-terminated within their arrays and may hold any byte that came from the wire or from
- * /proc: only event_to_json and event_to_line escape, nobody else prints them.  A reader of an event that came over
- * the socketpair calls event_sanitize first: the sender is the process that hostile bytes reach. */
+ * A plain value of fixed size; it crosses the socketpair from inspector to keeper packed (core/event_pack.h).  Strings
+ * are NUL-terminated within their arrays and may hold any byte that came from the wire or from /proc: only
+ * event_to_json and event_to_line escape, nobody else prints them.  A reader of an event that came over the socketpair
+ * calls event_sanitize first: the sender is the process that hostile bytes reach. */
 #ifndef SLUICE_CORE_EVENT_H
 #define SLUICE_CORE_EVENT_H
 
@@ -43,6 +43,7 @@ struct event_process {
     bool package_claimed;   /* rests on what the job can write */
 };
 
+/* Facts of fixed size, then texts, then the process: core/event_pack.h sends the first as they lie. */
 struct event {
     uint64_t time_usec; /* CLOCK_REALTIME */
     uint64_t ticket;    /* not 0: a refusal that waits for attribution; the keeper answers with it */
@@ -50,29 +51,30 @@ struct event {
     enum reason reason;
     enum verdict verdict;
     uint16_t scope_id;
-    char scope[EVENT_SCOPE_SIZE];              /* filled by the keeper */
+    uint16_t dns_type;
     struct event_endpoint source, destination; /* as the client sees them, before any NAT */
     uint8_t ip_protocol;                       /* 6, 17, … */
     bool incoming;                             /* toward the scope */
     bool cut;                                  /* an open connection was ended: conntrack is to forget it */
-    bool relayed;                    /* a DNS message that came over TCP through the relay; source is the relay's */
-    char domain[NAME_MAX_BYTES + 1]; /* name asked or shown; may be unclean when it was refused for its form */
-    uint16_t dns_type;
+    bool relayed;        /* a DNS message that came over TCP through the relay; source is the relay's */
+    bool websocket;      /* an upgrade to WebSocket was asked for */
+    uint16_t asked_port; /* of what a proxy was asked for; 0: no proxy was asked */
     uint8_t answers;
     struct address answer[EVENT_ANSWERS_MAX];
+    uint64_t count;                                        /* how many this stands for; 0 or 1: one */
+    uint64_t bytes_out, bytes_in, packets_out, packets_in; /* CONNECTION_END only */
+    uint64_t start_usec;                                   /* CONNECTION_END only */
+
+    char scope[EVENT_SCOPE_SIZE];    /* filled by the keeper */
+    char domain[NAME_MAX_BYTES + 1]; /* name asked or shown; may be unclean when it was refused for its form */
     char tls_server_name[NAME_MAX_BYTES + 1];
     char tls_ja4[40];           /* the client's fingerprint */
     char tls_next_protocol[32]; /* the first that the client offers */
     char http_method[24];
     char http_path[EVENT_PATH_SIZE]; /* without the query */
-    uint16_t asked_port;             /* of what a proxy was asked for; 0: no proxy was asked */
-    bool websocket;                  /* an upgrade to WebSocket was asked for */
     char rule[EVENT_RULE_SIZE];      /* the policy's entry that decided */
     char hint[EVENT_RULE_SIZE];      /* what would allow it: an entry, or a setting such as "ech: outer" */
     char limit[EVENT_LIMIT_SIZE];    /* TUNNEL_SUSPECTED: the key that was met, its value */
-    uint64_t count;                  /* how many this stands for; 0 or 1: one */
-    uint64_t bytes_out, bytes_in, packets_out, packets_in; /* CONNECTION_END only */
-    uint64_t start_usec;                                   /* CONNECTION_END only */
     struct event_process process;
 };
 

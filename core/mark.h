@@ -2,7 +2,7 @@
 /* The bits of packet marks and connection marks that are ours, and what they say.
  *
  * One contiguous field of both marks, by default 0x3fff: below kube-proxy's 0x4000 and 0x8000 and Tailscale's 0xff0000.
- * The two low bits of the field are a state, the rest is a scope's id.  All other bits are never touched.
+ * The three low bits of the field are a state, the rest is a scope's id.  All other bits are never touched.
  * A field of zero means: not ours. */
 #ifndef SLUICE_CORE_MARK_H
 #define SLUICE_CORE_MARK_H
@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define MARK_MASK_DEFAULT 0x3fffu
-#define MARK_STATES       3u /* the state's bits, before the shift */
+#define MARK_STATE_BITS   3
+#define MARK_STATES       7u /* the state's bits, before the shift */
 
 /* State in the connection mark. */
 enum mark_connection {
@@ -20,7 +21,11 @@ enum mark_connection {
     MARK_LOOPBACK = 2,  /* must end at a local listener; judged at input */
     MARK_HTTP = 3, /* server to client goes; client to server is queued, but a datagram on loopback is asked for its
                       listener, and of an approved QUIC flow the kernel lets short headers go */
+    /* TCP, undecided too, but bare acknowledgments go, of both sides. */
+    MARK_HELLO = 4, /* all else is queued */
+    MARK_BODY = 5,  /* plain HTTP: so does whatever the server sends, but what begins or ends the connection */
 };
+#define MARK_BARE_GO 4u /* the bit that both have, and no other state */
 
 /* State in the packet mark, from the rules to the handler. */
 enum mark_queued {
@@ -37,6 +42,10 @@ enum mark_verdict {
     MARK_RESET = 2,     /* reject with tcp reset; nothing goes on.  Not in postrouting.  UDP: drop, and the connection
                            is MARK_UNDECIDED again */
     MARK_HTTP_FLOW = 3, /* → MARK_HTTP */
+    /* TCP that the kernel does not have yet. */
+    MARK_WATCH = 4,      /* → MARK_UNDECIDED */
+    MARK_HELLO_FLOW = 5, /* → MARK_HELLO */
+    MARK_BODY_FLOW = 6,  /* → MARK_BODY */
 };
 
 /* In the packet mark of the relay's sockets: this scope's DNS message. */
@@ -48,27 +57,27 @@ struct mark_layout {
     uint16_t scope_max; /* greatest id of a scope; the one above it, all ones, marks what the gate injects */
 };
 
-/* False: not contiguous or narrower than 4 bits. */
+/* False: not contiguous, or narrower than 5 bits. */
 static inline bool mark_layout_init(uint32_t mask, struct mark_layout *out)
 {
     if (!mask)
         return false;
     uint8_t shift = (uint8_t)__builtin_ctz(mask);
     uint32_t field = mask >> shift;
-    if ((field & (field + 1)) != 0 || field < 15 || field >> 2 > 0xffff)
+    if ((field & (field + 1)) != 0 || field < 31 || field >> MARK_STATE_BITS > 0xffff)
         return false;
-    *out = (struct mark_layout){mask, shift, (uint16_t)((field >> 2) - 1)};
+    *out = (struct mark_layout){mask, shift, (uint16_t)((field >> MARK_STATE_BITS) - 1)};
     return true;
 }
 
 static inline uint32_t mark_value(const struct mark_layout *l, uint16_t scope, unsigned state)
 {
-    return ((uint32_t)scope << 2 | (state & MARK_STATES)) << l->shift & l->mask;
+    return ((uint32_t)scope << MARK_STATE_BITS | (state & MARK_STATES)) << l->shift & l->mask;
 }
 
 static inline uint16_t mark_scope(const struct mark_layout *l, uint32_t mark)
 {
-    return (uint16_t)((mark & l->mask) >> l->shift >> 2);
+    return (uint16_t)((mark & l->mask) >> l->shift >> MARK_STATE_BITS);
 }
 
 static inline unsigned mark_state(const struct mark_layout *l, uint32_t mark)

@@ -125,13 +125,20 @@ static void attend_event(struct keeper *k, struct event *e)
 
 void attend_events(struct keeper *k, unsigned most)
 {
-    static struct channel_event message; /* 6 KiB; one thread */
+    static uint8_t message[CHANNEL_EVENTS_BYTES]; /* one thread */
+    static struct event event;
     for (unsigned i = 0; i < most; i++) {
-        ssize_t len = recv(k->gate->events_fd[0], &message, sizeof message, MSG_DONTWAIT);
+        ssize_t len = recv(k->gate->events_fd[0], message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
+        uint32_t kind;
         if (len < 0)
             return;
-        if (len == sizeof message && message.kind == CHANNEL_EVENT)
-            attend_event(k, &message.event);
+        if (len < (ssize_t)sizeof kind || len > (ssize_t)sizeof message)
+            continue;
+        memcpy(&kind, message, sizeof kind);
+        struct reader r = reader_init((struct bytes){message, (size_t)len}, false);
+        reader_bytes(&r, sizeof kind);
+        while (kind == CHANNEL_EVENTS && event_unpack(&r, &event))
+            attend_event(k, &event);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What keeper and inspector say to each other over two SOCK_SEQPACKET socketpairs, one datagram a message.
  *
- *     events   inspector's worker → keeper   struct channel_event
+ *     events   inspector's worker → keeper   uint32_t CHANNEL_EVENTS, then packed events (core/event_pack.h)
  *              keeper → inspector's worker   struct channel_attributed
  *     control  keeper → inspector            struct channel_policy (+ a sealed memfd with the policy bundle)
  *              inspector → keeper            struct channel_policy_done, struct channel_counts
@@ -14,13 +14,13 @@
 #include <stdint.h>
 
 #include "core/address.h"
-#include "core/event.h"
+#include "core/event_pack.h"
 #include "nfq/judge.h"
 
 #define CHANNEL_OWN_ADDRESSES_MAX 256
 
 enum channel_kind {
-    CHANNEL_EVENT = 1,
+    CHANNEL_EVENTS = 1,
     CHANNEL_ATTRIBUTED,
     CHANNEL_POLICY,
     CHANNEL_POLICY_DONE,
@@ -28,10 +28,7 @@ enum channel_kind {
     CHANNEL_COUNTS,
 };
 
-struct channel_event {
-    uint32_t kind;
-    struct event event;
-};
+#define CHANNEL_EVENTS_BYTES (16u * 1024) /* of a message at most */
 
 struct channel_attributed {
     uint32_t kind;

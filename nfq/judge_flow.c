@@ -144,6 +144,11 @@ void judge_tcp_refuse_for(struct judge *j, struct visit *v, struct flow *f, enum
     judge_tcp_refuse(j, v, f, &e);
 }
 
+enum mark_verdict judge_flow_mark(const struct flow *f)
+{
+    return f->is_http || f->promised > f->acknowledged ? MARK_WATCH : MARK_PASS;
+}
+
 void judge_tcp_release(struct judge *j, struct flow *f, uint64_t upto, enum mark_verdict mark)
 {
     struct flow_held *next;

@@ -33,7 +33,7 @@ static void carry_out(struct judge *j, struct flow *f, const struct plan *plan)
 {
     if (plan->done == 0)
         return;
-    judge_tcp_release(j, f, f->stream->start + plan->done, MARK_PASS);
+    judge_tcp_release(j, f, f->stream->start + plan->done, judge_flow_mark(f));
     for (unsigned i = 0; i < plan->steps; i++)
         stream_release(f->stream, plan->step[i].len, plan->step[i].judged);
 }

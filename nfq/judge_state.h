@@ -133,6 +133,10 @@ void judge_flow_give_stream(struct judge *j, struct flow *f);
 void judge_flow_give_answer(struct judge *j, struct flow *f);
 void judge_flow_forget(struct judge *j, struct flow *f);
 void judge_tcp_sweep(struct judge *j);
+/* What a packet of an undecided connection does to it: the kernel keeps bare acknowledgments from the handler only
+ * where nothing depends on them.  A request, or a message whose parts we acknowledged, needs the server's, and those of
+ * the client carry what the server lacks (judge_promise.c). */
+enum mark_verdict judge_flow_mark(const struct flow *f);
 /* Sends the held packets of f that lie before `upto`; one that reaches beyond it is cut there. */
 void judge_tcp_release(struct judge *j, struct flow *f, uint64_t upto, enum mark_verdict mark);
 void judge_tcp_refuse(struct judge *j, struct visit *v, struct flow *f, struct event *e);

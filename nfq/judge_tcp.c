@@ -127,7 +127,7 @@ static void client_data_audit(struct judge *j, struct visit *v, struct flow *f, 
     bool done = f->state == FLOW_SHOWN || f->state == FLOW_APPROVED;
     if (done && f->state != FLOW_APPROVED)
         judge_tcp_approve(j, f);
-    judge_accept(j, v->in->id, done ? MARK_APPROVE : MARK_PASS, (struct bytes){0});
+    judge_accept(j, v->in->id, done ? MARK_APPROVE : judge_flow_mark(f), (struct bytes){0});
 }
 
 static void client_data(struct judge *j, struct visit *v, struct flow *f, uint64_t offset)

@@ -7,7 +7,8 @@
 /* What an acknowledgment in the server's place must look like. */
 static void server_manner(struct flow *f, const struct packet *p)
 {
-    f->has_timestamp = packet_timestamp(p, &f->server_timestamp);
+    uint32_t echo;
+    f->has_timestamp = packet_timestamp(p, &f->server_timestamp, &echo);
     if (!(p->flags & TCP_SYN)) {
         f->server_window = p->window;
         return;
@@ -26,6 +27,18 @@ static void server_manner(struct flow *f, const struct packet *p)
             reader_bytes(&r, len < 2 ? SIZE_MAX : len - 2u);
     }
     f->server_window = (uint16_t)(p->window >> f->server_scale); /* a SYN's is not scaled (RFC 7323 s2.2) */
+}
+
+/* The kernel may let go what says nothing to the handler: so a TLS connection costs four queued packets, and a download
+ * over plain HTTP one a request.  With `fast_path: off` every packet is asked for. */
+static enum mark_verdict server_mark(const struct judge *j, const struct flow *f)
+{
+    if (!j->policy || !j->policy->fast_path || !f->server_known)
+        return MARK_PASS;
+    if (f->state == FLOW_OPEN && !f->first_data_usec && !f->tunnel)
+        return MARK_HELLO_FLOW;
+    bool all_answered = !f->stream && f->acknowledged == f->next;
+    return f->state == FLOW_HTTP && all_answered && !f->follows && !f->closing ? MARK_BODY_FLOW : MARK_PASS;
 }
 
 static void server_syn(struct judge *j, struct visit *v, struct flow *f)
@@ -47,7 +60,7 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
         judge_discard(j, v);
         return;
     }
-    judge_pass(j, v, MARK_PASS, (struct bytes){0});
+    judge_pass(j, v, server_mark(j, f), (struct bytes){0});
 }
 
 /* Keeps the server's first bytes, as far as they come in order. */
@@ -139,7 +152,7 @@ void judge_tcp_server(struct judge *j, struct visit *v)
         server_head(f, p);
         if (!judge_answer_server(j, v, f, &approve) || (!approve && !judge_tls_server(j, v, f, &approve)))
             return;
-        judge_pass(j, v, approve ? MARK_APPROVE : MARK_PASS, p->payload);
+        judge_pass(j, v, approve ? MARK_APPROVE : server_mark(j, f), p->payload);
         if (approve)
             judge_tcp_approve(j, f);
     }

@@ -108,7 +108,7 @@ static bool skip_early_data(struct judge *j, struct visit *v, struct flow *f)
             judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TCP_TOO_LONG);
             return false;
         }
-        judge_tcp_release(j, f, f->stream->start + RECORD_HEADER + len, MARK_PASS);
+        judge_tcp_release(j, f, f->stream->start + RECORD_HEADER + len, judge_flow_mark(f));
         stream_release(f->stream, RECORD_HEADER + len, true);
     }
 }
@@ -146,7 +146,7 @@ void judge_tls_client(struct judge *j, struct visit *v, struct flow *f)
     }
     f->early_data |= h->hello.early_data;
     f->hello_end = f->stream->start + h->consumed;
-    judge_tcp_release(j, f, f->hello_end, MARK_PASS);
+    judge_tcp_release(j, f, f->hello_end, judge_flow_mark(f));
     if (!stream_release(f->stream, h->consumed, true)) { /* cannot be: two hellos have room */
         judge_tcp_refuse_for(j, v, f, ACTION_TLS_HELLO, REASON_TCP_TOO_LONG);
         return;

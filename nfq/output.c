@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "core/clock.h"
+#include "core/event_words.h"
 
 void output_init(struct output *o, const struct worker_config *config)
 {
@@ -16,6 +17,7 @@ void output_init(struct output *o, const struct worker_config *config)
         .raw4_fd = config->raw4_fd,
         .raw6_fd = config->raw6_fd,
     };
+    o->batch = writer_init(o->batch_bytes, sizeof o->batch_bytes);
 }
 
 bool output_inject(struct output *o, struct bytes ip)
@@ -44,36 +46,56 @@ bool output_inject(struct output *o, struct bytes ip)
     return sent == (ssize_t)ip.len;
 }
 
-static bool send_event(struct output *o, const struct event *e)
+bool output_flush(struct output *o)
 {
-    o->message.kind = CHANNEL_EVENT;
-    o->message.event = *e;
-    o->message.event.time_usec = clock_real_usec();
-    return send(o->events_fd, &o->message, sizeof o->message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof o->message;
+    size_t len = writer_len(&o->batch);
+    bool sent = !o->events || send(o->events_fd, o->batch_bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+
+    if (!sent)
+        o->events_lost += o->events;
+    o->events = 0;
+    o->batch = writer_init(o->batch_bytes, sizeof o->batch_bytes);
+    return sent;
 }
 
-bool output_event(struct output *o, const struct event *e)
+bool output_event(struct output *o, const struct event *e, uint64_t now_usec)
 {
-    if (send_event(o, e))
-        return true;
-    o->events_lost++;
-    return false;
+    if (!o->events) {
+        writer_bytes(&o->batch, (struct bytes){(const uint8_t *)&(uint32_t){CHANNEL_EVENTS}, sizeof(uint32_t)});
+        o->events_since_usec = now_usec;
+    }
+    event_pack(e, &o->batch);
+    o->events++;
+    if (e->ticket || event_is_refusal(e) || writer_len(&o->batch) > sizeof o->batch_bytes - EVENT_PACKED_MAX)
+        return output_flush(o);
+    return true;
 }
 
 /* A fact about the gate itself that stands for `total - *told` things.  Both reasons are denials: what was dropped was
  * refused, and among lost events there may be refusals. */
 static void tell_gate(struct output *o, enum reason reason, uint64_t total, uint64_t *told)
 {
-    struct event event = {.action = ACTION_GATE, .reason = reason, .verdict = VERDICT_DENY, .count = total - *told};
+    struct event event = {.time_usec = clock_real_usec(),
+                          .action = ACTION_GATE,
+                          .reason = reason,
+                          .verdict = VERDICT_DENY,
+                          .count = total - *told};
 
-    if (total != *told && send_event(o, &event))
+    /* One that is lost itself is no other event lost. */
+    uint64_t lost = o->events_lost;
+    if (total == *told)
+        return;
+    if (output_event(o, &event, 0))
         *told = total;
+    else
+        o->events_lost = lost;
 }
 
 void output_tick(struct output *o, struct receive_counts receive, const struct judge_counts *judge)
 {
     struct channel_counts counts;
 
+    output_flush(o);
     tell_gate(o, REASON_OVERRUN, receive.overruns, &o->overruns_told);
     tell_gate(o, REASON_EVENTS_LOST, o->events_lost, &o->events_lost_told);
 

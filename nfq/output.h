@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the worker tells: injected packets to the client, events and counts to the keeper.
  *
- * Nothing here waits: what the channel does not take is counted, and told when it takes messages again.  One thread. */
+ * Nothing here blocks: what the channel does not take is counted, and told when it takes messages again.  One thread.
+ */
 #ifndef SLUICE_NFQ_OUTPUT_H
 #define SLUICE_NFQ_OUTPUT_H
 
@@ -18,7 +19,10 @@ struct output {
     uint64_t events_lost;                     /* in all */
     uint64_t events_lost_told, overruns_told; /* of which events told the keeper */
     uint64_t injections_failed;
-    struct channel_event message;
+    uint64_t events_since_usec; /* since when `events` wait */
+    unsigned events;            /* in the batch */
+    struct writer batch;
+    uint8_t batch_bytes[CHANNEL_EVENTS_BYTES];
 };
 
 void output_init(struct output *o, const struct worker_config *config);
@@ -26,8 +30,13 @@ void output_init(struct output *o, const struct worker_config *config);
 /* Sends a packet of ours to the destination address that it bears.  False: not taken. */
 bool output_inject(struct output *o, struct bytes ip);
 
-/* Passes an event up, stamped with the time.  False: lost (and counted). */
-bool output_event(struct output *o, const struct event *e);
+/* Passes an event up, stamped with the time: a refusal at once, others with those of the next OUTPUT_HOLD_USEC, for
+ * each message wakes the keeper.  False: lost (and counted). */
+bool output_event(struct output *o, const struct event *e, uint64_t now_usec);
+#define OUTPUT_HOLD_USEC 2000
+
+/* Passes up what waits. */
+bool output_flush(struct output *o);
 
 /* Once a second: overruns and lost events, as events of the gate; the counts, if they changed. */
 void output_tick(struct output *o, struct receive_counts receive, const struct judge_counts *judge);

@@ -245,7 +245,7 @@ enum reason packet_clean_options(uint8_t *options, size_t len)
     return REASON_NONE;
 }
 
-bool packet_timestamp(const struct packet *p, uint32_t *value)
+bool packet_timestamp(const struct packet *p, uint32_t *value, uint32_t *echo)
 {
     struct reader r = reader_init(p->options, false);
     while (reader_left(&r)) {
@@ -257,6 +257,7 @@ bool packet_timestamp(const struct packet *p, uint32_t *value)
         uint8_t len = reader_u8(&r);
         if (kind == 8 && len == 10) {
             *value = reader_u32(&r);
+            *echo = reader_u32(&r);
             return r.state == PARSE_OK;
         }
         reader_bytes(&r, len < 2 ? SIZE_MAX : len - 2u);

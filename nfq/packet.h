@@ -86,10 +86,11 @@ size_t packet_build_reset_onward(const struct packet *p, uint32_t sequence, uint
  * repeated. `back`: towards p's sender. */
 size_t packet_build_reset_bare(const struct packet *p, bool back, uint32_t sequence, uint8_t *out, size_t size);
 
-/* The value of the timestamps option (RFC 7323 s3); false: there is none. */
-bool packet_timestamp(const struct packet *p, uint32_t *value);
+/* The timestamps option's value, and what it echoes (RFC 7323 s3); false: there is none. */
+bool packet_timestamp(const struct packet *p, uint32_t *value, uint32_t *echo);
 /* A bare acknowledgment towards p's sender, as its receiver would send it: `acknowledgment`, `window` (scaled as on the
- * wire), and where `timestamp` is not NULL the timestamps option with it, echoing p's. */
+ * wire), and where `timestamp` is not NULL the timestamps option with it (or with what p echoes, if that is later: its
+ * sender takes nothing older, RFC 7323 s5), echoing p's. */
 size_t packet_build_acknowledgment(const struct packet *p, uint32_t acknowledgment, uint16_t window,
                                    const uint32_t *timestamp, uint8_t *out, size_t size);
 

@@ -350,12 +350,12 @@ static size_t build_back(const struct packet *p, uint32_t sequence, uint32_t ack
                          const uint32_t *timestamp, size_t payload_len, uint8_t *out, size_t size)
 {
     uint8_t options[12];
-    uint32_t echo = 0;
+    uint32_t theirs, seen;
     struct writer o = writer_init(options, sizeof options);
-    if (timestamp && packet_timestamp(p, &echo)) {
+    if (timestamp && packet_timestamp(p, &theirs, &seen)) {
         writer_u32(&o, 0x0101080a); /* two NOPs, kind 8, length 10 (RFC 7323 appendix A) */
-        writer_u32(&o, *timestamp);
-        writer_u32(&o, echo);
+        writer_u32(&o, packet_sequence_diff(seen, *timestamp) > 0 ? seen : *timestamp);
+        writer_u32(&o, theirs);
     }
     struct ip_header h = {
         .source = &p->destination, .destination = &p->source, .protocol = IPPROTO_TCP, .dont_fragment = true};

@@ -37,12 +37,14 @@ struct worker {
     uint64_t now_usec; /* of this round */
     int epoll_fd;
     bool judging; /* the queues are being read */
+    bool watch;   /* a verdict waits that has the kernel queue what it let go until now */
 };
 
 static void sink_accept(void *ctx, uint32_t id, enum mark_verdict mark, struct bytes ip)
 {
     struct worker *w = ctx;
     verdict_accept(w->verdict, id, mark, ip);
+    w->watch |= mark == MARK_WATCH;
 }
 
 static void sink_drop(void *ctx, uint32_t id, enum mark_verdict mark)
@@ -54,6 +56,10 @@ static void sink_drop(void *ctx, uint32_t id, enum mark_verdict mark)
 static void sink_inject(void *ctx, struct bytes ip)
 {
     struct worker *w = ctx;
+    if (w->watch) { /* what the client answers to a packet of ours is to meet the connection's new mark */
+        w->watch = false;
+        verdict_flush(w->verdict);
+    }
     if (!output_inject(&w->output, ip))
         w->output.injections_failed++;
 }
@@ -61,7 +67,7 @@ static void sink_inject(void *ctx, struct bytes ip)
 static bool sink_event(void *ctx, const struct event *e)
 {
     struct worker *w = ctx;
-    return output_event(&w->output, e);
+    return output_event(&w->output, e, w->now_usec);
 }
 
 /* One packet from a queue to the judge.  What cannot be judged is dropped here: a packet that the kernel cut (the rest
@@ -138,6 +144,8 @@ static int wait_msec(const struct worker *w)
 {
     if (!w->judging)
         return FIRST_WAIT_MSEC;
+    if (w->output.events)
+        return OUTPUT_HOLD_USEC / 1000;
     return (judge_waiting(w->judge) ? WAITING_USEC : IDLE_USEC) / 1000;
 }
 
@@ -176,6 +184,8 @@ static bool round_run(struct worker *w, bool *stop, struct error *e)
         judge_tick(w->judge, w->now_usec);
     }
     verdict_flush(w->verdict);
+    if (w->output.events && w->now_usec - w->output.events_since_usec >= OUTPUT_HOLD_USEC)
+        output_flush(&w->output);
     if (w->now_usec - w->report_usec >= IDLE_USEC) {
         struct judge_counts counts;
         w->report_usec = w->now_usec;
@@ -225,6 +235,7 @@ bool worker_run(const struct worker_config *config, struct error *e)
     judge_free(w->judge);
     if (w->verdict)
         verdict_flush(w->verdict);
+    output_flush(&w->output);
     verdict_free(w->verdict);
     receive_free(w->receive);
     if (w->epoll_fd >= 0)

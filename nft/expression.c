@@ -17,6 +17,7 @@
 #define TCP_SYN      0x02
 #define TCP_RST      0x04
 #define TCP_ACK      0x10
+#define TCP_ECN      0xc0
 
 struct expression_rule expression_rule(const char *table, const char *chain)
 {
@@ -213,6 +214,16 @@ void match_tcp_syn(struct expression_rule *r, uint32_t op)
 void match_tcp_reset(struct expression_rule *r)
 {
     match_tcp_flags(r, TCP_RST, NFT_CMP_EQ, TCP_RST);
+}
+
+void match_tcp_bare(struct expression_rule *r)
+{
+    match_tcp_flags(r, (uint8_t)~TCP_ECN, NFT_CMP_EQ, TCP_ACK);
+}
+
+void match_tcp_going(struct expression_rule *r)
+{
+    match_tcp_flags(r, TCP_FIN | TCP_SYN | TCP_RST, NFT_CMP_EQ, 0);
 }
 
 /* A larger one may be several datagrams that a program gave to the kernel in one send (UDP_SEGMENT): only the first of

@@ -42,6 +42,10 @@ void match_port(struct expression_rule *r, uint8_t protocol, uint16_t destinatio
 /* tcp flags & (fin|syn|rst|ack) op syn */
 void match_tcp_syn(struct expression_rule *r, uint32_t op);
 void match_tcp_reset(struct expression_rule *r);
+/* No flag but ACK, and ECN's two. */
+void match_tcp_bare(struct expression_rule *r);
+/* Neither FIN nor SYN nor RST. */
+void match_tcp_going(struct expression_rule *r);
 /* Family, then source or destination in (EQ) or outside (NEQ) the range. */
 void match_source(struct expression_rule *r, uint32_t op, const struct address_range *range);
 void match_destination(struct expression_rule *r, uint32_t op, const struct address_range *range);

@@ -80,6 +80,7 @@ struct build {
 #define CHAIN_QUEUE     "queue"     /* ends every way to the handler */
 #define CHAIN_RELATED   "related"   /* accepts ICMP errors and our own rules' resets, returns from all else */
 #define CHAIN_CLEAR     "clear"     /* our scopes' bits, and what the gate injects by, out of the packet mark */
+#define CHAIN_BARE      "bare"      /* accepts bare acknowledgments, returns from all else */
 #define CHAIN_NEIGHBOUR "neighbour" /* prerouting: accepts neighbour discovery that stays on the link */
 #define CHAIN_TOWARD    "toward"    /* toward the server: judges a packet whose scope was found */
 /* By the scope in the connection mark, to the queue. */
@@ -135,6 +136,9 @@ struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_
 void build_clear(const struct build *b, enum ruleset_base_chain chain);
 /* The packet's scope by the cgroup of its socket: rules of `chain`, behind which it is in the packet mark, if any. */
 void build_by_cgroup(const struct build *b, const char *chain);
+
+/* What an undecided connection of a scope receives, in such a chain: to the handler, but what goes without it. */
+void build_received(const struct build *b, enum ruleset_base_chain chain);
 
 /* nft/ruleset_input.c */
 void build_input_chains(const struct build *b);

@@ -337,6 +337,36 @@ static void output_guard_rules(const struct build *b)
     build_go(b, &r, CHAIN_STRAY);
 }
 
+void build_received(const struct build *b, enum ruleset_base_chain chain)
+{
+    uint32_t bare_go = build_value(b, 0, MARK_BARE_GO);
+    struct expression_rule r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    build_match_ct_state(b, &r, MARK_UNDECIDED);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_FROM_SERVER);
+
+    r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    build_match_ct_state(b, &r, MARK_BODY);
+    match_tcp_going(&r);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    verdict(&r, NF_ACCEPT);
+    build_end(b, &r);
+
+    r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, bare_go, NFT_CMP_EQ, bare_go);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    build_jump(b, &r, CHAIN_BARE);
+
+    r = build_base_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    match_ct_mark(&r, bare_go, NFT_CMP_EQ, bare_go);
+    build_match_ct_scope(b, &r, SET_SCOPES);
+    build_go(b, &r, CHAIN_FROM_SERVER);
+}
+
 static void postrouting_rules(const struct build *b)
 {
     build_clear(b, BASE_POSTROUTING);
@@ -361,11 +391,7 @@ static void postrouting_rules(const struct build *b)
     build_match_ct_state(b, &r, MARK_LOOPBACK);
     build_match_ct_scope(b, &r, SET_SCOPES);
     build_go(b, &r, CHAIN_STRAY);
-    r = build_base_rule(b, BASE_POSTROUTING);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    build_match_ct_state(b, &r, MARK_UNDECIDED);
-    build_match_ct_scope(b, &r, SET_SCOPES);
-    build_go(b, &r, CHAIN_FROM_SERVER);
+    build_received(b, BASE_POSTROUTING);
 }
 
 static void masquerade_rules(const struct build *b)

@@ -5,8 +5,9 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
 
-#include "nft/lookup.h" #include < linux / rtnetlink.h>
+#include "nft/lookup.h"
 
 #include "nft/ruleset_build.h"
 
@@ -136,7 +137,6 @@ static void listener_rules(const struct build *b)
 /* What a scope's connection receives, and its loopback. */
 static void scope_rules(const struct build *b)
 {
-    static const enum mark_connection judged[] = {MARK_UNDECIDED, MARK_LOOPBACK};
     static const uint8_t echo[] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
     struct expression_rule r = build_base_rule(b, BASE_INPUT);
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
@@ -172,12 +172,11 @@ static void scope_rules(const struct build *b)
     match_source_port(&r, IPPROTO_UDP, 53);
     match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
     build_go(b, &r, CHAIN_STRAY);
-    for (unsigned i = 0; i < sizeof judged / sizeof *judged; i++) {
-        r = build_base_rule(b, BASE_INPUT);
-        match_ct_direction(&r, IP_CT_DIR_REPLY);
-        build_match_ct_state(b, &r, judged[i]);
-        build_go(b, &r, CHAIN_FROM_SERVER);
-    }
+    build_received(b, BASE_INPUT);
+    r = build_base_rule(b, BASE_INPUT);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    build_match_ct_state(b, &r, MARK_LOOPBACK);
+    build_go(b, &r, CHAIN_FROM_SERVER);
 }
 
 void build_input_rules(const struct build *b)

@@ -121,6 +121,11 @@ static void own_rules(const struct build *b)
         match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
     build_pass(b, &r);
 
+    r = build_rule(b, CHAIN_OWN);
+    match_ct_mark(&r, build_value(b, 0, MARK_BARE_GO), NFT_CMP_EQ, build_value(b, 0, MARK_BARE_GO));
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    build_jump(b, &r, CHAIN_BARE);
+
     /* Replies are met at +110. */
     r = build_rule(b, CHAIN_OWN);
     match_ct_direction(&r, IP_CT_DIR_REPLY);

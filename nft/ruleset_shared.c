@@ -119,6 +119,7 @@ void build_shared_chains(const struct build *b)
     static const char *const names[] = {CHAIN_QUEUE,
                                         CHAIN_RELATED,
                                         CHAIN_CLEAR,
+                                        CHAIN_BARE,
                                         CHAIN_NEIGHBOUR,
                                         CHAIN_NEIGHBOUR_TO,
                                         CHAIN_NEIGHBOUR_OUTPUT,
@@ -186,6 +187,28 @@ static void refer_rules(const struct build *b)
         build_end(b, &r);
         r = build_rule(b, row[i].chain);
         build_refer(b, &r, row[i].state);
+    }
+}
+
+/* TCP that carries nothing: no payload, no flag but ACK (and ECN's), no option but the timestamps that every system
+ * sends first.  One that reports what was received out of order is queued. */
+static void bare_rules(const struct build *b)
+{
+    static const uint8_t plain_header = 5 << 4, stamped_header = 8 << 4;
+    static const uint8_t stamps[] = {1, 1, 8, 10}; /* RFC 7323 appendix A */
+    static const uint8_t version_4 = 0x45, next_tcp = IPPROTO_TCP;
+    for (unsigned i = 0; i < 4; i++) {
+        bool four = i < 2, stamped = i & 1;
+        uint8_t len[] = {0, (uint8_t)((four ? 20 : 0) + (stamped ? 32 : 20))};
+        struct expression_rule r = build_rule(b, CHAIN_BARE);
+        match_family(&r, four ? NFPROTO_IPV4 : NFPROTO_IPV6);
+        match_tcp_bare(&r);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 12, stamped ? &stamped_header : &plain_header, 1);
+        match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, four ? 0 : 6, four ? &version_4 : &next_tcp, 1);
+        match_bytes(&r, NFT_PAYLOAD_NETWORK_HEADER, four ? 2 : 4, len, sizeof len);
+        if (stamped)
+            match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 20, stamps, sizeof stamps);
+        build_pass(b, &r);
     }
 }
 
@@ -287,7 +310,8 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
     static const struct {
         enum mark_verdict verdict;
         enum mark_connection state;
-    } flow[] = {{MARK_APPROVE, MARK_APPROVED}, {MARK_HTTP_FLOW, MARK_HTTP}};
+    } flow[] = {{MARK_APPROVE, MARK_APPROVED}, {MARK_HTTP_FLOW, MARK_HTTP}},
+      undecided[] = {{MARK_WATCH, MARK_UNDECIDED}, {MARK_HELLO_FLOW, MARK_HELLO}, {MARK_BODY_FLOW, MARK_BODY}};
     struct expression_rule r;
     for (unsigned i = 0; i < LENGTH(flow); i++) {
         r = build_rule(b, chain);
@@ -296,6 +320,17 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
         build_ct_state(b, &r, flow[i].state);
         set_mark(&r, ~b->mask, 0);
         verdict(&r, NF_ACCEPT);
+        build_end(b, &r);
+    }
+    /* Not of a connection that was decided meanwhile, or that is to end at a local listener. */
+    for (unsigned i = 0; i < LENGTH(undecided); i++) {
+        r = build_rule(b, chain);
+        match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, undecided[i].verdict));
+        match_protocol(&r, NFT_CMP_EQ, IPPROTO_TCP);
+        match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+        match_ct_mark(&r, b->state, NFT_CMP_NEQ, build_value(b, 0, MARK_APPROVED));
+        match_ct_mark(&r, b->state, NFT_CMP_NEQ, build_value(b, 0, MARK_LOOPBACK));
+        build_ct_state(b, &r, undecided[i].state);
         build_end(b, &r);
     }
     if (reset) {
@@ -421,6 +456,7 @@ void build_shared_rules(const struct build *b)
     refer_rules(b);
     clear_rules(b);
     forged_drop_rules(b);
+    bare_rules(b);
     neighbour_rules(b, CHAIN_NEIGHBOUR, CHAIN_NEIGHBOUR_TO);
     neighbour_rules(b, CHAIN_NEIGHBOUR_OUTPUT, CHAIN_NEIGHBOUR_OUTPUT_TO);
     neighbour_unicast_rules(b);

@@ -46,7 +46,7 @@ static bool build_top(struct policy_build *b)
         !policy_number(d, mask, "mark_mask", 1, UINT32_MAX, &policy->mark_mask, b->e))
         return false;
     if (!mark_layout_init(policy->mark_mask, &b->marks))
-        return document_wrong(d, mask, 0, b->e, "mark_mask is one run of 4 to 18 bits, for example 0x3fff");
+        return document_wrong(d, mask, 0, b->e, "mark_mask is one run of 5 to 19 bits, for example 0x3fff");
     policy->refuse_unmatched = refuse;
     policy->fast_path = !off;
     if (resolvers)

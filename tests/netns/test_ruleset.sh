@@ -105,24 +105,24 @@ job python3 -c '
 import socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 0x2b000001); s.settimeout(2)
 s.connect(("'$S4'", 80)); s.sendall(b"kept"); s.recv(9); s.close()' > "$T/out" 2>&1
-check "the other bits of both marks stay" both '[ "$(mark 80)" = $((0x00ff8005)) ] && arrived kept' 'queued "mark 2b000004"'
+check "the other bits of both marks stay" both '[ "$(mark 80)" = $((0x00ff8009)) ] && arrived kept' 'queued "mark 2b000008"'
 host nft list chain inet other out > "$T/out"
 check "no bit of ours leaves in a packet mark" both 'out "packets 0 bytes 0 comment .ours"' '! out "packets 0 bytes 0 comment .theirs"'
 host nft delete table inet other
-for value in 0x5 0x7 0x3 0x3ffc 0x3ffd; do
+for value in 0x9 0xb 0xc 0xe 0x3 0x3ff8 0x3ff9; do
     forget
     try job udp $S4 5004 x $value
-    check "a job's own mark $value is no verdict" both 'queued "^q 1 (to|stray) udp .*:5004"' 'absent 5004 && [ "$(mark 5004)" != 5 ]'
+    check "a job's own mark $value is no verdict" both 'queued "^q 1 (to|stray) udp .*:5004"' 'absent 5004 && [ "$(mark 5004)" != 9 ]'
 done
 forget
-host python3 "$PEER" udp $S4 53 x 0x7
+host python3 "$PEER" udp $S4 53 x 0xb
 check "the relay's mark: its message is the scope's" queued '^q 1 to udp .*:53 '
 forget
-try host udp $S4 5004 x 0x7
+try host udp $S4 5004 x 0xb
 check "the relay's mark is for port 53 alone" both 'nothing_queued 5004' 'arrived "udp 5004"'
 forget
 host conntrack -F > /dev/null 2>&1
-try host udp $S4 5004 x 0x3ffc
+try host udp $S4 5004 x 0x3ff8
 sleep 0.1
 check "what the gate injects is untracked and goes" both 'nothing_queued 5004 && arrived "udp 5004"' '! host conntrack -L -p udp --orig-port-dst 5004 2> /dev/null | grep -q udp'
 
@@ -260,12 +260,12 @@ fi
 
 # ---- two gates in one namespace ----
 rules $JOB --verdict '1:to:tcp:80=approve' --verdict '1:*:tcp:81=pass'
-nsenter --net="/run/netns/$ID-h" "$DRIVERS/ruleset_driver" --table sluice_run_0 --queues 22000 --scope 4094 cgroup=/$ID/gate \
-    --verdict '4094:to:tcp:80=approve' > "$T/q2" 2>&1 &
+nsenter --net="/run/netns/$ID-h" "$DRIVERS/ruleset_driver" --table sluice_run_0 --queues 22000 --scope 2046 cgroup=/$ID/gate \
+    --verdict '2046:to:tcp:80=approve' > "$T/q2" 2>&1 &
 STARTED+=($!)
 waits "$T/q2" ready
 try gate tcp $S4 80 second
-check "a second table: its verdicts hold" both 'out "got second"' '[ "$(grep -c "^q 4094 to tcp" "$T/q2")" = 1 ]'
+check "a second table: its verdicts hold" both 'out "got second"' '[ "$(grep -c "^q 2046 to tcp" "$T/q2")" = 1 ]'
 try job tcp $S4 80 first
 check "a second table: the first one's too" both 'out "got first"' '[ "$(count "^q 1 to tcp .*:80 ")" = 1 ]'
 kill -TERM $! && wait $! 2> /dev/null
@@ -285,10 +285,10 @@ in_ns s python3 "$PEER" tcp 10.9.1.1 7002 ssh > "$T/out" 2>&1
 check "unmatched: connections to the host pass" out "got ssh"
 try host tcp 127.0.0.1 7002 local
 check "unmatched: loopback passes" out "got local"
-try host udp $S4 5004 x 0x3ffc
+try host udp $S4 5004 x 0x3ff8
 sleep 0.1
 check "unmatched: what the gate injects passes" arrived "udp 5004"
-try job udp $S4 5004 x 0x3ffc
+try job udp $S4 5004 x 0x3ff8
 check "unmatched: a job's packet with that mark does not" queued '^q 1 stray udp .*:5004'
 rules $JOB --scope 3 --unmatched 3 --verdict '3:to:tcp:80=approve'
 try box tcp $S4 80 forwarded
@@ -306,9 +306,9 @@ background "$T/ends" host "$DRIVERS/conntrack_driver" ends 6
 waits "$T/ends" ready
 try job tcp $S4 80 alpha "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver list > $T/list" \
     "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver cut 80 > $T/cut" secret
-check "a flow is listed with its counts" grep -qE "^list 6 10.9.1.1:[0-9]+ > 10.9.1.2:80 mark 5 id 1 out [3-9]/[1-9][0-9]+ in [2-9]/[1-9]" "$T/list"
+check "a flow is listed with its counts" grep -qE "^list 6 10.9.1.1:[0-9]+ > 10.9.1.2:80 mark 9 id 1 out [3-9]/[1-9][0-9]+ in [2-9]/[1-9]" "$T/list"
 check "a cut flow is a stray" both 'grep -q "cut 10.9.1.2 ok" "$T/cut"' 'queued "^q 1 stray tcp .*:80 AP" && absent secret'
-check "its end is told" waits "$T/ends" '^ends 6 .*:80 mark 5'
+check "its end is told" waits "$T/ends" '^ends 6 .*:80 mark 9'
 try job tcp $S4 80 alpha "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver destroy 80 > $T/destroy" x
 check "its socket is destroyed" both 'grep -q "destroy 10.9.1.2 ok" "$T/destroy"' 'out "failed.*(abort|reset)"'
 stop

@@ -108,14 +108,25 @@ static bool receive_kind(int fd, void *out, size_t size, int msec)
     return poll(&wait, 1, msec) == 1 && recv(fd, out, size, 0) == (ssize_t)size;
 }
 
+/* The first event of the next message. */
+static bool receive_event(struct event *out, int msec)
+{
+    static uint8_t message[CHANNEL_EVENTS_BYTES];
+    struct pollfd wait = {.fd = events_fd, .events = POLLIN};
+    ssize_t len = poll(&wait, 1, msec) == 1 ? recv(events_fd, message, sizeof message, 0) : 0;
+    if (len < 4 || memcmp(message, &(uint32_t){CHANNEL_EVENTS}, 4) != 0)
+        return false;
+    struct reader r = reader_init((struct bytes){message + 4, (size_t)len - 4}, false);
+    return event_unpack(&r, out);
+}
+
 /* Events until one has this reason; its count, 0: none came. */
 static uint64_t await_event(enum reason reason, int msec)
 {
-    struct channel_event message;
+    static struct event e;
     for (uint64_t end = now_msec() + (uint64_t)msec; now_msec() < end;)
-        if (receive_kind(events_fd, &message, sizeof message, 100) && message.kind == CHANNEL_EVENT &&
-            message.event.reason == reason)
-            return message.event.count ? message.event.count : 1;
+        if (receive_event(&e, 100) && e.reason == reason)
+            return e.count ? e.count : 1;
     return 0;
 }
 
@@ -193,7 +204,7 @@ static void holding(void)
 {
     int client = open_at(false, SOCK_DGRAM, 0), tick = open_at(false, SOCK_DGRAM, TICK);
     int attributed = open_at(false, SOCK_DGRAM, ATTRIBUTE);
-    struct channel_event message;
+    static struct event e;
 
     uint64_t start = now_msec();
     bool came = !strcmp(exchange(client, tick, false, TICK, 1000), "sent");
@@ -201,10 +212,10 @@ static void holding(void)
     check(came && took >= 150 && took < 500, "a held packet goes by a tick within 50 ms of its time");
 
     check(!strcmp(exchange(client, attributed, false, ATTRIBUTE, 100), ""), "a packet waits for attribution");
-    check(receive_kind(events_fd, &message, sizeof message, 500) && message.event.ticket != 0 &&
-              message.event.time_usec / 1000000 >= (uint64_t)time(NULL) - 2,
+    check(receive_event(&e, 500) && e.ticket != 0 &&
+              e.time_usec / 1000000 >= (uint64_t)time(NULL) - 2,
           "its event came up, with a ticket and the time");
-    struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = message.event.ticket};
+    struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e.ticket};
     send(events_fd, &answer, 3, 0); /* of another length: ignored */
     send(events_fd, &answer, sizeof answer, 0);
     char got[8];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/clock.h"
 #include "tests/netns/worker_judge.h"
 
 #include <string.h>
@@ -47,6 +48,7 @@ void judge_own_addresses(struct judge *j, const struct address *own, unsigned co
 static void tell(uint64_t ticket)
 {
     struct event e = {.ticket = ticket, .action = ACTION_DATAGRAM, .verdict = VERDICT_DENY, .scope_id = BED_SCOPE};
+    e.time_usec = clock_real_usec();
     sink.event(sink.ctx, &e);
 }
 

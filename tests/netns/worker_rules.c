@@ -26,15 +26,15 @@ static const char rules[] =
     " counter approved {}\n counter foreign {}\n counter zeroed {}\n"
     " chain tcp_queue {}\n chain udp_queue {}\n"
     " chain scope { type filter hook output priority -161;\n"
-    "  meta mark & 0x3fff == 0x3ffc accept\n" /* injected */
-    "  th dport 7000-7019 meta l4proto { tcp, udp } meta mark set meta mark & 0xffffc000 | 0x14\n }\n"
+    "  meta mark & 0x3fff == 0x3ff8 accept\n" /* injected */
+    "  th dport 7000-7019 meta l4proto { tcp, udp } meta mark set meta mark & 0xffffc000 | 0x28\n }\n"
     " chain to_queue { type filter hook output priority -160;\n"
-    "  meta mark & 0x3fff == 0x14 meta l4proto tcp jump tcp_queue\n"
-    "  meta mark & 0x3fff == 0x14 jump udp_queue\n }\n"
+    "  meta mark & 0x3fff == 0x28 meta l4proto tcp jump tcp_queue\n"
+    "  meta mark & 0x3fff == 0x28 jump udp_queue\n }\n"
     " chain conclude { type filter hook output priority -159;\n"
-    "  meta mark & 0x3fff == 0x16 reject with tcp reset\n"
-    "  meta mark & 0x3fff == 0x15 counter name approved\n"
-    "  meta mark == 0xabc00015 counter name foreign\n"
+    "  meta mark & 0x3fff == 0x2a reject with tcp reset\n"
+    "  meta mark & 0x3fff == 0x29 counter name approved\n"
+    "  meta mark == 0xabc00029 counter name foreign\n"
     "  th dport 7000-7019 meta mark & 0x3fff == 0 counter name zeroed\n"
     "  meta mark set meta mark & 0xffffc000\n }\n"
     "}\n";

@@ -17,7 +17,7 @@ static void a_hello_is_held_until_whole_then_pinned(void **state)
     uint32_t second = client_says(b, site, 700, hello + 700, len - 700);
     assert_int_equal(bed_fate(b, first), BED_ACCEPTED);
     assert_int_equal(bed_fate(b, second), BED_ACCEPTED);
-    assert_int_equal(b->mark[second], MARK_PASS);
+    assert_int_equal(b->mark[second], MARK_WATCH); /* of the first part, our acknowledgment went out */
     assert_memory_equal(b->wire, hello, len);
     /* The server has half of it: a retransmission with other bytes is answered with the kept ones. */
     static uint8_t other[20000];
@@ -31,6 +31,72 @@ static void a_hello_is_held_until_whole_then_pinned(void **state)
     id = server_says(b, site, TCP_ACK, 1, len, (struct bytes){hello_answer, sizeof hello_answer});
     assert_int_equal(b->mark[id], MARK_APPROVE);
     assert_int_equal(b->denials, 0);
+    bed_free(b);
+}
+
+/* What the kernel may let go by itself.  The marks' meaning: nft, tests/netns/test_ruleset.sh. */
+static void bare_acknowledgments_need_no_handler(void **state)
+{
+
+    (void)state;
+    for (unsigned slow = 0; slow < 2; slow++) {
+        char text[2048];
+        snprintf(text, sizeof text, "%s%s", slow ? "fast_path: off\n" : "", policy);
+        struct bed *b = bed_new(text);
+        static uint8_t hello[4096];
+        size_t len = hello_for("good.example", hello, sizeof hello, 0);
+        bind_name(b, "good.example", SITE);
+        bind_name(b, "web.example", SITE);
+        assert_int_equal(b->mark[syn(b, site, 5000, (struct bytes){0})], MARK_PASS);
+        uint32_t id = server_says(b, site, TCP_SYN | TCP_ACK, 0, 0, (struct bytes){0});
+        assert_int_equal(b->mark[id], slow ? MARK_PASS : MARK_HELLO_FLOW);
+        id = client_says(b, site, 0, hello, len);
+        assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+        assert_int_equal(b->mark[id], MARK_PASS);
+
+        memset(b->seen, 0, sizeof b->seen); /* another server */
+        /* Of a request the server's acknowledgment must be seen; behind it the answer may go. */
+        open_connection(b, web);
+        static const char get[] = "GET / HTTP/1.1\r\nHost: web.example\r\n\r\n";
+        for (unsigned i = 0; i < 2; i++) {
+            uint32_t at = i * (uint32_t)strlen(get);
+            id = client_says(b, web, at, get, strlen(get));
+            assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+            assert_int_equal(b->mark[id], MARK_WATCH);
+            id = server_says(b, web, TCP_ACK, 1, at + 9, (struct bytes){(const uint8_t *)"HTTP", 4});
+            assert_int_equal(b->mark[id], MARK_PASS);
+            id = server_says(b, web, TCP_ACK, 5, at + strlen(get), (struct bytes){(const uint8_t *)"/1.1", 4});
+            assert_int_equal(b->mark[id], slow ? MARK_PASS : MARK_BODY_FLOW);
+        }
+        bed_free(b);
+    }
+}
+
+/* The client drops what is older than the latest that it saw, and it may have seen what we did not. */
+static void our_acknowledgment_is_no_older_than_the_servers_last(void **state)
+{
+    (void)state;
+    struct bed *b = bed_new(policy);
+    static uint8_t hello[4096];
+    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    static const uint8_t server[] = {1, 1, 8, 10, 0, 0, 1, 0, 0, 0, 0, 9},
+                         client_later[] = {1, 1, 8, 10, 0, 0, 0, 20, 0, 0, 2, 0};
+    bind_name(b, "good.example", SITE);
+    syn(b, site, 5000, (struct bytes){0});
+    bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN | TCP_ACK, SERVER_ISN, 5001,
+            (struct bytes){server, sizeof server}, (struct bytes){0});
+    bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_PSH, 5001, SERVER_ISN + 1,
+            (struct bytes){client_later, sizeof client_later}, (struct bytes){hello, len / 2});
+    struct packet p;
+    uint32_t value, echo;
+    assert_int_equal(b->injections, 1);
+    assert_int_equal(packet_parse((struct bytes){b->injected, b->injected_len}, true, &p), REASON_NONE);
+    assert_true(packet_timestamp(&p, &value, &echo));
+    assert_int_equal(value, 0x200);
+    assert_int_equal(echo, 20);
+    judge_tick(b->judge, b->now);
+    bed_tcp(b, MARK_TO_SERVER, client, site, TCP_RST | TCP_ACK, 5001, SERVER_ISN + 1, (struct bytes){0},
+            (struct bytes){0});
     bed_free(b);
 }
 
@@ -276,6 +342,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hello_is_held_until_whole_then_pinned),
+        cmocka_unit_test(bare_acknowledgments_need_no_handler),
+        cmocka_unit_test(our_acknowledgment_is_no_older_than_the_servers_last),
         cmocka_unit_test(a_name_must_be_bound_to_this_address),
         cmocka_unit_test(not_tls_where_tls_is_meant),
         cmocka_unit_test(any_segmentation_gives_the_same),

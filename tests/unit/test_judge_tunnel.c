@@ -196,7 +196,7 @@ static void tcp_entries_take_any_bytes_in_the_tunnel(void **state)
     (void)state;
     struct talk t = talk_to("proxy.example", 3128);
     assert_int_equal(says(&t, CONNECT("git.example:22")), BED_ACCEPTED);
-    assert_int_equal(t.b->mark[t.id], MARK_PASS);
+    assert_int_equal(t.b->mark[t.id], MARK_WATCH);
     assert_int_equal(says(&t, "SSH-2.0-client\r\n"), BED_IN);
     uint32_t held = t.id, head = t.sent - 16;
     /* An answer before the whole request was received is none. */

@@ -111,7 +111,7 @@ static uint32_t take(struct bed *bed, unsigned queue, uint32_t kernel_id, uint32
 static void marks(void **state)
 {
     struct bed *bed = *state;
-    static const uint32_t mask[] = {MARK_MASK_DEFAULT, 0x3fff0000u, 0xf0u, 0xffff8000u};
+    static const uint32_t mask[] = {MARK_MASK_DEFAULT, 0x3fff0000u, 0xf8u, 0xffff8000u};
     static const uint32_t foreign[] = {0, 0xffffffffu, 0x4000u, 0x00ff0000u, 0x80000001u};
 
     for (unsigned m = 0; m < sizeof mask / sizeof *mask; m++) {
@@ -119,7 +119,7 @@ static void marks(void **state)
         assert_true(mark_layout_init(mask[m], &layout));
         struct verdicts *v = verdict_new(&layout, bed->ours);
         for (unsigned f = 0; f < sizeof foreign / sizeof *foreign; f++)
-            for (unsigned verdict = MARK_PASS; verdict <= MARK_HTTP_FLOW; verdict++) {
+            for (unsigned verdict = MARK_PASS; verdict <= MARK_BODY_FLOW; verdict++) {
                 uint16_t scope = layout.scope_max;
                 uint32_t mark = (foreign[f] & ~mask[m]) | mark_value(&layout, scope, MARK_FROM_SERVER), id;
                 struct seen seen[2];
@@ -147,7 +147,7 @@ static void two_queues(void **state)
 {
     struct bed *bed = *state;
     struct seen seen[4];
-    uint32_t a = take(bed, 0, 1, 4), b = take(bed, 1, 1, 8);
+    uint32_t a = take(bed, 0, 1, 8), b = take(bed, 1, 1, 16);
 
     assert_int_not_equal(a, b);
     verdict_drop(bed->v, b, MARK_PASS);
@@ -156,7 +156,7 @@ static void two_queues(void **state)
     verdict_flush(bed->v);
     assert_int_equal(read_group(bed, 0, seen, 4), 1);
     assert_int_equal(seen[0].number, 21000);
-    assert_int_equal(seen[0].mark, 5);
+    assert_int_equal(seen[0].mark, 9);
     assert_true(bytes_equal(seen[0].payload, (struct bytes){(const uint8_t *)"abc", 3}));
     assert_int_equal(read_group(bed, 1, seen, 4), 1);
     assert_int_equal(seen[0].number, 21001);

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# New TLS connections a second: connect, full handshake, a request, 100 bytes, close.  Every one is judged.
+source "$(dirname "$0")/../bed.sh"
+
+measure() {
+    local out
+    out=$(load web_load -C "$CA" -s "$MSEC" -w "$WARM" -p 32 -t 2 rate)
+    [ "$(field failed <<< "$out")" = 0 ] || note "connections.$FORM" "$1: $(field failed <<< "$out") failed"
+    result "connections.$FORM" "$1" "$(field rate <<< "$out")" 1/s
+}
+
+bench_bed
+for where in forward output; do
+    form $where
+    rounds measure none bare_mark sluice
+done

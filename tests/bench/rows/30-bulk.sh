@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Bulk through allowed TLS connections.  "raw": after the handshake both ends leave TLS and exchange what looks like its records, so
+# that cryptography does not hide what the path costs.  "tls": the same with it.
+source "$(dirname "$0")/../bed.sh"
+
+measure() {
+    local flows
+    for flows in 1 8; do
+        result "bulk-raw$flows.$FORM" "$1" "$(load web_load -C "$CA" -s "$MSEC" -w "$WARM" -p $flows down | field mbytes)" MB/s
+        result "bulk-tls$flows.$FORM" "$1" "$(load web_load -C "$CA" -s "$MSEC" -w "$WARM" -p $flows -b 1073741824 bulk | field mbytes)" MB/s
+    done
+}
+
+bench_bed
+for where in forward output; do
+    form $where
+    rounds measure none bare_mark sluice
+done
