@@ -45,8 +45,8 @@ static void bare_acknowledgments_need_no_handler(void **state)
         struct bed *b = bed_new(text);
         static uint8_t hello[4096];
         size_t len = hello_for("good.example", hello, sizeof hello, 0);
-        bind_name(b, "good.example", SITE);
-        bind_name(b, "web.example", SITE);
+        bed_bind(b, 1, "good.example", SITE, 300);
+        bed_bind(b, 1, "web.example", SITE, 300);
         assert_int_equal(b->mark[syn(b, site, 5000, (struct bytes){0})], MARK_PASS);
         uint32_t id = server_says(b, site, TCP_SYN | TCP_ACK, 0, 0, (struct bytes){0});
         assert_int_equal(b->mark[id], slow ? MARK_PASS : MARK_HELLO_FLOW);
@@ -81,11 +81,11 @@ static void our_acknowledgment_is_no_older_than_the_servers_last(void **state)
     size_t len = hello_for("good.example", hello, sizeof hello, 0);
     static const uint8_t server[] = {1, 1, 8, 10, 0, 0, 1, 0, 0, 0, 0, 9},
                          client_later[] = {1, 1, 8, 10, 0, 0, 0, 20, 0, 0, 2, 0};
-    bind_name(b, "good.example", SITE);
+    bed_bind(b, 1, "good.example", SITE, 300);
     syn(b, site, 5000, (struct bytes){0});
-    bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN | TCP_ACK, SERVER_ISN, 5001,
+    bed_tcp(b, MARK_FROM_SERVER, site, client, TCP_SYN | TCP_ACK, SERVER_ISN, b->client_isn + 1,
             (struct bytes){server, sizeof server}, (struct bytes){0});
-    bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_PSH, 5001, SERVER_ISN + 1,
+    bed_tcp(b, MARK_TO_SERVER, client, site, TCP_ACK | TCP_PSH, b->client_isn + 1, SERVER_ISN + 1,
             (struct bytes){client_later, sizeof client_later}, (struct bytes){hello, len / 2});
     struct packet p;
     uint32_t value, echo;
@@ -95,7 +95,7 @@ static void our_acknowledgment_is_no_older_than_the_servers_last(void **state)
     assert_int_equal(value, 0x200);
     assert_int_equal(echo, 20);
     judge_tick(b->judge, b->now);
-    bed_tcp(b, MARK_TO_SERVER, client, site, TCP_RST | TCP_ACK, 5001, SERVER_ISN + 1, (struct bytes){0},
+    bed_tcp(b, MARK_TO_SERVER, client, site, TCP_RST | TCP_ACK, b->client_isn + 1, SERVER_ISN + 1, (struct bytes){0},
             (struct bytes){0});
     bed_free(b);
 }
