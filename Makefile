@@ -126,9 +126,6 @@ format format-check:
 install: all
 	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/sluice/LICENSE
-	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man8 && cd $(DESTDIR)$(PREFIX)/share/man/man8 && $(abspath $(BUILD))/sluice help --man > sluice.8 && \
-	    for c in $$($(abspath $(BUILD))/sluice help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'); do \
-	        $(abspath $(BUILD))/sluice help --man $$c > sluice-$$c.8 || exit 1; done
 
 clean:
 	rm -rf build build-*
