@@ -198,9 +198,8 @@ const struct command command_import = {
         "Its "
         "comments say how entries were read, what could not be carried over, and what means something else now. What "
         "was "
-        "read is never made wider, but for the paths of URLs. Exit status 0: a policy was printed; 2: FILE is wrong, "
-        "with "
-        "line and column.",
+        "read is never made wider, but for URLs (their paths, an address in place of a name), and that is said. Exit "
+        "status 0: a policy was printed; 2: FILE is wrong, with line and column.",
     .option = options,
     .run = run,
 };
