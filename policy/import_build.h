@@ -91,7 +91,7 @@ struct import_input {
     const char *name;  /* "egress-policy" */
     const char *meant; /* what becomes of it where it is not read; NULL: it is read */
 };
-/* Calls for each step whose uses: is `action` at any version.  *steps: how many there were. */
+/* Calls for each step, or alias of one, whose uses: is `action` at any version.  *steps: how many there were. */
 typedef bool import_step(struct import_build *b, uint32_t step, uint32_t with);
 bool import_each_step(struct import_build *b, const char *action, import_step *each, unsigned *steps);
 /* Starts a profile for the node, named for the job it is in. */

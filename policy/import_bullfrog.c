@@ -128,7 +128,7 @@ static bool read_step(struct import_build *b, uint32_t step, uint32_t with)
         !import_input(b, with, "allowed-domains", &domains) || !import_input(b, with, "allowed-ips", &ips) ||
         !import_egress(b, egress, true, &audit, &unknown) || !import_profile_for(b, step, audit))
         return false;
-    struct import_word at = import_node_word(b, egress ? egress : document_find(&b->document, step, "uses"));
+    struct import_word at = import_node_word(b, egress ? egress : step);
     if (!mode_facts(b, &at, egress != 0, unknown) || !read_list(b, domains, true) || !read_list(b, ips, false))
         return false;
     struct import_word policy = import_node_word(b, dns);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Steps of GitHub's workflows and composite actions: a mapping with "uses: OWNER/ACTION@VERSION" wherever it stands. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/import_build.h"
@@ -12,26 +13,37 @@ static bool is_action(struct bytes uses, const char *action)
     return import_is((struct bytes){uses.at, len}, action);
 }
 
+/* The step at `i`, a mapping or an alias of one. */
+static bool visit(struct import_build *b, uint32_t i, import_step *each)
+{
+    const struct document *d = &b->document;
+    uint32_t with = document_find(d, document_follow(d, i), "with");
+    with = with ? document_follow(d, with) : 0;
+    struct import_word at = import_node_word(b, with ? with : i);
+    if (with && d->node[with].kind == DOCUMENT_TEXT && d->node[with].len == 0)
+        with = 0; /* "with:" and nothing behind it */
+    if (with && d->node[with].kind != DOCUMENT_MAPPING)
+        return import_wrong(b, &at, "\"with\" is a mapping: \"input: value\" lines");
+    return each(b, i, with);
+}
+
 bool import_each_step(struct import_build *b, const char *action, import_step *each, unsigned *steps)
 {
     const struct document *d = &b->document;
+    bool *is_step = calloc(d->nodes, sizeof *is_step), ok = true; /* each mapping is looked through once */
     *steps = 0;
-    for (uint32_t i = 1; i < d->nodes; i++) {
+    if (!is_step)
+        return error_set(b->e, ERROR_LIMIT, 0, "%s: no memory", b->file);
+    for (uint32_t i = 1; ok && i < d->nodes; i++) {
         uint32_t uses = d->node[i].kind == DOCUMENT_MAPPING ? document_find(d, i, "uses") : 0;
-        if (!uses || !is_action(document_text(d, document_follow(d, uses)), action))
+        is_step[i] = uses && is_action(document_text(d, document_follow(d, uses)), action);
+        if (!is_step[document_follow(d, i)]) /* another job may have the same step by an alias */
             continue;
-        uint32_t with = document_find(d, i, "with");
-        with = with ? document_follow(d, with) : 0;
-        struct import_word at = import_node_word(b, with ? with : i);
-        if (with && d->node[with].kind == DOCUMENT_TEXT && d->node[with].len == 0)
-            with = 0; /* "with:" and nothing behind it */
-        if (with && d->node[with].kind != DOCUMENT_MAPPING)
-            return import_wrong(b, &at, "\"with\" is a mapping: \"input: value\" lines");
         ++*steps;
-        if (!each(b, i, with))
-            return false;
+        ok = visit(b, i, each);
     }
-    return true;
+    free(is_step);
+    return ok;
 }
 
 /* The key of `mapping` below which the node stands: nodes are in the order of the text. */

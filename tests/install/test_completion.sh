@@ -42,6 +42,26 @@ sluice run --audit -- printe	sluice run --audit -- printenv
 sluice help expl	sluice help explain
 ROWS
 
+# Every option of the table, and no other, is offered for its command.
+"$sluice" help --json | jq -r '.commands[] | [.name] + [.options[].names[] | select(startswith("--"))] + ["--help"] | [.[0], (.[1:] | sort | join(" "))] | @tsv' > table
+offered() { # SHELL, "command<TAB>options" lines in the file "offers"
+    if diff -u <(sort table) <(sort offers) > "$work/diff"; then
+        passed=$((passed + 1)) && echo "ok   $1: offers each command's options, and no other"
+    else
+        failed=$((failed + 1)) && echo "FAIL $1: offers other options than the table has" && sed 's/^/     | /' "$work/diff"
+    fi
+}
+while IFS=$'\t' read -r command _; do
+    # shellcheck disable=SC2016
+    bash -c '. "$1"; COMP_WORDS=(sluice "$2" --) COMP_CWORD=2; _sluice; printf "%s\t%s\n" "$2" "$(printf "%s\n" "${COMPREPLY[@]}" | LC_ALL=C sort | paste -sd " ")"' - "$work/made/sluice" "$command"
+done < table > offers
+offered bash
+while IFS=$'\t' read -r command _; do
+    printf '%s\t' "$command"
+    sed -n "/^    $command)/,/^        ;;/p" "$work/made/_sluice" | grep -oE "[)'*]--[a-z-]+" | sed 's/^.//' | LC_ALL=C sort -u | paste -sd ' '
+done < table > offers
+offered zsh
+
 count() { # OUTPUT
     passed=$((passed + $(grep -c '^ok ' "$1"))) failed=$((failed + $(grep -c '^FAIL ' "$1")))
     cat "$1"
@@ -92,6 +112,12 @@ if [ -n "$fish" ]; then
     esac
     mkdir -p .config/fish/completions
     cp "$work/made/sluice.fish" .config/fish/completions/
+    # shellcheck disable=SC2016
+    while IFS=$'\t' read -r command _; do
+        printf '%s\t' "$command"
+        "$fish" --private -c 'complete -C "sluice $argv[1] --"' "$command" | cut -f 1 | LC_ALL=C sort | paste -sd ' '
+    done < table > offers
+    offered fish
     python3 -B "$root/tests/install/typed.py" "set -g fish_autosuggestion_enabled 0; function fish_prompt; echo '> '; end" "$fish" --private -i < rows > "$work/out"
     count "$work/out"
 else

@@ -50,9 +50,10 @@ class Shell:
         self.quiet(seconds / 2)
         self.say("\t")
         self.quiet(seconds)
-        seen = self.wait(f"\x05 \x01printf '<%s>' {self.rows}e 'o'k ", "") + self.wait("\n", f"<{self.rows}e><ok>")
-        seen += self.wait(f"printf 'rea%s\\n' dy{self.rows + 1}\n", f"ready{self.rows + 1}")
-        line = seen.split(f"<{self.rows}e><ok>", 1)[-1].split("\n")[0].strip("\r")
+        first, last = f"<begin{self.rows}>", f"<end{self.rows}>"
+        self.say(f"\x05 end{self.rows}\x01printf '<%s>' begin{self.rows} ")
+        seen = self.wait("\n", last) + self.wait(f"printf 'rea%s\\n' dy{self.rows + 1}\n", f"ready{self.rows + 1}")
+        line = seen.split(first, 1)[-1].split(last)[0]
         words = []
         while line.startswith("<") and ">" in line:
             word, line = line[1:].split(">", 1)

@@ -126,6 +126,7 @@ open(w + "/harden-runner-1", "w").write(
     "- uses: step-security/harden-runner@v2\n  with:\n    allowed-endpoints: " + '"' + "\\x61.example:1 " * 19000 + '"\n')
 open(w + "/harden-runner-2", "w").write(
     "- uses: step-security/harden-runner@v2\n  with:\n    allowed-endpoints: " + " ".join("*.n%d.example" % i for i in range(19999)) + "\n")
+open(w + "/harden-runner-4", "w").write("a: &a {" + ", ".join("k%d: v" % i for i in range(9999)) + "}\nb: [" + "*a , " * 180000 + "]\n")
 open(w + "/harden-runner-3", "w").write("a: &a [x, x]\n" + "".join("b%d: &b%d [*a, *a]\n" % (i, i) for i in range(200)))
 PYTHON
 for file in "$work"/cijail-? "$work"/bullfrog-? "$work"/harden-runner-?; do
