@@ -22,7 +22,7 @@ struct command_option {
 struct command {
     const char *name;
     int section;         /* of its man page: 1 any user's, 0 (meaning 8) the administrator's */
-    const char *usage;   /* behind "sluice NAME "; what is not in [brackets] or behind -- is an operand */
+    const char *usage;   /* behind "sluice NAME "; what is no option is an operand; "a ID | b": two ways */
     const char *summary; /* one line */
     const char *text;    /* a few sentences for --help and the man page */
     const struct command_option *option; /* ends with a NULL name */

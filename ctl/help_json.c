@@ -69,20 +69,41 @@ static json_t *json_option(const struct command_option *option)
                      option->text);
 }
 
-/* What of a usage is no option: its operands, of which [THOSE] may be left out. */
+static bool takes_value(const struct command *command, const char *option, size_t len)
+{
+    for (const struct command_option *o = command->option; o && o->name; o++) {
+        const char *at = strstr(o->name, "--");
+        if (at && strlen(at) == len && memcmp(at, option, len) == 0)
+            return o->argument != NULL;
+    }
+    return false;
+}
+
+/* What of a usage is no option: its operands, of which [THOSE] may be left out.  "start ... | end ID" is two ways to
+ * use the command: their first words are one operand. */
 static json_t *json_operands(const struct command *command)
 {
     json_t *operands = json_array();
     unsigned depth = 0;
+    bool value = false, first = true, another = false;
     for (const char *at = command->usage; *at;) {
         size_t len = strcspn(at, " \n");
         bool optional = at[0] == '[' && len > 2 && isalpha((unsigned char)at[1]);
-        bool outside = depth == 0 && len > 0 && (optional || (at[0] != '[' && at[0] != '-'));
+        bool outside = depth == 0 && len > 0 && (optional || at[0] != '[');
         for (size_t i = 0; i < len; i++) {
             depth += at[i] == '[';
             depth -= at[i] == ']' && depth > 0;
         }
-        if (outside) {
+        if (outside && len == 1 && at[0] == '|') {
+            first = another = true;
+        } else if (outside && at[0] == '-') {
+            value = takes_value(command, at, len);
+        } else if (outside && value) {
+            value = false;
+        } else if (outside && another && first) {
+            json_array_append_new(json_object_get(json_array_get(operands, 0), "words"), json_stringn(at, len));
+            first = false;
+        } else if (outside && !another) {
             char word[64];
             snprintf(word, sizeof word, "%.*s", (int)(optional ? strcspn(at + 1, "] ") : len), at + optional);
             json_array_append_new(operands, json_argument("", word));
