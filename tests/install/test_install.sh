@@ -55,7 +55,7 @@ for prefix in /usr/local /usr; do
         others() { ! grep -E '/s?bin/sluice\b|@BINDIR@' "$found" | grep -vE "(^|[^/a-z])$prefix/bin/sluice"; }
         check "$prefix: $unit names the program where it is" others
     done
-    find "$at" -type f ! -perm -444 > "$work/unreadable"
+    find "$at" \( -type f ! -perm -444 \) -o \( -type d ! -perm -555 \) > "$work/unreadable"
     check "$prefix: readable by everyone" test ! -s "$work/unreadable"
     find "$at" -type f -perm -111 ! -path "$at/bin/sluice" > "$work/programs"
     check "$prefix: one program, the rest is data" test ! -s "$work/programs"
