@@ -44,14 +44,16 @@ FUZZERS := $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FUZZ_SECONDS ?= 30
 
 BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnftnl-dev libldns-dev libssl-dev libyaml-dev \
-	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates
-BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl python3-minimal libpython3-stdlib jq procps kmod util-linux
+	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates \
+	python3-minimal libpython3-stdlib
+BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl jq procps kmod util-linux
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev libhttp-parser-dev libhtp-dev zlib1g-dev \
-	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio systemd git openssh-client libwrap0 wget
+	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio systemd git openssh-client libwrap0 wget man-db mandoc
 
 # Unpacked below BUILD/tools, with the libraries that they bring: installed they would start daemons or change the machine.
 TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 \
-	hping3 libtcl8.6 ptunnel-ng python3-scapy iodine dns2tcp nghttp2-client openssh-server
+	hping3 libtcl8.6 ptunnel-ng python3-scapy iodine dns2tcp nghttp2-client openssh-server zsh zsh-common fish fish-common \
+	libpcre2-32-0 bash-completion
 
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
@@ -60,7 +62,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
 BENCH_DEPS := $(BED_DEPS) nftables conntrack
 BENCH_TOOLS :=
 
-.PHONY: all deps check-deps demo-deps bench-deps bench bench-programs install demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
+.PHONY: all deps check-deps demo-deps bench-deps bench bench-programs man completion install uninstall demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
 all: $(BUILD)/sluice
 
 help:
@@ -140,13 +142,21 @@ tidy:
 format format-check:
 	@clang-format $(if $(filter format,$@),-i,--dry-run --Werror) $(wildcard $(addsuffix /*.[ch],$(FOLDERS)) tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*/*.[ch])
 
-#: make install    to DESTDIR and PREFIX (/usr/local)
-install: all
-	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice
-	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/sluice/LICENSE
-	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man8 && cd $(DESTDIR)$(PREFIX)/share/man/man8 && $(abspath $(BUILD))/sluice help --man > sluice.8 && \
-	    for c in $$($(abspath $(BUILD))/sluice help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'); do \
-	        $(abspath $(BUILD))/sluice help --man $$c > sluice-$$c.8 || exit 1; done
+#: make man        man pages into BUILD/man;  make completion: for bash, zsh and fish, into BUILD/completion
+man: $(BUILD)/man/sluice.8
+$(BUILD)/man/sluice.8: $(BUILD)/sluice $(wildcard deploy/man/*) docs/policy.md
+	$(call say,MAN)deploy/man/generate $(BUILD)/sluice $(BUILD)/man
+completion: $(BUILD)/completion/sluice
+$(BUILD)/completion/sluice: $(BUILD)/sluice deploy/completion/generate
+	$(call say,COMP)deploy/completion/generate $(BUILD)/sluice $(BUILD)/completion
+
+#: make install    to DESTDIR and PREFIX (/usr/local): program, man pages, completions, units, documents;  make uninstall
+install: all man completion
+	@set -o pipefail; deploy/files $(BUILD) $(PREFIX) | while read -r mode from to; do \
+	    install -D -m $$mode $$from "$(DESTDIR)$$to" && $(if $(V),echo "$$to",:) || exit 1; done
+uninstall: all man completion
+	@set -o pipefail; deploy/files $(BUILD) $(PREFIX) | while read -r mode from to; do rm -f "$(DESTDIR)$$to" || exit 1; done
+	@[ ! -d "$(DESTDIR)$(PREFIX)/share/doc/sluice" ] || find "$(DESTDIR)$(PREFIX)/share/doc/sluice" -depth -type d -empty -delete
 
 clean:
 	rm -rf build build-*

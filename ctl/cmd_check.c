@@ -283,6 +283,7 @@ static const struct command_option check_options[] = {{"--json", NULL, "print on
 
 const struct command command_check = {
     .name = "check",
+    .section = 1,
     .usage = "[--json] POLICY",
     .summary = "read a policy: what it holds, or what is wrong with it",
     .text =

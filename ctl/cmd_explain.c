@@ -272,6 +272,7 @@ static const struct command_option explain_options[] = {
 
 const struct command command_explain = {
     .name = "explain",
+    .section = 1,
     .usage = "[--json] [--scope S | --profile NAME] POLICY ENDPOINT...",
     .summary = "may a scope reach an endpoint?  Why, and by which entry",
     .text = "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sluice replay: the judge of the live gate, over recorded traffic.  No kernel, no root. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "core/log.h"
 #include "ctl/capture.h"
 #include "ctl/command.h"
+#include "ctl/options.h"
 #include "ctl/replay_dns.h"
 #include "nfq/judge.h"
 #include "policy/policy.h"
@@ -196,30 +196,36 @@ static bool prepare(struct replay *r, struct binding_table **bindings, struct er
     return true;
 }
 
-static bool read_options(struct replay *r, int argc, char **argv, struct error *e)
+enum { OPTION_POLICY, OPTION_SCOPE, OPTION_JSON };
+
+static const struct command_option options[] = {
+    [OPTION_POLICY] = {"-p, --policy", "POLICY", "judge by this policy"},
+    [OPTION_SCOPE] = {"--scope", "NAME", "by this scope of it; default: by its source lines, else the first"},
+    [OPTION_JSON] = {"--json", NULL, "one ECS object a line on standard output"},
+    {NULL, NULL, NULL},
+};
+
+/* The recording, or NULL: a line on standard error says what is wrong. */
+static const char *read_options(struct replay *r, int argc, char **argv)
 {
-    static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
-                                            {"scope", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {0}};
-    int c;
-    opterr = 0;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "p:", options, NULL)) != -1) {
-        if (c == 'p')
-            r->policy_path = optarg;
-        else if (c == 's')
-            r->scope_name = optarg;
-        else if (c == 'j')
+    struct options o = options_init(&command_replay, argc, argv, false);
+    const char *value, *path = NULL;
+    unsigned paths = 0;
+    for (int option; (option = options_next(&o, &value)) != OPTIONS_END;) {
+        if (option == OPTIONS_WRONG)
+            return NULL;
+        if (option == OPTION_POLICY)
+            r->policy_path = value;
+        else if (option == OPTION_SCOPE)
+            r->scope_name = value;
+        else if (option == OPTION_JSON)
             r->json = true;
-        else
-            return error_set(e, ERROR_INPUT, 0,
-                             "%s: no such option, or its argument is missing; see sluice replay --help",
-                             argv[optind - 1]);
+        else if (++paths)
+            path = value;
     }
-    if (optind + 1 != argc)
-        return error_set(e, ERROR_INPUT, 0, "give one recording: sluice replay [-p POLICY] CAPTURE.pcap");
-    return true;
+    if (paths != 1)
+        log_error("give one recording: sluice replay [-p POLICY] CAPTURE.pcap");
+    return paths == 1 ? path : NULL;
 }
 
 static int cmd_replay(int argc, char **argv)
@@ -227,8 +233,10 @@ static int cmd_replay(int argc, char **argv)
     struct replay r = {.color = log_wants_color(STDOUT_FILENO)};
     struct binding_table *bindings = NULL;
     struct error e = {0};
-    bool ok = read_options(&r, argc, argv, &e) && (!r.policy_path || load_policy(&r, &e)) &&
-              prepare(&r, &bindings, &e) && replay_file(&r, argv[optind], &e);
+    const char *path = read_options(&r, argc, argv);
+    if (!path)
+        return EXIT_INPUT;
+    bool ok = (!r.policy_path || load_policy(&r, &e)) && prepare(&r, &bindings, &e) && replay_file(&r, path, &e);
     if (!ok)
         log_error("%s", e.text);
     else if (!r.json)
@@ -246,6 +254,7 @@ static int cmd_replay(int argc, char **argv)
 
 const struct command command_replay = {
     .name = "replay",
+    .section = 1,
     .usage = "[-p POLICY] [--scope NAME] [--json] CAPTURE",
     .summary = "judge recorded traffic, print its events; no kernel, no root",
     .text = "Reads a pcap or pcapng recording (Ethernet, VLAN, raw IP, Linux cooked) and judges it with the code of "
@@ -253,11 +262,6 @@ const struct command command_replay = {
             "gate: every DNS message, TLS connection and HTTP request is an event with its verdict and reason.  "
             "Without -p it "
             "only observes.  Exit status 1: something was refused.",
-    .option = (const struct command_option[]){{"--policy", "POLICY", "judge by this policy (-p)"},
-                                              {"--scope", "NAME",
-                                               "by this scope of it; default: by its source lines, "
-                                               "else the first"},
-                                              {"--json", NULL, "one ECS object a line on standard output"},
-                                              {0}},
+    .option = options,
     .run = cmd_replay,
 };

@@ -178,6 +178,7 @@ static int run(int argc, char **argv)
 
 const struct command command_run = {
     .name = "run",
+    .section = 1,
     .usage =
         "[-p FILE] [--profile NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] [--events FILE] [--isolate] "
         "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--quic judge] [--ech outer] [--json] -- COMMAND "

@@ -10,8 +10,8 @@
 #include "ctl/options.h"
 
 static const struct command *const commands[] = {
-    &command_run,   &command_gate,   &command_check, &command_explain,
-    &command_apply, &command_status, &command_down,  &command_replay,
+    &command_run,    &command_gate, &command_check,  &command_explain, &command_apply,
+    &command_status, &command_down, &command_replay, &command_import,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -36,19 +36,24 @@ static int unknown_command(const char *name)
     return EXIT_INPUT;
 }
 
-/* sluice help [--man] [COMMAND]; --man is what the Makefile makes the man pages with. */
+/* sluice help [--json] [COMMAND]; --json is what man pages and completions are made from. */
 static int help(int argc, char **argv)
 {
-    bool man = argc > 1 && strcmp(argv[1], "--man") == 0;
-    const char *name = argv[man ? 2 : 1];
-    if (!name || strcmp(name, "help") == 0) {
-        (man ? help_man_overview : help_overview)(commands, COMMANDS, stdout);
-        return 0;
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    const char *name = argc > 1 + json ? argv[1 + json] : NULL;
+    if (argc > 2 + json) {
+        fprintf(stderr, "sluice: help takes one command\n");
+        return EXIT_INPUT;
     }
-    const struct command *command = command_find(name);
-    if (!command)
+    const struct command *command = name && strcmp(name, "help") != 0 ? command_find(name) : NULL;
+    if (!command && name && strcmp(name, "help") != 0)
         return unknown_command(name);
-    (man ? help_man : help_command)(command, stdout);
+    if (json)
+        return help_json(command ? &command : commands, command ? 1 : COMMANDS, stdout) ? 0 : EXIT_SLUICE;
+    if (command)
+        help_command(command, stdout);
+    else
+        help_overview(commands, COMMANDS, stdout);
     return 0;
 }
 

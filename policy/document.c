@@ -14,10 +14,14 @@
 struct builder {
     struct document *d;
     struct error *e;
-    unsigned depth;
+    bool foreign;
+    unsigned depth, anchors;
     struct {
         uint32_t node, last; /* last child so far */
     } open[DOCUMENT_MAX_DEPTH];
+    struct {
+        uint32_t text, len, node; /* its name, in the arena */
+    } anchor[DOCUMENT_ANCHORS];
 };
 
 static bool grow(void **array, size_t *size, size_t needed, size_t element)
@@ -90,6 +94,58 @@ static bool add_node(struct builder *b, const yaml_event_t *event, enum document
     return true;
 }
 
+static bool arena_add(struct builder *b, const void *text, size_t len, uint32_t *at)
+{
+    struct document *d = b->d;
+    if (!grow((void **)&d->arena, &d->arena_size, d->arena_len + len + 1, 1))
+        return error_set(b->e, ERROR_LIMIT, 0, "%s: no memory", d->file);
+    *at = (uint32_t)d->arena_len;
+    if (len)
+        memcpy(d->arena + d->arena_len, text, len);
+    d->arena_len += len;
+    return true;
+}
+
+/* Before a node is made: what a policy has no use for. */
+static bool anchor_check(const struct builder *b, const yaml_event_t *event, const void *anchor, const void *tag)
+{
+    if (b->foreign)
+        return true;
+    if (anchor)
+        return event_wrong(b, event, "anchors are not used in a policy; profiles share entries by \"extends\"");
+    return !tag || event_wrong(b, event, "tags (!) are not used in a policy");
+}
+
+/* A name given again stands for the later node from there on (YAML 1.2 s7.1). */
+static bool anchor_add(struct builder *b, const yaml_event_t *event, const yaml_char_t *anchor, uint32_t node)
+{
+    if (!anchor)
+        return true;
+    if (b->anchors == DOCUMENT_ANCHORS)
+        return event_wrong(b, event, "more anchors than are read");
+    b->anchor[b->anchors].len = (uint32_t)strlen((const char *)anchor);
+    b->anchor[b->anchors].node = node;
+    return arena_add(b, anchor, b->anchor[b->anchors].len, &b->anchor[b->anchors].text) && ++b->anchors;
+}
+
+static bool add_alias(struct builder *b, const yaml_event_t *event)
+{
+    uint32_t index;
+    struct bytes name = {event->data.alias.anchor, strlen((const char *)event->data.alias.anchor)};
+    if (!b->foreign)
+        return event_wrong(b, event, "an entry that begins with * stands in quotes: \"*.example\"");
+    for (unsigned i = b->anchors; i-- > 0;) {
+        struct bytes known = {(const uint8_t *)b->d->arena + b->anchor[i].text, b->anchor[i].len};
+        if (!bytes_equal(known, name))
+            continue;
+        if (!add_node(b, event, DOCUMENT_ALIAS, &index))
+            return false;
+        b->d->node[index].child = b->anchor[i].node;
+        return true;
+    }
+    return event_wrong(b, event, "no anchor of this name stands before it; an entry that begins with * is quoted");
+}
+
 static bool is_key(const struct builder *b)
 {
     if (b->depth == 0)
@@ -102,34 +158,27 @@ static bool add_text(struct builder *b, const yaml_event_t *event)
 {
     struct document *d = b->d;
     size_t len = event->data.scalar.length;
-    uint32_t index;
-    if (event->data.scalar.anchor)
-        return event_wrong(b, event, "anchors are not used in a policy; profiles share entries by \"extends\"");
-    if (event->data.scalar.tag)
-        return event_wrong(b, event, "tags (!) are not used in a policy");
-    if (!add_node(b, event, DOCUMENT_TEXT, &index))
+    uint32_t index, text;
+    if (!anchor_check(b, event, event->data.scalar.anchor, event->data.scalar.tag) ||
+        !add_node(b, event, DOCUMENT_TEXT, &index) || !arena_add(b, event->data.scalar.value, len, &text))
         return false;
-    if (!grow((void **)&d->arena, &d->arena_size, d->arena_len + len + 1, 1))
-        return error_set(b->e, ERROR_LIMIT, 0, "%s: no memory", d->file);
-    d->node[index].text = (uint32_t)d->arena_len;
+    d->node[index].text = text;
     d->node[index].len = (uint32_t)len;
     d->node[index].quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    memcpy(d->arena + d->arena_len, event->data.scalar.value, len);
-    d->arena_len += len;
+    if (!anchor_add(b, event, event->data.scalar.anchor, index))
+        return false;
     return !is_key(b) || key_is_new(b, b->open[b->depth - 1].node, index);
 }
 
-static bool open_node(struct builder *b, const yaml_event_t *event, enum document_kind kind, const void *anchor,
+static bool open_node(struct builder *b, const yaml_event_t *event, enum document_kind kind, const yaml_char_t *anchor,
                       const void *tag)
 {
     uint32_t index;
-    if (anchor)
-        return event_wrong(b, event, "anchors are not used in a policy; profiles share entries by \"extends\"");
-    if (tag)
-        return event_wrong(b, event, "tags (!) are not used in a policy");
+    if (!anchor_check(b, event, anchor, tag))
+        return false;
     if (b->depth == DOCUMENT_MAX_DEPTH)
         return event_wrong(b, event, "nested too deep");
-    if (!add_node(b, event, kind, &index))
+    if (!add_node(b, event, kind, &index) || !anchor_add(b, event, anchor, index))
         return false;
     if (is_key(b))
         return event_wrong(b, event, "a key is a plain word; an entry that begins with { or [ stands in quotes");
@@ -152,9 +201,9 @@ static bool take_event(struct builder *b, const yaml_event_t *event)
         b->depth--;
         return true;
     case YAML_ALIAS_EVENT:
-        return event_wrong(b, event, "an entry that begins with * stands in quotes: \"*.example\"");
+        return add_alias(b, event);
     case YAML_DOCUMENT_START_EVENT:
-        return !b->d->root || event_wrong(b, event, "a second document begins here; a policy is one document");
+        return !b->d->root || event_wrong(b, event, "a second document begins here; the file is one document");
     default:
         return true;
     }
@@ -182,7 +231,7 @@ static bool parser_wrong(const yaml_parser_t *p, const char *file, struct bytes 
     } else if (strstr(context, "alias")) {
         column = p->context_mark.line == p->problem_mark.line ? p->context_mark.column + 1 : column;
         snprintf(message, sizeof message, "an entry that begins with * stands in quotes: \"*.example\"");
-    } else if (strstr(problem, "cannot start any token") && line && column) {
+    } else if (strstr(problem, "cannot start any token") || strstr(problem, "tab character")) {
         snprintf(message, sizeof message, "indent with blanks, not with tabs; quote what begins with @ or `");
     } else {
         snprintf(message, sizeof message, "%s%s%s; entries with { } [ ] # or * stand in quotes", context,
@@ -204,10 +253,10 @@ static bool read_events(yaml_parser_t *parser, struct builder *b)
     }
 }
 
-bool document_parse(const char *file, struct bytes source, struct document *out, struct error *e)
+static bool parse(const char *file, struct bytes source, bool foreign, struct document *out, struct error *e)
 {
     struct document d = {.file = file, .source = source, .nodes = 1};
-    struct builder b = {.d = &d, .e = e};
+    struct builder b = {.d = &d, .e = e, .foreign = foreign};
     yaml_parser_t parser;
     if (source.len > DOCUMENT_MAX_BYTES)
         return error_set(e, ERROR_INPUT, 0, "%s:1:1: the file is larger than 64 MiB", file);
@@ -221,13 +270,30 @@ bool document_parse(const char *file, struct bytes source, struct document *out,
     bool ok = read_events(&parser, &b);
     yaml_parser_delete(&parser);
     if (ok && !d.root)
-        ok = document_wrong_at(file, source, 1, 1, e, "the file is empty; a policy begins with \"version: 1\"");
+        ok =
+            document_wrong_at(file, source, 1, 1, e,
+                              foreign ? "the file is empty" : "the file is empty; a policy begins with \"version: 1\"");
     if (!ok) {
         document_done(&d);
         return false;
     }
     *out = d;
     return true;
+}
+
+bool document_parse(const char *file, struct bytes source, struct document *out, struct error *e)
+{
+    return parse(file, source, false, out, e);
+}
+
+bool document_parse_foreign(const char *file, struct bytes source, struct document *out, struct error *e)
+{
+    return parse(file, source, true, out, e);
+}
+
+uint32_t document_follow(const struct document *d, uint32_t node)
+{
+    return d->node[node].kind == DOCUMENT_ALIAS ? d->node[node].child : node; /* an anchor never stands on an alias */
 }
 
 void document_done(struct document *d)

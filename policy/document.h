@@ -17,10 +17,13 @@
 #define DOCUMENT_MAX_BYTES (64u * 1024 * 1024)
 #define DOCUMENT_MAX_DEPTH 16
 #define DOCUMENT_MAX_KEYS  10000 /* of one mapping */
+#define DOCUMENT_ANCHORS   256   /* of a foreign file */
 
-enum document_kind { DOCUMENT_TEXT, DOCUMENT_LIST, DOCUMENT_MAPPING };
+enum document_kind { DOCUMENT_TEXT, DOCUMENT_LIST, DOCUMENT_MAPPING, DOCUMENT_ALIAS };
 
-/* 0 is no node.  A mapping's children are key, value, key, value, ... */
+/* 0 is no node.  A mapping's children are key, value, key, value, ...  Nodes stand in the order of the text, a parent
+ * before its children.  An alias's `child` is what it stands for, which is nobody's to walk through: a file can nest
+ * aliases so that the whole has more nodes than memory (document_follow leads there). */
 struct document_node {
     uint32_t line, column; /* 1-based; columns in characters */
     uint32_t text, len;    /* a text's bytes in the arena; otherwise len is the number of children */
@@ -41,7 +44,12 @@ struct document {
 
 /* On failure nothing has to be freed. */
 bool document_parse(const char *file, struct bytes source, struct document *out, struct error *e);
+/* The same for a file that was written for another program: anchors, aliases and tags may stand in it. */
+bool document_parse_foreign(const char *file, struct bytes source, struct document *out, struct error *e);
 void document_done(struct document *d);
+
+/* What an alias stands for; any other node is itself. */
+uint32_t document_follow(const struct document *d, uint32_t node);
 
 struct bytes document_text(const struct document *d, uint32_t node);
 

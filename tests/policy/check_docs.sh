@@ -25,6 +25,8 @@ for page in docs/policy.md README.md deploy/README.md; do
     done
 done
 
+timeout 20 "$sluice" check "$root/deploy/policy.yaml" > "$work/out" 2>&1 || { echo "not ok: deploy/policy.yaml" && cat "$work/out" && failed=1; }
+
 # The keys, as the messages about an unknown one list them.
 keys() { # PLACE_OF_THE_KEY POLICY
     local known

@@ -1,0 +1,1 @@
+agent --egress-policy=open

@@ -1,0 +1,2 @@
+#!/bin/sh
+agent --allowed-domains a.example,b/c

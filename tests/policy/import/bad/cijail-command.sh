@@ -1,0 +1,1 @@
+CIJAIL_ENDPOINTS=a.example:443 cijail npm ci
