@@ -145,6 +145,20 @@ rights() {
     fails run -- sh -c "mkdir $CGROUPS/mine"
     fails run -- sh -c 'for f in /run/user/*/bus /run/dbus/system_bus_socket /run/docker.sock /run/systemd/resolve/io.systemd.Resolve; do [ -S $f ] && exit 0; done; exit 1'
 }
+# Others pass every packet filter (PPPoE, vsock), or are the kernel's own (RDS).
+families() {
+    run -- "$PYTHON" -c '
+import errno, socket
+for family in range(64):
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET:
+        try:
+            socket.socket(family, kind).close()
+            got = 0
+        except OSError as error:
+            got = error.errno
+        assert family in (0, 1, 2, 10, 16, 17, 38) or got == errno.EAFNOSUPPORT, (family, kind, got)
+socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()'
+}
 as_root() {
     run_root --as-root --allow allowed.test -- sh -c "id -u; curl -sS --cacert $CA https://allowed.test/hello" > "$T/out" || { cat "$T/err" && return 1; }
     grep -x 0 "$T/out"
@@ -276,6 +290,7 @@ check "secrets of a command line are masked" secrets
 check "audit changes nothing and suggests what suffices" audit
 check "what audit offers is all it takes" audit_suffices
 check "under sudo: the caller's uid, no capability, masked ways out" rights
+check "only families of sockets that are judged" families
 check "as root" as_root
 check "--isolate" isolated
 check "packet sockets" packet_socket
