@@ -67,6 +67,19 @@ events_file() {
     jq -se 'any(.sluice.verdict == "deny" and .destination.ip == "198.18.3.66" and .event.kind == "alert")' "$T/run.events"
     jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and (.tls.client.ja4 | test("^t1[23]d")) and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
 }
+# What a job of before left where the file shall be: a link to a file of root's, a pipe that nobody reads.
+events_file_planted() {
+    mkdir -p "$T/theirs" && chown 65534 "$T/theirs"
+    echo "root's" > "$T/precious"
+    ln -s "$T/precious" "$T/theirs/link" && mkfifo "$T/theirs/pipe"
+    status 125 run --events "$T/theirs/link" -- true
+    grep 'symbolic link' "$T/err"
+    [ "$(cat "$T/precious")" = "root's" ]
+    status 125 h c timeout -s KILL $((5 * SLOW)) "${SUDO[@]}" "$SLUICE" run --events "$T/theirs/pipe" -- true
+    # Nobody else can have made the links of root's own directories.
+    run --events /dev/stdout -- sh -c 'getent hosts x.evil.test' | cat > "$T/out" || true
+    grep '"name":"x.evil.test"' "$T/out"
+}
 # A name is what the wire says; a terminal must not obey it.
 hostile_names() {
     rm -f "$T/run.events"
@@ -284,6 +297,7 @@ check "--allow, SLUICE_ALLOW, -p and --profile" allows
 check "braces and many --allow" many_names
 check "the lines on standard error" lines
 check "the events file: 0600, valid, complete" events_file
+check "the events file: nothing that was planted in its place" events_file_planted
 check "hostile names do not reach the terminal or the file raw" hostile_names
 check "a package's script is named: npm, cargo" packages
 check "secrets of a command line are masked" secrets
