@@ -381,6 +381,15 @@ def after(word):
     sock.send(f"GET /{word} HTTP/1.1\r\nHost: other.test\r\n\r\n".encode())
 
 
+def deaf(word):
+    """A request for another name on a connection that does not heed resets (SO_ATTACH_FILTER); the process ends, its socket goes on."""
+    sock = socket.create_connection(socket.getaddrinfo("allowed.test", 80, socket.AF_INET)[0][4])
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in (
+        (0x30, 0, 0, 13), (0x45, 0, 1, 4), (6, 0, 0, 0), (6, 0, 0, 0xFFFFFFFF))))  # flags & RST: 0 bytes of it
+    sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxP", 4, ctypes.addressof(code)))
+    sock.send(f"GET /{word} HTTP/1.1\r\nHost: other.test\r\n\r\n".encode())
+
+
 def uring(address, port, word):
     """Socket, connect and send by io_uring, not by system calls that a filter could see."""
     libc = ctypes.CDLL(None, use_errno=True)
