@@ -51,8 +51,8 @@ bool confine_stdio(struct error *e);
 /* 1. Closes what the command must not inherit: all but plain files, pipes and terminals, and what closes on exec;
  * `keep` stays. */
 bool confine_descriptors(int keep, struct error *e);
-/* 2. The paths of all unix sockets of the network namespace we are in: before that of the job is entered.  The caller
- * ends with confine_sockets_done, also after a failure. */
+/* 2. Where all unix sockets of the network namespace we are in were bound: before that of the job is entered.  The
+ * caller ends with confine_sockets_done, also after a failure. */
 struct confine_sockets {
     unsigned count;
     char *path[CONFINE_SOCKETS_MAX];

@@ -3,23 +3,37 @@
 
 #include <asm/ioctls.h>
 #include <errno.h>
-#include <linux/net.h>
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/socket.h>
 
 #define DENY(error) SCMP_ACT_ERRNO(error)
 
+/* Families of sockets that a packet filter sees, or that stay on this machine.  Of the others some carry frames past
+ * it, without a capability (PPPoE, Bluetooth, CAN, the host of a virtual machine by vsock), or have the kernel make a
+ * connection of its own, which is in nobody's cgroup (RDS). */
+static int add_families(scmp_filter_ctx ctx)
+{
+    static const int kept[] = {AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG};
+    int rc = 0, family = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof kept / sizeof kept[0]; family = kept[i++] + 1)
+        for (; rc == 0 && family < kept[i]; family++)
+            rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)family));
+    if (rc == 0)
+        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)family));
+    return rc;
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
     /* The answer of a kernel without it, for which libraries have their other way. */
     int rc = seccomp_rule_add(ctx, DENY(ENOSYS), SCMP_SYS(io_uring_setup), 0);
-    /* Reaches the machine's host past every packet filter. */
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                              SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_VSOCK));
+        rc = add_families(ctx);
+    /* All of it: it hides what is asked of a socket behind a pointer. */
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socketcall), 1, SCMP_A0(SCMP_CMP_EQ, SYS_SOCKET, 0));
+        rc = seccomp_rule_add(ctx, DENY(ENOSYS), SCMP_SYS(socketcall), 0);
     /* The kernel answers a request for a key by starting /sbin/request-key outside of the job, as root, with the job's
      * words: Debian's resolves names so. */
     static const int keys[] = {SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl)};
@@ -54,8 +68,7 @@ bool confine_calls(struct error *e)
     if (!ctx)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the filter of system calls");
     int rc = 0;
-    /* 32-bit programs go on; their socketcall hides the family behind a pointer, so it is not there: C libraries have
-     * called socket itself since Linux 4.3. */
+    /* 32-bit programs go on, but for their socketcall: C libraries have called socket itself since Linux 4.3. */
     if (seccomp_arch_native() == SCMP_ARCH_X86_64) {
         rc = seccomp_arch_add(ctx, SCMP_ARCH_X86);
         if (rc == 0)

@@ -31,6 +31,8 @@ const struct confine_mask confine_masks[] = {
     {"/run/cri-dockerd.sock", false},
     {"/dev/net/tun", false},     /* a tunnel that the host left to this user */
     {"/dev/vhost-vsock", false}, /* a guest of one's own reaches the host's vsock listeners */
+    {"/dev/uinput", false},      /* a keyboard of one's own, which types into the machine's terminal */
+    {"/dev/uhid", false},
     {"/run/libvirt", false},
     {"/run/snapd.socket", false},
     {"/run/snapd-snap.socket", false},

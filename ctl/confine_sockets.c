@@ -2,11 +2,12 @@
 /* Unix sockets of processes outside the job: none of them may send for it. */
 #include "ctl/confine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -27,31 +28,6 @@ static const char *const directories_kept[] = {"/run/systemd/userdb/", "/var/lib
 struct domain_rules {
     uint64_t access_files, access_network, scoped;
 };
-
-bool confine_sockets_read(struct confine_sockets *out, struct error *e)
-{
-    FILE *file = fopen("/proc/net/unix", "re");
-    char *line = NULL;
-    size_t size = 0;
-    bool ok = true;
-    *out = (struct confine_sockets){0};
-    if (!file)
-        return error_set(e, ERROR_SYSTEM, errno, "cannot read /proc/net/unix");
-    while (ok && getline(&line, &size, file) >= 0) {
-        /* Num RefCount Protocol Flags Type St Inode Path; an abstract name begins with @. */
-        char *path = strchr(line, '/');
-        if (!path || path == line || path[-1] != ' ')
-            continue;
-        path[strcspn(path, "\n")] = 0;
-        if (out->count == CONFINE_SOCKETS_MAX || !(out->path[out->count] = strdup(path)))
-            ok = error_set(e, ERROR_LIMIT, 0, "more than %d unix sockets on this host", CONFINE_SOCKETS_MAX);
-        else
-            out->count++;
-    }
-    free(line);
-    fclose(file);
-    return ok;
-}
 
 static bool is_same(const char *path, const struct stat *st)
 {
@@ -74,41 +50,61 @@ bool confine_is_kept(const struct confine *c, const char *path, const struct sta
     return false;
 }
 
-/* By descriptor: whoever owns the directory must not lead the mount elsewhere meanwhile. */
-static bool hide(const struct confine *c, const char *path, struct error *e)
+/* By descriptor: whoever owns the directory must not lead the mount elsewhere meanwhile.  `at` is where `name` begins.
+ * *there: the path names a socket, or what hides one. */
+static bool hide(const struct confine *c, int at, const char *name, const char *path, bool *there, struct error *e)
 {
-    char at[64];
+    char self[64];
     struct stat st;
-    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    *there = false;
     if (fd < 0)
-        return true; /* of another mount namespace, or gone */
+        return true;
     bool ok = true;
-    snprintf(at, sizeof at, "/proc/self/fd/%d", fd);
-    bool is_socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-    if (is_socket && !confine_is_kept(c, path, &st) && mount("/dev/null", at, NULL, MS_BIND, NULL) < 0)
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    bool known = fstat(fd, &st) == 0;
+    *there = known && (S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode));
+    if (known && S_ISSOCK(st.st_mode) && !confine_is_kept(c, path, &st) &&
+        mount("/dev/null", self, NULL, MS_BIND, NULL) < 0)
         ok = error_set(e, ERROR_SYSTEM, errno, "cannot mask %s", path);
     close(fd);
     return ok;
 }
 
+/* A socket whose name is gone: it was given another one there (ssh binds its control socket so, then links it in
+ * place). Which one is not told, so all that are there are hidden. */
+static bool hide_beside(const struct confine *c, const char *path, struct error *e)
+{
+    char folder[PATH_MAX], one[PATH_MAX + NAME_MAX + 2];
+    int len = (int)(strrchr(path, '/') - path);
+    snprintf(folder, sizeof folder, "%.*s", len ? len : 1, path);
+    DIR *dir = opendir(folder);
+    bool ok = true, there;
+    for (struct dirent *entry; dir && ok && (entry = readdir(dir));) {
+        if (entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN)
+            continue;
+        snprintf(one, sizeof one, "%s/%s", folder, entry->d_name);
+        ok = hide(c, dirfd(dir), entry->d_name, one, &there, e);
+    }
+    if (dir)
+        closedir(dir);
+    return ok; /* no such directory: of another mount namespace */
+}
+
 bool confine_sockets_mask(const struct confine *c, const struct confine_sockets *sockets, struct error *e)
 {
     struct stat st;
-    for (unsigned i = 0; i < sockets->count; i++)
-        if (!hide(c, sockets->path[i], e))
+    for (unsigned i = 0; i < sockets->count; i++) {
+        bool there;
+        if (!hide(c, AT_FDCWD, sockets->path[i], sockets->path[i], &there, e) ||
+            (!there && !hide_beside(c, sockets->path[i], e)))
             return false;
+    }
     for (unsigned i = 0; i < c->keeps; i++)
         if (stat(c->keep[i], &st) < 0 || !S_ISSOCK(st.st_mode))
             return error_set(e, ERROR_INPUT, 0, "--socket %s: there is no such socket, or its directory is masked",
                              c->keep[i]);
     return true;
-}
-
-void confine_sockets_done(struct confine_sockets *sockets)
-{
-    for (unsigned i = 0; i < sockets->count; i++)
-        free(sockets->path[i]);
-    *sockets = (struct confine_sockets){0};
 }
 
 bool confine_domain(struct error *e)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,11 +124,32 @@ bool gate_take_numbers(struct gate *g, struct error *e)
     return true;
 }
 
+/* Is the path's directory root's alone? */
+static bool folder_is_roots(const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    const char *last = strrchr(path, '/');
+    int len = last ? (int)(last - path) : 0;
+    if (snprintf(folder, sizeof folder, "%.*s", len ? len : 1, len || last ? path : ".") >= (int)sizeof folder)
+        return false;
+    return stat(folder, &st) == 0 && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* We are root, and the place is often one that a job of before could write to: a link that it left there would have us
+ * append its words to a file of root's, and a pipe that nobody reads would keep us. */
 static bool open_events_file(struct gate *g, struct error *e)
 {
+    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     if (!g->events_path)
         return true;
-    g->events_file_fd = open(g->events_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+    g->events_file_fd = open(g->events_path, flags | O_NOFOLLOW, 0600);
+    if (g->events_file_fd < 0 && errno == ELOOP) {
+        if (!folder_is_roots(g->events_path))
+            return error_set(e, ERROR_INPUT, 0, "%s is a symbolic link in a directory that others than root write to",
+                             g->events_path);
+        g->events_file_fd = open(g->events_path, flags, 0600);
+    }
     if (g->events_file_fd < 0)
         return error_set(e, ERROR_INPUT, errno, "cannot open %s", g->events_path);
     return true;

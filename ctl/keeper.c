@@ -191,7 +191,7 @@ static void leave_closed(const struct keeper *k)
         return;
     kernel.ownerless = true;
     struct ruleset_socket *nobody = ruleset_open(&e);
-    bool ok = nobody && rules_make(k->gate, k->policy, &rules, &e);
+    bool ok = nobody && rules_make(k->gate, k->policy, &k->rules, &rules, &e);
     if (ok) {
         rules.set.table = RULESET_TABLE_CLOSED;
         ok = ruleset_apply(nobody, &kernel, &rules.set, &e);

@@ -22,6 +22,7 @@
 #include "ctl/role.h"
 #include "ctl/systemd.h"
 #include "nft/cgroup.h"
+#include "nft/sockets.h"
 
 #define STARTS_MAX        10       /* of one role in a second */
 #define STOP_USEC         3000000u /* for the keeper to end in order, then we go on without it */
@@ -230,18 +231,21 @@ static void end_others(struct launcher *l)
         poll(NULL, 0, 1);
 }
 
-/* What a run leaves on the host goes, the job's processes first, then the rules that held them. */
+/* What a run leaves on the host goes: the job's processes, its way out, what the kernel still has to send for it, and
+ * only then the rules that held them. */
 static void clear_run(struct gate *gate)
 {
     struct error e = {0};
+    struct ruleset_cgroup cgroup;
     if (!cgroup_kill(gate->run.cgroup, &e) && e.sys_errno != ENOENT)
         fprintf(stderr, "sluice: %s\n", e.text);
-    struct ruleset_socket *rules = ruleset_adopt(gate->rules_fd, &e);
+    if (gate->run.veth[0] && !isolate_remove(gate->run.veth, &e))
+        fprintf(stderr, "sluice: %s\n", e.text);
+    bool silent = !cgroup_find(gate->run.cgroup, &cgroup, &e) || sockets_end(cgroup.id, &e);
+    struct ruleset_socket *rules = silent ? ruleset_adopt(gate->rules_fd, &e) : NULL;
     if (!rules || !ruleset_remove(rules, gate->table, &e))
         fprintf(stderr, "sluice: the rules of this run stay, closed ('sluice down' removes them): %s\n", e.text);
     if (!cgroup_remove(gate->run.cgroup, &e) && e.sys_errno != ENOENT)
-        fprintf(stderr, "sluice: %s\n", e.text);
-    if (gate->run.veth[0] && !isolate_remove(gate->run.veth, &e))
         fprintf(stderr, "sluice: %s\n", e.text);
     if (gate->run.veth[0] && !forwarding_release(gate->run.forwarding_fd, &e))
         fprintf(stderr, "sluice: %s\n", e.text);

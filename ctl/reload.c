@@ -99,7 +99,7 @@ bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e
 {
     struct rules next;
     rules_watch(&k->watch, k->gate, policy); /* first: what comes between the look and the rules is told */
-    if (!rules_make(k->gate, policy, &next, e))
+    if (!rules_make(k->gate, policy, &k->rules, &next, e))
         return false;
     if (!ruleset_apply(k->socket, &k->gate->kernel, &next.set, e)) {
         rules_free(&next);

@@ -22,6 +22,44 @@ static struct ruleset_cgroup resolve(const struct policy_matcher_line *line)
     return found;
 }
 
+struct rules_line {
+    char *path;
+    bool gone;
+};
+
+/* True: there is memory. */
+static bool add_cgroup(struct rules *r, struct ruleset_scope *scope, const char *path, struct ruleset_cgroup cgroup,
+                       bool gone)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return false;
+    r->line[r->cgroups] = (struct rules_line){copy, gone};
+    r->cgroup[r->cgroups++] = cgroup;
+    scope->cgroups++;
+    return true;
+}
+
+/* The cgroup of a match line, and those that were there before it. */
+static bool add_cgroups(struct rules *r, struct ruleset_scope *scope, const struct policy_matcher_line *line,
+                        const struct rules *before)
+{
+    struct ruleset_cgroup found = resolve(line);
+    unsigned first = r->cgroups;
+    if (!found.id)
+        r->missing++;
+    else if (!add_cgroup(r, scope, line->text, found, false))
+        return false;
+    for (unsigned i = 0; before && i < before->cgroups && r->cgroups - first < RULES_GONE_MAX; i++) {
+        bool known = strcmp(before->line[i].path, line->text) != 0;
+        for (unsigned k = first; k < r->cgroups && !known; k++)
+            known = r->cgroup[k].id == before->cgroup[i].id;
+        if (!known && !add_cgroup(r, scope, line->text, before->cgroup[i], true))
+            return false;
+    }
+    return true;
+}
+
 static uint16_t relay_port(const struct gate *gate, uint16_t scope_id)
 {
     unsigned i = (unsigned)(scope_id - gate->scope_first);
@@ -29,8 +67,8 @@ static uint16_t relay_port(const struct gate *gate, uint16_t scope_id)
 }
 
 /* One scope's match lines, appended to the arrays of `r`. */
-static void add_scope(struct rules *r, const struct gate *gate, const struct policy_scope *scope, unsigned *interfaces,
-                      unsigned *sources)
+static bool add_scope(struct rules *r, const struct gate *gate, const struct policy_scope *scope,
+                      const struct rules *before, unsigned *interfaces, unsigned *sources)
 {
     struct ruleset_scope *out = &r->scope[r->set.scopes++];
     *out = (struct ruleset_scope){.id = scope->id,
@@ -50,16 +88,11 @@ static void add_scope(struct rules *r, const struct gate *gate, const struct pol
         } else if (line->kind == POLICY_SOURCE) {
             r->source[(*sources)++] = line->source;
             out->sources++;
-        } else {
-            struct ruleset_cgroup found = resolve(line);
-            if (!found.id) {
-                r->missing++;
-                continue;
-            }
-            r->cgroup[r->cgroups++] = found;
-            out->cgroups++;
+        } else if (!add_cgroups(r, out, line, before)) {
+            return false;
         }
     }
+    return true;
 }
 
 static int by_text(const void *a, const void *b)
@@ -100,33 +133,36 @@ static bool list_parts(struct rules *r, const struct gate *gate, const struct po
     return true;
 }
 
-bool rules_make(const struct gate *gate, const struct policy *policy, struct rules *out, struct error *e)
+bool rules_make(const struct gate *gate, const struct policy *policy, const struct rules *before, struct rules *out,
+                struct error *e)
 {
     /* `set` points into *out itself: it must not be copied. */
     unsigned lines = 1, interfaces = 0, sources = 0;
     for (unsigned i = 0; i < policy->scopes; i++)
         lines += policy->scope[i].matches;
     struct rules r = {.scope = calloc(policy->scopes + 1, sizeof *r.scope),
-                      .cgroup = calloc(lines, sizeof *r.cgroup),
+                      .cgroup = calloc((size_t)lines * (1 + RULES_GONE_MAX), sizeof *r.cgroup),
+                      .line = calloc((size_t)lines * (1 + RULES_GONE_MAX), sizeof *r.line),
                       .interface = calloc(lines, sizeof *r.interface),
                       .source = calloc(lines, sizeof *r.source)};
-    if (!r.scope || !r.cgroup || !r.interface || !r.source || !list_parts(&r, gate, policy)) {
-        rules_free(&r);
-        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
-    }
+    bool ok = r.scope && r.cgroup && r.line && r.interface && r.source && list_parts(&r, gate, policy);
     r.set.table = gate->table;
     r.set.marks = gate->marks;
     r.set.queue_tcp = gate->queue_tcp;
     r.set.queue_udp = gate->queue_udp;
     r.set.fast_path = policy->fast_path;
     r.set.scope = r.scope;
-    for (unsigned i = 0; i < policy->scopes; i++) {
+    for (unsigned i = 0; ok && i < policy->scopes; i++) {
         const struct policy_scope *scope = &policy->scope[i];
         if (!rules_holds(gate, scope))
             continue;
-        add_scope(&r, gate, scope, &interfaces, &sources);
+        ok = add_scope(&r, gate, scope, before, &interfaces, &sources);
         if (policy->refuse_unmatched && !gate->run.on && i + 1 == policy->scopes)
             r.set.unmatched = scope->id;
+    }
+    if (!ok) {
+        rules_free(&r);
+        return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the rules");
     }
     *out = r;
     if (gate->run.veth[0]) {
@@ -140,12 +176,23 @@ bool rules_make(const struct gate *gate, const struct policy *policy, struct rul
 
 void rules_free(struct rules *r)
 {
+    for (unsigned i = 0; i < r->cgroups; i++)
+        free(r->line[i].path);
     free(r->scope);
     free(r->cgroup);
+    free(r->line);
     free(r->interface);
     free(r->source);
     free(r->part);
     *r = (struct rules){0};
+}
+
+/* The next one from `at` on that was there when the rules were made. */
+static unsigned skip_gone(const struct rules *r, unsigned at)
+{
+    while (at < r->cgroups && r->line[at].gone)
+        at++;
+    return at;
 }
 
 bool rules_stale(const struct rules *r, const struct gate *gate, const struct policy *policy)
@@ -161,12 +208,13 @@ bool rules_stale(const struct rules *r, const struct gate *gate, const struct po
             struct ruleset_cgroup found = resolve(&scope->match[k]);
             if (!found.id)
                 continue;
+            at = skip_gone(r, at);
             if (at == r->cgroups || r->cgroup[at].id != found.id || r->cgroup[at].level != found.level)
                 return true;
             at++;
         }
     }
-    return at != r->cgroups;
+    return skip_gone(r, at) != r->cgroups;
 }
 
 /* Scopes mostly have their cgroups in one folder, which leads to all of them. */

@@ -14,10 +14,13 @@
 
 #define RULES_RUN_SCOPE "run" /* the scope of `sluice run`; the policy file's own scopes are not its business */
 
+#define RULES_GONE_MAX 8 /* of one path, the last ones */
+
 struct rules {
     struct ruleset set; /* points into what follows; table and policy are borrowed */
     struct ruleset_scope *scope;
     struct ruleset_cgroup *cgroup;
+    struct rules_line *line; /* of each cgroup */
     const char **interface;
     struct address_range *source;
     struct address_range masquerade[2];
@@ -27,8 +30,10 @@ struct rules {
     unsigned missing; /* cgroups that do not exist yet: nothing matches them until they do */
 };
 
-/* Resolves cgroups to their ids as they are now. */
-bool rules_make(const struct gate *gate, const struct policy *policy, struct rules *out, struct error *e);
+/* Resolves cgroups to their ids as they are now.  Those that had the same paths in the rules `before` (NULL: none) and
+ * are removed stay among them: a socket outlives its cgroup, and may still have something to send. */
+bool rules_make(const struct gate *gate, const struct policy *policy, const struct rules *before, struct rules *out,
+                struct error *e);
 void rules_free(struct rules *r);
 /* Would the same policy give other rules now: did a cgroup appear, go, or come anew under another id? */
 bool rules_stale(const struct rules *r, const struct gate *gate, const struct policy *policy);

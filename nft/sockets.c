@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A closed socket goes on without its process for minutes: what is unsent (paced, in the way of a small window, to be
+ * sent again) leaves when its time comes.  Whoever takes rules away must know that none is left.
+ *
+ * Found by the cgroup that each bears, and not by what conntrack knows: that forgets a connection before its socket
+ * ends, and a socket that is bound to an interface is not found by its addresses alone. */
+#include <netinet/in.h> /* before linux/ */
+#include "nft/sockets.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/clock.h"
+
+#define END_USEC      2000000u
+#define AT_ONCE_MAX   4096u
+#define REQUEST_BYTES 256
+/* All that can hold something unsent. */
+#define STATES                                                                                                     \
+    (1u << TCP_ESTABLISHED | 1u << TCP_SYN_SENT | 1u << TCP_SYN_RECV | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | \
+     1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING)
+
+struct found {
+    uint64_t cgroup;
+    unsigned count;
+    struct inet_diag_req_v2 socket[AT_ONCE_MAX];
+};
+
+static int on_attribute(const struct nlattr *attribute, void *data)
+{
+    uint64_t *cgroup = data;
+    if (mnl_attr_get_type(attribute) == INET_DIAG_CGROUP_ID && mnl_attr_validate(attribute, MNL_TYPE_U64) == 0)
+        *cgroup = mnl_attr_get_u64(attribute);
+    return MNL_CB_OK;
+}
+
+static int on_socket(const struct nlmsghdr *nlh, void *data)
+{
+    struct found *found = data;
+    uint64_t cgroup = 0;
+    if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct inet_diag_msg))
+        return MNL_CB_OK;
+    const struct inet_diag_msg *message = mnl_nlmsg_get_payload(nlh);
+    if (mnl_attr_parse(nlh, sizeof *message, on_attribute, &cgroup) >= 0 && cgroup == found->cgroup &&
+        found->count < AT_ONCE_MAX)
+        found->socket[found->count++] = (struct inet_diag_req_v2){.sdiag_family = message->idiag_family,
+                                                                  .sdiag_protocol = IPPROTO_TCP,
+                                                                  .idiag_states = STATES,
+                                                                  .id = message->id};
+    return MNL_CB_OK;
+}
+
+/* One request to its end; 0 or errno. */
+static int ask(struct mnl_socket *nl, uint16_t type, uint16_t flags, const struct inet_diag_req_v2 *what,
+               struct found *found)
+{
+    uint8_t request[REQUEST_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+    uint8_t answer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+    nlh->nlmsg_type = type;
+    nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+    nlh->nlmsg_seq = 1;
+    memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof *what), what, sizeof *what);
+    if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+        return errno;
+    for (;;) {
+        ssize_t n = mnl_socket_recvfrom(nl, answer, sizeof answer);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        int more = mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(nl), found ? on_socket : NULL, found);
+        if (more == MNL_CB_ERROR)
+            return errno ? errno : EPROTO;
+        if (more == MNL_CB_STOP)
+            return 0;
+    }
+}
+
+/* Destroys what is there now; how many that were. */
+static unsigned end_some(struct mnl_socket *nl, uint64_t cgroup, int *failed)
+{
+    static const uint8_t families[] = {AF_INET, AF_INET6};
+    static struct found found;
+    found.cgroup = cgroup;
+    found.count = 0;
+    for (size_t i = 0; i < sizeof families && !*failed; i++) {
+        struct inet_diag_req_v2 all = {
+            .sdiag_family = families[i], .sdiag_protocol = IPPROTO_TCP, .idiag_states = STATES};
+        *failed = ask(nl, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &all, &found);
+    }
+    for (unsigned i = 0; i < found.count && !*failed; i++) {
+        int rc = ask(nl, SOCK_DESTROY, NLM_F_ACK, &found.socket[i], NULL);
+        /* Gone meanwhile; or not this kernel's: then it is waited for. */
+        *failed = rc == ENOENT || rc == EOPNOTSUPP ? 0 : rc;
+    }
+    return found.count;
+}
+
+bool sockets_end(uint64_t cgroup, struct error *e)
+{
+    struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+    if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
+        error_set(e, ERROR_SYSTEM, errno, "cannot ask for sockets");
+        if (nl)
+            mnl_socket_close(nl);
+        return false;
+    }
+    uint64_t end = clock_boot_usec() + END_USEC;
+    unsigned left;
+    int failed = 0;
+    while ((left = end_some(nl, cgroup, &failed)) > 0 && !failed && clock_boot_usec() < end)
+        poll(NULL, 0, 5);
+    mnl_socket_close(nl);
+    if (failed)
+        return error_set(e, ERROR_SYSTEM, failed, "cannot end the connections that the job left");
+    return !left || error_set(e, ERROR_SYSTEM, 0, "%u connections that the job left do not end", left);
+}
