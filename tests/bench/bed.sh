@@ -19,13 +19,14 @@
 #     load PROGRAM ARGUMENT...     a load generator at the client, in the scope: prints its line of key value pairs
 #     field KEY < line             one of them
 #
-# MSEC: how long a measurement is; ROUNDS.  BENCH_SHORT=1 (the smoke test): as short as can be.
+# FORMS: "forward output", what most rows go through.  MSEC: how long a measurement is; ROUNDS.  BENCH_SHORT=1 (the smoke test): as short as can be.
 source "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.sh"
 BENCH=$(realpath -m "${BENCH:-$ROOT/build/bench}") # the programs of load/ and bare/
 HERE=$ROOT/tests/bench
 WORK=$T # a directory that goes with the bed
 MSEC=${MSEC:-2000} ROUNDS=${ROUNDS:-5} WARM=${WARM:-300}
 [ -z "${BENCH_SHORT:-}" ] || { MSEC=150 ROUNDS=1 WARM=50; }
+FORMS=${FORMS:-forward output}
 NAMES=${NAMES:-100}
 COPY=${COPY:-2048} # of a packet, to the bare program
 GATE='' VARIANT='' GATE_PID=''
