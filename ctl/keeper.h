@@ -76,6 +76,7 @@ struct keeper {
     uint64_t denied_before, alerts_before; /* of keepers that died */
     uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];
     uint64_t lone_since_usec;
+    bool marked;    /* the inspector answered CHANNEL_MARK */
     bool ends_lost; /* conntrack's events were; sweep */
     bool finished;  /* GATE_FINISH came: nothing more is to come */
 };
@@ -86,7 +87,7 @@ struct keeper {
 void keeper_count_bytes(bool first);
 
 void attend_events(struct keeper *k, unsigned most);  /* reads at most `most` messages */
-void attend_quiet(struct keeper *k);                  /* reads until nothing came for a moment */
+void attend_quiet(struct keeper *k);                  /* reads until the inspector says that this is all */
 void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, counts */
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow);
 void attend_counts(struct keeper *k, const struct channel_counts *counts);

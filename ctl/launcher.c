@@ -214,24 +214,31 @@ static void end_others(struct launcher *l)
             ;
         if (!left)
             break;
-        poll(NULL, 0, 2);
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+            struct pollfd end = {.fd = l->watch[others[i]].pidfd, .events = POLLIN};
+            if (end.fd >= 0 && attempt == 0)
+                poll(&end, 1, 10);
+        }
+        if (attempt > 0)
+            poll(NULL, 0, 2);
     }
     for (int attempt = 0; attempt < 50 && waitpid(-1, NULL, WNOHANG) >= 0; attempt++)
         poll(NULL, 0, 1);
 }
 
-/* What a run leaves on the host goes, the job's processes first, then the rules that held them. */
+/* What a run leaves on the host goes: the job's processes, the way out of its network namespace, where sockets may
+ * outlive them, and then the rules that held both. */
 static void clear_run(struct gate *gate)
 {
     struct error e = {0};
     if (!cgroup_kill(gate->run.cgroup, &e) && e.sys_errno != ENOENT)
         fprintf(stderr, "sluice: %s\n", e.text);
+    if (gate->run.veth[0] && !isolate_remove(gate->run.veth, &e))
+        fprintf(stderr, "sluice: %s\n", e.text);
     struct ruleset_socket *rules = ruleset_adopt(gate->rules_fd, &e);
     if (!rules || !ruleset_remove(rules, gate->table, &e))
         fprintf(stderr, "sluice: the rules of this run stay, closed ('sluice down' removes them): %s\n", e.text);
     if (!cgroup_remove(gate->run.cgroup, &e) && e.sys_errno != ENOENT)
-        fprintf(stderr, "sluice: %s\n", e.text);
-    if (gate->run.veth[0] && !isolate_remove(gate->run.veth, &e))
         fprintf(stderr, "sluice: %s\n", e.text);
     if (gate->run.veth[0] && !forwarding_release(gate->run.forwarding_fd, &e))
         fprintf(stderr, "sluice: %s\n", e.text);

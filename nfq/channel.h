@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What keeper and inspector say to each other over two SOCK_SEQPACKET socketpairs, one datagram a message.
  *
- *     events   inspector's worker → keeper   struct channel_event
- *              keeper → inspector's worker   struct channel_attributed
+ *     events   inspector's worker → keeper   struct channel_event, struct channel_mark
+ *              keeper → inspector's worker   struct channel_attributed, struct channel_mark
  *     control  keeper → inspector            struct channel_policy (+ a sealed memfd with the policy bundle)
  *              inspector → keeper            struct channel_policy_done, struct channel_counts
  *
@@ -26,11 +26,17 @@ enum channel_kind {
     CHANNEL_POLICY_DONE,
     CHANNEL_STARTED, /* inspector → keeper: I am new, send me the policy */
     CHANNEL_COUNTS,
+    CHANNEL_MARK,
 };
 
 struct channel_event {
     uint32_t kind;
     struct event event;
+};
+
+/* The keeper asks, the worker sends it back when no packet waits: every event of what came before has been sent. */
+struct channel_mark {
+    uint32_t kind;
 };
 
 struct channel_attributed {

@@ -37,6 +37,7 @@ struct worker {
     uint64_t now_usec; /* of this round */
     int epoll_fd;
     bool judging; /* the queues are being read */
+    bool marked;  /* the keeper waits for a CHANNEL_MARK */
 };
 
 static void sink_accept(void *ctx, uint32_t id, enum mark_verdict mark, struct bytes ip)
@@ -107,6 +108,8 @@ static void read_attributions(struct worker *w)
         }
         if (len == sizeof message && message.kind == CHANNEL_ATTRIBUTED)
             judge_attributed(w->judge, message.ticket, w->now_usec);
+        else if (len == sizeof(struct channel_mark) && message.kind == CHANNEL_MARK)
+            w->marked = true;
     }
 }
 
@@ -136,6 +139,8 @@ static void take_policy(struct worker *w)
 
 static int wait_msec(const struct worker *w)
 {
+    if (w->marked)
+        return 0;
     if (!w->judging)
         return FIRST_WAIT_MSEC;
     return (judge_waiting(w->judge) ? WAITING_USEC : IDLE_USEC) / 1000;
@@ -176,6 +181,10 @@ static bool round_run(struct worker *w, bool *stop, struct error *e)
         judge_tick(w->judge, w->now_usec);
     }
     verdict_flush(w->verdict);
+    if (w->marked && !is_ready[SOURCE_TCP] && !is_ready[SOURCE_UDP]) {
+        struct channel_mark mark = {.kind = CHANNEL_MARK};
+        w->marked = send(w->config->events_fd, &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN;
+    }
     if (w->now_usec - w->report_usec >= IDLE_USEC) {
         struct judge_counts counts;
         w->report_usec = w->now_usec;
