@@ -115,7 +115,7 @@ demo: demo-deps
 
 #: make check      everything: unit, replay, namespace and machine tests, also under ASan and UBSan; smoke fuzzing
 check: check-deps
-	@$(MAKE) --no-print-directory all units && $(MAKE) --no-print-directory BUILD=$(BUILD)-san SANITIZE=1 all units && \
+	@$(MAKE) --no-print-directory all units bench-programs && $(MAKE) --no-print-directory BUILD=$(BUILD)-san SANITIZE=1 all units && \
 	    $(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers && BUILD=$(BUILD) tests/run
 
 #: make bench      what it costs, beside others, measured here: tests/bench/README.md (BENCH_ROWS=regex: only those rows)

@@ -12,7 +12,7 @@
 #include "ctl/eventlog.h"
 #include "ctl/keeper.h"
 
-#define QUIET_MSEC 20   /* nothing came for so long: nothing is on its way */
+#define QUIET_MSEC 100  /* nothing came for so long: there is no inspector that could tell more */
 #define QUIET_MOST 4096 /* messages, lest a flood keeps us */
 
 static void name_scope(const struct keeper *k, struct event *e)
@@ -135,6 +135,8 @@ void attend_events(struct keeper *k, unsigned most)
         if (len < (ssize_t)sizeof kind || len > (ssize_t)sizeof message)
             continue;
         memcpy(&kind, message, sizeof kind);
+        if (kind == CHANNEL_MARK && len == sizeof(struct channel_mark))
+            k->marked = true;
         struct reader r = reader_init((struct bytes){message, (size_t)len}, false);
         reader_bytes(&r, sizeof kind);
         while (kind == CHANNEL_EVENTS && event_unpack(&r, &event))
@@ -144,8 +146,11 @@ void attend_events(struct keeper *k, unsigned most)
 
 void attend_quiet(struct keeper *k)
 {
+    struct channel_mark mark = {.kind = CHANNEL_MARK};
     struct pollfd more = {.fd = k->gate->events_fd[0], .events = POLLIN};
-    for (unsigned i = 0; i < QUIET_MOST / 64 && poll(&more, 1, QUIET_MSEC) > 0; i++)
+    k->marked = false;
+    (void)send(k->gate->events_fd[0], &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (unsigned i = 0; i < QUIET_MOST / 64 && !k->marked && poll(&more, 1, QUIET_MSEC) > 0; i++)
         attend_events(k, 64);
 }
 

@@ -155,16 +155,14 @@ static void sweep(struct keeper *k)
         flows_sweep_end(k->flows, clock_real_usec(), flow_left, k);
 }
 
-/* The command ended: what is still on its way comes, open flows are closed with the counts they have. */
+/* The command ended, and none of its processes is left: what is still on its way comes, open flows are closed with the
+ * counts they have, and what their sockets still hold goes. */
 static void finish(struct keeper *k)
 {
-    struct error e = {0};
     struct gate_message answer = {.kind = GATE_SUMMARY};
     attend_quiet(k);
     pressure_tick(k);
-    read_conntrack(k);
-    if (!conntrack_dump(k->gate->marks.mask, flow_ended, k, &e))
-        fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    rejudge_forget_all(k);
     flows_close_all(k->flows, clock_real_usec(), flow_left, k);
     eventlog_flush(k->log, clock_boot_usec());
     k->finished = true;
@@ -214,7 +212,8 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
     }
     if (k->gate->run.on) { /* the job first, then what its sockets still hold, then (the launcher) the rules */
         (void)cgroup_kill(k->gate->run.cgroup, NULL);
-        rejudge_forget_all(k);
+        if (!k->finished)
+            rejudge_forget_all(k);
     } else if (why == GATE_STOPS) {
         leave_closed(k);
     }

@@ -91,6 +91,7 @@ struct keeper {
     uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];
     uint64_t lone_since_usec;
     bool stop_asked; /* by the control socket */
+    bool marked;     /* the inspector answered CHANNEL_MARK */
     bool ends_lost;  /* conntrack's events were; sweep */
     bool finished;   /* GATE_FINISH came: nothing more is to come */
 };
@@ -101,7 +102,7 @@ struct keeper {
 void keeper_count_bytes(bool first);
 
 void attend_events(struct keeper *k, unsigned most);  /* reads at most `most` messages */
-void attend_quiet(struct keeper *k);                  /* reads until nothing came for a moment */
+void attend_quiet(struct keeper *k);                  /* reads until the inspector says that this is all */
 void attend_write(struct keeper *k, struct event *e); /* fills scope, writes, counts */
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow);
 void attend_counts(struct keeper *k, const struct channel_counts *counts);

@@ -225,7 +225,13 @@ static void end_others(struct launcher *l)
             ;
         if (!left)
             break;
-        poll(NULL, 0, 2);
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+            struct pollfd end = {.fd = l->watch[others[i]].pidfd, .events = POLLIN};
+            if (end.fd >= 0 && attempt == 0)
+                poll(&end, 1, 10);
+        }
+        if (attempt > 0)
+            poll(NULL, 0, 2);
     }
     for (int attempt = 0; attempt < 50 && waitpid(-1, NULL, WNOHANG) >= 0; attempt++)
         poll(NULL, 0, 1);

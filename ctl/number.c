@@ -45,9 +45,9 @@ static int take(const char *path)
         return -1;
     }
     char text[24];
-    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    int n = snprintf(text, sizeof text, "%-11d\n", (int)getpid()); /* of one length: nothing to cut off */
     /* Only for a message: whether the lock is held is what counts. */
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
+    if (pwrite(fd, text, (size_t)n, 0) < 0)
         errno = 0;
     return fd;
 }

@@ -58,6 +58,11 @@ static uint64_t read_number(const char *path)
     return read_text(path, text, sizeof text) ? strtoull(text, NULL, 10) : 0;
 }
 
+uint64_t pressure_connections(void)
+{
+    return read_number("/proc/sys/net/netfilter/nf_conntrack_count");
+}
+
 /* What was added since the last look; a counter that went back began anew. */
 static uint64_t growth(bool known, uint64_t *last, uint64_t now)
 {
@@ -91,7 +96,7 @@ static void watch_conntrack(struct keeper *k)
     static char text[STAT_BYTES];
     struct pressure *p = &k->pressure;
     uint64_t drop, early = 0;
-    p->connections = read_number("/proc/sys/net/netfilter/nf_conntrack_count");
+    p->connections = pressure_connections();
     p->connections_max = read_number("/proc/sys/net/netfilter/nf_conntrack_max");
     bool known = read_text("/proc/net/stat/nf_conntrack", text, sizeof text) && pressure_column(text, "drop", &drop);
     uint64_t more = 0;

@@ -26,6 +26,8 @@ struct pressure {
 /* The rules are in force: what their counters say already was told by another keeper. */
 void pressure_begin(struct keeper *k);
 void pressure_tick(struct keeper *k);
+/* Entries of the conntrack table now, everybody's. */
+uint64_t pressure_connections(void);
 
 /* Sums column `name` of /proc/net/stat/nf_conntrack, whose first line names the columns and whose others, in
  * hexadecimal, are one a processor.  False: no such column. */

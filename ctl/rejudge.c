@@ -10,7 +10,8 @@
 #include "policy/decide.h"
 
 #define CUT_AT_ONCE_MAX 65536
-#define FORGET_ROUNDS   64 /* of CUT_AT_ONCE_MAX flows */
+#define FORGET_ROUNDS   64   /* of CUT_AT_ONCE_MAX flows */
+#define FORGET_TOLD_MAX 8192 /* ends of flows; the buffer for them holds four times as many */
 
 struct rejudge {
     struct keeper *k;
@@ -183,20 +184,27 @@ unsigned rejudge_all(struct keeper *k)
     }
 }
 
+static bool is_own(const struct keeper *k, const struct conntrack_flow *flow)
+{
+    uint16_t scope = mark_scope(&k->gate->marks, flow->mark);
+    return scope >= k->gate->scope_first && scope <= k->gate->scope_last;
+}
+
 static void note_own(void *ctx, const struct conntrack_flow *flow)
 {
     struct rejudge *r = ctx;
-    uint16_t scope = mark_scope(&r->k->gate->marks, flow->mark);
-    if (scope >= r->k->gate->scope_first && scope <= r->k->gate->scope_last)
+    if (is_own(r->k, flow))
         note_cut(r, flow, NULL);
 }
 
-void rejudge_forget_all(struct keeper *k)
+/* All of them by a list of the kernel's whole table, which costs milliseconds. */
+static void forget_listed(struct keeper *k)
 {
     for (int round = 0; round < FORGET_ROUNDS; round++) {
         struct rejudge r = {.k = k};
         (void)conntrack_dump(k->gate->marks.mask, note_own, &r, NULL);
         for (unsigned i = 0; i < r.cuts; i++) {
+            attend_flow_end(k, &r.cut[i]);
             if (r.cut[i].protocol == IPPROTO_TCP)
                 (void)conntrack_destroy_socket(&r.cut[i], NULL);
             (void)conntrack_cut(&r.cut[i], NULL);
@@ -205,4 +213,31 @@ void rejudge_forget_all(struct keeper *k)
         if (r.cuts < CUT_AT_ONCE_MAX)
             return;
     }
+}
+
+static void ended_before(void *ctx, const struct conntrack_flow *flow)
+{
+    attend_flow_end(ctx, flow);
+}
+
+static void forgotten(void *ctx, const struct conntrack_flow *flow)
+{
+    struct keeper *k = ctx;
+    attend_flow_end(k, flow);
+    if (flow->protocol == IPPROTO_TCP && is_own(k, flow))
+        (void)conntrack_destroy_socket(flow, NULL);
+}
+
+void rejudge_forget_all(struct keeper *k)
+{
+    const struct mark_layout *marks = &k->gate->marks;
+    uint32_t scope_bits = mark_value(marks, UINT16_MAX, 0);
+    /* One scope, and all its ends fit into the buffer of events: those tell which sockets are to go.  What waits there
+     * already ended by itself. */
+    bool few = k->gate->scope_first == k->gate->scope_last && pressure_connections() <= FORGET_TOLD_MAX;
+    if (few && conntrack_events_read(k->conntrack_fd, marks->mask, ended_before, k) &&
+        conntrack_forget(scope_bits, mark_value(marks, k->gate->scope_first, 0), NULL) &&
+        conntrack_events_read(k->conntrack_fd, marks->mask, forgotten, k))
+        return;
+    forget_listed(k);
 }

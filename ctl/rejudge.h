@@ -19,9 +19,9 @@ bool rejudge_each(struct keeper *k, const struct policy *policy,
 /* Judges every flow of this gate by k->policy and cuts what it refuses; returns how many. */
 unsigned rejudge_all(struct keeper *k);
 
-/* Forgets every flow that has a mark of this gate's scopes, and ends its socket: before a gate or a run first holds (an
- * earlier one's scopes had the same ids), and at the end of a run (a socket may have bytes left when its process is
- * gone). */
+/* Forgets every flow that has a mark of this gate's scopes, tells its end, and ends its socket: before a gate or a run
+ * first holds (an earlier one's scopes had the same ids), and at the end of a run (a socket may have bytes left when
+ * its process is gone).  For a run a tenth of a millisecond, where no flow is left. */
 void rejudge_forget_all(struct keeper *k);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What keeper and inspector say to each other over two SOCK_SEQPACKET socketpairs, one datagram a message.
  *
- *     events   inspector's worker → keeper   uint32_t CHANNEL_EVENTS, then packed events (core/event_pack.h)
- *              keeper → inspector's worker   struct channel_attributed
+ *     events   inspector's worker → keeper   uint32_t CHANNEL_EVENTS, then packed events (core/event_pack.h);
+ *                                            struct channel_mark
+ *              keeper → inspector's worker   struct channel_attributed, struct channel_mark
  *     control  keeper → inspector            struct channel_policy (+ a sealed memfd with the policy bundle)
  *              inspector → keeper            struct channel_policy_done, struct channel_counts
  *
@@ -26,9 +27,15 @@ enum channel_kind {
     CHANNEL_POLICY_DONE,
     CHANNEL_STARTED, /* inspector → keeper: I am new, send me the policy */
     CHANNEL_COUNTS,
+    CHANNEL_MARK,
 };
 
 #define CHANNEL_EVENTS_BYTES (16u * 1024) /* of a message at most */
+
+/* The keeper asks, the worker sends it back when no packet waits: every event of what came before has been sent. */
+struct channel_mark {
+    uint32_t kind;
+};
 
 struct channel_attributed {
     uint32_t kind;

@@ -15,8 +15,7 @@ static void *pages_new(size_t bytes)
     return at == MAP_FAILED ? NULL : at;
 }
 
-/* The half-open flows of a scope, in the order in which they came. */
-struct flow_half {
+struct line {
     uint32_t oldest, newest; /* index + 1 */
     uint32_t count;
 };
@@ -26,7 +25,7 @@ struct flow_table {
     uint32_t seed, buckets;
     uint32_t *bucket; /* index + 1 */
     struct share flows, held_packets, held_kib;
-    struct flow_half *half; /* of 65,536 scopes */
+    struct line (*line)[FLOW_LINE_NONE]; /* of 65,536 scopes */
     struct flow *flow;
     uint32_t free_first, never_used; /* free_first: index + 1, chained by hash_next */
     struct flow_held *held;
@@ -46,13 +45,13 @@ struct flow_table *flow_table_new(unsigned capacity, unsigned share, uint32_t se
     while (t->buckets < capacity)
         t->buckets <<= 1;
     t->bucket = calloc(t->buckets, sizeof *t->bucket);
-    t->half = pages_new(SCOPES * sizeof *t->half);
+    t->line = pages_new(SCOPES * sizeof *t->line);
     t->flow = pages_new(capacity * sizeof *t->flow);
     t->held = pages_new(FLOW_HELD_POOL * sizeof *t->held);
     bool shared = share_init(&t->flows, capacity, share) &&
                   share_init(&t->held_packets, FLOW_HELD_POOL, FLOW_HELD_SCOPE) &&
                   share_init(&t->held_kib, FLOW_HELD_KIB, FLOW_HELD_KIB / 2);
-    if (!shared || !t->bucket || !t->half || !t->flow || !t->held) {
+    if (!shared || !t->bucket || !t->line || !t->flow || !t->held) {
         flow_table_free(t);
         return NULL;
     }
@@ -67,8 +66,8 @@ void flow_table_free(struct flow_table *t)
     share_done(&t->flows);
     share_done(&t->held_packets);
     share_done(&t->held_kib);
-    if (t->half)
-        munmap(t->half, SCOPES * sizeof *t->half);
+    if (t->line)
+        munmap(t->line, SCOPES * sizeof *t->line);
     if (t->flow)
         munmap(t->flow, t->capacity * sizeof *t->flow);
     if (t->held)
@@ -129,44 +128,48 @@ struct flow *flow_take(struct flow_table *t, const struct flow_key *key, uint16_
     f->key = *key;
     f->scope = scope;
     f->in_use = true;
+    f->line = FLOW_LINE_NONE;
     uint32_t *bucket = bucket_of(t, key);
     f->hash_next = *bucket;
     *bucket = index + 1;
     return f;
 }
 
-void flow_half_open(struct flow_table *t, struct flow *f)
+static void leave_line(struct flow_table *t, struct flow *f)
 {
-    struct flow_half *half = &t->half[f->scope];
-    uint32_t index = (uint32_t)(f - t->flow) + 1;
-    f->half_open = true;
-    f->half_older = half->newest;
-    f->half_newer = 0;
-    *(half->newest ? &t->flow[half->newest - 1].half_newer : &half->oldest) = index;
-    half->newest = index;
-    half->count++;
+    if (f->line == FLOW_LINE_NONE)
+        return;
+    struct line *line = &t->line[f->scope][f->line];
+    *(f->older ? &t->flow[f->older - 1].newer : &line->oldest) = f->newer;
+    *(f->newer ? &t->flow[f->newer - 1].older : &line->newest) = f->older;
+    line->count--;
+    f->line = FLOW_LINE_NONE;
 }
 
-void flow_answered(struct flow_table *t, struct flow *f)
+void flow_line_up(struct flow_table *t, struct flow *f, enum flow_line to)
 {
-    struct flow_half *half = &t->half[f->scope];
-    if (!f->half_open)
+    uint32_t index = (uint32_t)(f - t->flow) + 1;
+    leave_line(t, f);
+    if (to == FLOW_LINE_NONE)
         return;
-    f->half_open = false;
-    *(f->half_older ? &t->flow[f->half_older - 1].half_newer : &half->oldest) = f->half_newer;
-    *(f->half_newer ? &t->flow[f->half_newer - 1].half_older : &half->newest) = f->half_older;
-    half->count--;
+    struct line *line = &t->line[f->scope][to];
+    f->line = (uint8_t)to;
+    f->older = line->newest;
+    f->newer = 0;
+    *(line->newest ? &t->flow[line->newest - 1].newer : &line->oldest) = index;
+    line->newest = index;
+    line->count++;
+}
+
+struct flow *flow_line_oldest(struct flow_table *t, uint16_t scope, enum flow_line line)
+{
+    uint32_t index = t->line[scope][line].oldest;
+    return index ? &t->flow[index - 1] : NULL;
 }
 
 bool flow_half_open_full(const struct flow_table *t, uint16_t scope)
 {
-    return t->half[scope].count >= t->flows.cap / 2;
-}
-
-struct flow *flow_half_open_oldest(struct flow_table *t, uint16_t scope)
-{
-    uint32_t index = t->half[scope].oldest;
-    return index ? &t->flow[index - 1] : NULL;
+    return t->line[scope][FLOW_LINE_HALF_OPEN].count >= t->flows.cap / 2;
 }
 
 void flow_give(struct flow_table *t, struct flow *f)
@@ -176,7 +179,7 @@ void flow_give(struct flow_table *t, struct flow *f)
     while (*link != index + 1)
         link = &t->flow[*link - 1].hash_next;
     *link = f->hash_next;
-    flow_answered(t, f);
+    leave_line(t, f);
     share_give(&t->flows, f->scope, 1);
     f->in_use = false;
     f->hash_next = t->free_first;

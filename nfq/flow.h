@@ -34,6 +34,13 @@ enum flow_state {
     FLOW_REFUSED,  /* told once; what comes now is reset without another word */
 };
 
+/* Those of one scope that can give way to others, in the order in which they became so. */
+enum flow_line {
+    FLOW_LINE_HALF_OPEN, /* the SYN went on, the server has not answered */
+    FLOW_LINE_DECIDED,   /* the kernel has it */
+    FLOW_LINE_NONE,
+};
+
 struct flow_key {
     struct address client, server;
     uint16_t client_port, server_port;
@@ -57,7 +64,7 @@ struct flow {
     uint8_t state; /* enum flow_state */
     uint8_t path;  /* enum decide_path */
     bool in_use, server_known, closing;
-    bool half_open;      /* in its scope's list of those */
+    uint8_t line;        /* enum flow_line */
     bool early_data;     /* the first hello announced it */
     bool is_http;        /* the first byte was */
     bool follows;        /* every request so far was CONNECT or an upgrade, and each was answered before the next */
@@ -68,9 +75,9 @@ struct flow {
     uint16_t asked_port; /* of CONNECT or an absolute URI; 0: nothing was asked of a proxy */
     uint8_t held;
     uint8_t server_head_len;
-    uint32_t hash_next;              /* + 1; 0: last */
-    uint32_t held_first;             /* + 1; 0: none */
-    uint32_t half_older, half_newer; /* + 1; 0: none */
+    uint32_t hash_next;    /* + 1; 0: last */
+    uint32_t held_first;   /* + 1; 0: none */
+    uint32_t older, newer; /* in that line, + 1; 0: none */
     uint32_t isn, server_isn;
     uint64_t hello_end; /* stream offset up to which the server must acknowledge */
     uint64_t acknowledged;
@@ -106,12 +113,11 @@ struct flow *flow_take(struct flow_table *t, const struct flow_key *key, uint16_
 /* How many scopes there are to share with. */
 void flow_table_scopes(struct flow_table *t, unsigned scopes);
 
-/* Half-open: the SYN went on, the server has not answered.  A scope may have half its share of them, and they give way
- * to others. */
-void flow_half_open(struct flow_table *t, struct flow *f);
-void flow_answered(struct flow_table *t, struct flow *f);
+/* Moves the flow to the end of a line of its scope, out of the one where it was. */
+void flow_line_up(struct flow_table *t, struct flow *f, enum flow_line line);
+struct flow *flow_line_oldest(struct flow_table *t, uint16_t scope, enum flow_line line); /* NULL: none */
+/* A scope may have half its share of half-open ones. */
 bool flow_half_open_full(const struct flow_table *t, uint16_t scope);
-struct flow *flow_half_open_oldest(struct flow_table *t, uint16_t scope); /* NULL: none */
 
 /* Its stream must have been given back and its held packets released. */
 void flow_give(struct flow_table *t, struct flow *f);

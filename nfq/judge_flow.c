@@ -187,6 +187,7 @@ void judge_tcp_approve(struct judge *j, struct flow *f)
     judge_flow_give_stream(j, f);
     f->state = FLOW_APPROVED;
     f->last_usec = j->now_usec;
+    flow_line_up(j->flows, f, FLOW_LINE_DECIDED);
 }
 
 static uint64_t allowance(const struct judge *j, const struct flow *f)

@@ -47,7 +47,7 @@ static void server_syn(struct judge *j, struct visit *v, struct flow *f)
     bool answers = (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && p->acknowledgment == f->isn + 1;
     if (answers && f->state == FLOW_SYN) {
         f->state = FLOW_OPEN;
-        flow_answered(j->flows, f);
+        flow_line_up(j->flows, f, FLOW_LINE_NONE);
         f->server_isn = p->sequence;
         f->server_known = true;
         server_manner(f, p);

@@ -4,14 +4,26 @@
 
 #include "nfq/judge_state.h"
 
+#define DECIDED_LEAST_USEC 250000u
+
 /* Those that nobody answered are the first to go.  One whose answer comes after all is begun anew by its client. */
 static bool forget_half_open(struct judge *j, struct visit *v)
 {
-    struct flow *f = flow_half_open_oldest(j->flows, v->in->scope);
+    struct flow *f = flow_line_oldest(j->flows, v->in->scope, FLOW_LINE_HALF_OPEN);
     if (!f)
         return false;
     judge_flow_forget(j, f);
     judge_limit(j, v, REASON_HALF_OPEN);
+    return true;
+}
+
+/* The decided are kept for what was queued before their verdict, and that has come. */
+static bool forget_decided(struct judge *j, const struct visit *v)
+{
+    struct flow *f = flow_line_oldest(j->flows, v->in->scope, FLOW_LINE_DECIDED);
+    if (!f || j->config.recorded || !j->policy->fast_path || j->now_usec < f->last_usec + DECIDED_LEAST_USEC)
+        return false;
+    judge_flow_forget(j, f);
     return true;
 }
 
@@ -21,7 +33,7 @@ static void open_flow(struct judge *j, struct visit *v, const struct decision *d
     if (!released && flow_half_open_full(j->flows, v->in->scope))
         forget_half_open(j, v);
     struct flow *f = flow_take(j->flows, &key, v->in->scope);
-    if (!f && forget_half_open(j, v))
+    if (!f && (forget_decided(j, v) || forget_half_open(j, v)))
         f = flow_take(j->flows, &key, v->in->scope);
     if (!f) {
         struct event e;
@@ -35,8 +47,7 @@ static void open_flow(struct judge *j, struct visit *v, const struct decision *d
     f->path = (uint8_t)d->path;
     f->state = released ? FLOW_APPROVED : FLOW_SYN;
     f->last_usec = j->now_usec;
-    if (!released)
-        flow_half_open(j->flows, f);
+    flow_line_up(j->flows, f, released ? FLOW_LINE_DECIDED : FLOW_LINE_HALF_OPEN);
     http_stream_init(&f->http);
     f->http.proxy = d->path == DECIDE_INSPECT_PROXY;
     f->follows = true;

@@ -38,6 +38,7 @@ struct worker {
     int epoll_fd;
     bool judging; /* the queues are being read */
     bool watch;   /* a verdict waits that has the kernel queue what it let go until now */
+    bool marked;  /* the keeper waits for a CHANNEL_MARK */
 };
 
 static void sink_accept(void *ctx, uint32_t id, enum mark_verdict mark, struct bytes ip)
@@ -113,6 +114,8 @@ static void read_attributions(struct worker *w)
         }
         if (len == sizeof message && message.kind == CHANNEL_ATTRIBUTED)
             judge_attributed(w->judge, message.ticket, w->now_usec);
+        else if (len == sizeof(struct channel_mark) && message.kind == CHANNEL_MARK)
+            w->marked = true;
     }
 }
 
@@ -142,6 +145,8 @@ static void take_policy(struct worker *w)
 
 static int wait_msec(const struct worker *w)
 {
+    if (w->marked)
+        return 0;
     if (!w->judging)
         return FIRST_WAIT_MSEC;
     if (w->output.events)
@@ -184,8 +189,12 @@ static bool round_run(struct worker *w, bool *stop, struct error *e)
         judge_tick(w->judge, w->now_usec);
     }
     verdict_flush(w->verdict);
-    if (w->output.events && w->now_usec - w->output.events_since_usec >= OUTPUT_HOLD_USEC)
+    if (w->output.events && (w->marked || w->now_usec - w->output.events_since_usec >= OUTPUT_HOLD_USEC))
         output_flush(&w->output);
+    if (w->marked && !w->output.events && !is_ready[SOURCE_TCP] && !is_ready[SOURCE_UDP]) {
+        struct channel_mark mark = {.kind = CHANNEL_MARK};
+        w->marked = send(w->config->events_fd, &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN;
+    }
     if (w->now_usec - w->report_usec >= IDLE_USEC) {
         struct judge_counts counts;
         w->report_usec = w->now_usec;

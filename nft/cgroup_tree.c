@@ -14,8 +14,10 @@
 
 #include "nft/cgroup.h"
 
-#define DEPTH_MAX   200  /* a descriptor a level */
-#define KILL_ROUNDS 1000 /* of 5 ms */
+#define DEPTH_MAX     200 /* a descriptor a level */
+#define KILL_ROUNDS   1000
+#define KILL_NSEC     200000 /* between the first two rounds; twice as long each time, */
+#define KILL_NSEC_MAX 5000000
 
 bool cgroup_write(int dir, const char *name, const char *text)
 {
@@ -165,13 +167,15 @@ bool cgroup_kill(const char *path, struct error *e)
     if (dir < 0)
         return errno == ENOENT;
     bool gone = false;
+    long pause = KILL_NSEC;
     for (int round = 0; !gone && round < KILL_ROUNDS; round++) {
         /* cgroup.kill (Linux 5.14) ends forking processes too; without it, repeat until a round finds none. */
         if (!cgroup_write(dir, "cgroup.kill", "1"))
             walk(dir, 0, &(struct walk){.each = kill_one});
         gone = !populated(dir);
         if (!gone)
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+        pause = pause * 2 < KILL_NSEC_MAX ? pause * 2 : KILL_NSEC_MAX;
     }
     close(dir);
     return gone || error_set(e, ERROR_SYSTEM, EBUSY, "processes in the cgroup %s do not end", path);

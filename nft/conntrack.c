@@ -119,6 +119,20 @@ bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint
     return !failed || failed == ENOENT || error_set(e, ERROR_SYSTEM, failed, "cannot cut a connection");
 }
 
+bool conntrack_forget(uint32_t mask, uint32_t value, struct error *e)
+{
+    uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct mnl_socket *nl = ask_open(NETLINK_NETFILTER, e);
+    if (!nl)
+        return false;
+    struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, AF_UNSPEC);
+    mnl_attr_put_u32(nlh, CTA_MARK, htonl(value));
+    mnl_attr_put_u32(nlh, CTA_MARK_MASK, htonl(mask));
+    int failed = ask(nl, nlh, NULL, NULL);
+    mnl_socket_close(nl);
+    return !failed || error_set(e, ERROR_SYSTEM, failed, "cannot forget connections");
+}
+
 int conntrack_events_open(struct error *e)
 {
     int bytes = EVENT_BUFFER_BYTES;

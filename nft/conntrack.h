@@ -31,6 +31,11 @@ bool conntrack_cut(const struct conntrack_flow *flow, struct error *e);
  */
 bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint32_t value, struct error *e);
 
+/* Forgets all flows whose mark has `value` in the bits of `mask`; whoever hears of ends hears of each before this
+ * returns.  The kernel passes over the empty part of its table, which it does not for a list: of 262,144 rows, almost
+ * all empty, 0.3 ms instead of 9. */
+bool conntrack_forget(uint32_t mask, uint32_t value, struct error *e);
+
 /* A socket (non-blocking) that gets an event for each flow that ends. */
 int conntrack_events_open(struct error *e);
 /* Reads what is there; calls back for each ended flow whose mark has any bit of mask.  False: events were lost

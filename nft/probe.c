@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What this kernel has.  Each question is a transaction that ends by deleting what it made: nothing of it is ever in
- * force. */
+/* What this kernel has.  All questions are one batch, which it checks and never commits: nothing of it is ever in
+ * force, and the answer costs one grace period of the kernel instead of several. */
 #include <netinet/in.h> /* before linux/ */
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
@@ -15,45 +15,44 @@
 
 #define CHAIN "probe"
 
-struct question {
-    struct mnl_socket *nl;
-    char table[32];
-};
+/* The batch's messages, in their order. */
+enum question { TABLE, BASE, NATIVE, XT, PERSIST, QUESTIONS };
 
-static bool works(const struct question *q, uint32_t flags, const bool *native, struct error *e)
+static void ask_queue(struct transaction *t, const char *table, bool native)
 {
+    struct expression_rule r = expression_rule(table, CHAIN);
+    queue_action(&r, native, 0);
+    transaction_rule(t, &r);
+}
+
+static bool ask(struct mnl_socket *nl, int failed[QUESTIONS], struct error *e)
+{
+    char table[32], owned[32];
     struct transaction t;
+    snprintf(table, sizeof table, "sluice_probe_%ld", (long)getpid());
+    snprintf(owned, sizeof owned, "sluice_probe_%ld_o", (long)getpid());
     transaction_init(&t);
-    transaction_table_new(&t, q->table, flags);
-    if (native) {
-        struct expression_rule r = expression_rule(q->table, CHAIN);
-        transaction_chain_new(&t, q->table, CHAIN, NULL);
-        queue_action(&r, *native, 0);
-        transaction_rule(&t, &r);
-    }
-    transaction_table_delete(&t, q->table);
-    bool ok = transaction_send(&t, q->nl, e);
+    transaction_table_new(&t, table, 0);
+    transaction_chain_new(&t, table, CHAIN, NULL);
+    ask_queue(&t, table, true);
+    ask_queue(&t, table, false);
+    transaction_table_new(&t, owned, NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST);
+    bool ok = transaction_try(&t, nl, failed, QUESTIONS, e);
     transaction_done(&t);
     return ok;
 }
 
-static bool probe_queue(const struct question *q, bool *native, struct error *e)
+static bool choose_queue(const int failed[QUESTIONS], bool *native, struct error *e)
 {
     const char *forced = getenv("SLUICE_QUEUE");
-    struct error first = {0};
     if (forced && strcmp(forced, "xt") != 0 && strcmp(forced, "native") != 0)
         return error_set(e, ERROR_INPUT, 0, "SLUICE_QUEUE is xt or native");
-    if (!forced || strcmp(forced, "native") == 0) {
-        *native = true;
-        if (works(q, 0, native, &first))
-            return true;
-        if (forced || first.sys_errno == EPERM)
-            return error_set(e, ERROR_SYSTEM, first.sys_errno, "nftables' queue expression");
-    }
-    *native = false;
-    if (works(q, 0, native, &first))
+    *native = forced ? strcmp(forced, "native") == 0 : !failed[NATIVE];
+    if (!failed[*native ? NATIVE : XT])
         return true;
-    return error_set(e, ERROR_SYSTEM, first.sys_errno,
+    if (*native || failed[XT] == EPERM)
+        return error_set(e, ERROR_SYSTEM, failed[*native ? NATIVE : XT], "nftables' queue expression");
+    return error_set(e, ERROR_SYSTEM, failed[XT],
                      "this kernel has neither nftables' queue expression (CONFIG_NFT_QUEUE) nor the NFQUEUE target "
                      "(CONFIG_NFT_COMPAT, CONFIG_NETFILTER_XT_TARGET_NFQUEUE)");
 }
@@ -61,15 +60,17 @@ static bool probe_queue(const struct question *q, bool *native, struct error *e)
 bool ruleset_probe(struct ruleset_kernel *out, struct error *e)
 {
     struct ruleset_kernel found = {0};
-    struct question q = {.nl = transaction_socket(e)};
-    if (!q.nl)
+    int failed[QUESTIONS];
+    struct mnl_socket *nl = transaction_socket(e);
+    if (!nl)
         return false;
-    snprintf(q.table, sizeof q.table, "sluice_probe_%ld", (long)getpid());
-    bool ok = probe_queue(&q, &found.native_queue, e);
-    if (ok)
-        found.persist = works(&q, NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST, NULL, NULL);
-    mnl_socket_close(q.nl);
-    if (ok)
-        *out = found;
-    return ok;
+    bool ok = ask(nl, failed, e);
+    mnl_socket_close(nl);
+    if (ok && (failed[TABLE] || failed[BASE]))
+        ok = error_set(e, ERROR_SYSTEM, failed[TABLE] ? failed[TABLE] : failed[BASE], "nftables: a table");
+    if (!ok || !choose_queue(failed, &found.native_queue, e))
+        return false;
+    found.persist = !failed[PERSIST];
+    *out = found;
+    return true;
 }

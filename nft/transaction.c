@@ -245,8 +245,15 @@ void transaction_rule(struct transaction *t, struct expression_rule *rule)
     expression_rule_free(rule);
 }
 
-/* Reads all answers that wait.  *done: the last message was acknowledged.  A first error wins. */
-static bool read_answers(const struct transaction *t, struct mnl_socket *socket, bool *done, struct error *e)
+/* What the kernel says of the messages; those of `failed` in order, from the one after "begin". */
+struct answers {
+    bool done; /* the last message was acknowledged */
+    int *failed;
+    size_t size;
+};
+
+/* Reads all answers that wait.  A first error wins. */
+static bool read_answers(const struct transaction *t, struct mnl_socket *socket, struct answers *out, struct error *e)
 {
     uint8_t answer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
     bool ok = true;
@@ -268,12 +275,15 @@ static bool read_answers(const struct transaction *t, struct mnl_socket *socket,
             int failed = -((const struct nlmsgerr *)mnl_nlmsg_get_payload(nlh))->error;
             if (failed && ok)
                 ok = error_set(e, ERROR_SYSTEM, failed, "nftables: %s", t->note[index].text);
-            *done = *done || (!failed && nlh->nlmsg_seq + 1 == t->sequence);
+            if (failed && index > 0 && index <= out->size)
+                out->failed[index - 1] = failed;
+            out->done = out->done || nlh->nlmsg_seq + 1 == t->sequence;
         }
     }
 }
 
-bool transaction_send(struct transaction *t, struct mnl_socket *socket, struct error *e)
+/* Sends what was gathered, with or without the end that makes the kernel commit it. */
+static bool send_batch(struct transaction *t, struct mnl_socket *socket, bool commit, struct error *e)
 {
     if (t->failed || !t->last)
         return error_set(e, ERROR_LIMIT, 0,
@@ -281,16 +291,34 @@ bool transaction_send(struct transaction *t, struct mnl_socket *socket, struct e
     /* One acknowledgement is enough: every error is told without being asked for. */
     ((struct nlmsghdr *)(t->buffer + t->last))->nlmsg_flags |= NLM_F_ACK;
     size_t len = t->len; /* reserve() left room for the end */
-    nftnl_batch_end((char *)t->buffer + len, t->sequence);
-    len += ((const struct nlmsghdr *)(t->buffer + len))->nlmsg_len;
+    if (commit) {
+        nftnl_batch_end((char *)t->buffer + len, t->sequence);
+        len += ((const struct nlmsghdr *)(t->buffer + len))->nlmsg_len;
+    }
     ssize_t sent;
     do
         sent = mnl_socket_sendto(socket, t->buffer, len);
     while (sent < 0 && errno == EINTR);
-    if (sent < 0)
-        return error_set(e, ERROR_SYSTEM, errno, "nftables: cannot send %zu bytes of rules", len);
-    bool done = false;
-    if (!read_answers(t, socket, &done, e))
+    return sent >= 0 || error_set(e, ERROR_SYSTEM, errno, "nftables: cannot send %zu bytes of rules", len);
+}
+
+bool transaction_send(struct transaction *t, struct mnl_socket *socket, struct error *e)
+{
+    struct answers answers = {0};
+    if (!send_batch(t, socket, true, e) || !read_answers(t, socket, &answers, e))
         return false;
-    return done || error_set(e, ERROR_SYSTEM, EPROTO, "nftables: the kernel did not acknowledge the rules");
+    return answers.done || error_set(e, ERROR_SYSTEM, EPROTO, "nftables: the kernel did not acknowledge the rules");
+}
+
+bool transaction_try(struct transaction *t, struct mnl_socket *socket, int *failed, size_t size, struct error *e)
+{
+    struct answers answers = {.failed = failed, .size = size};
+    struct error first = {0};
+    memset(failed, 0, size * sizeof *failed);
+    if (!send_batch(t, socket, false, e))
+        return false;
+    bool ok = read_answers(t, socket, &answers, &first);
+    if (answers.done) /* to its end, whatever was wrong on the way */
+        return true;
+    return error_set(e, ERROR_SYSTEM, ok ? EPROTO : first.sys_errno, "nftables: the kernel answers no questions");
 }

@@ -70,5 +70,8 @@ void transaction_end(struct transaction *t, const struct nlmsghdr *nlh);
 
 /* True: committed.  Else nothing was; e->sys_errno is the kernel's. */
 bool transaction_send(struct transaction *t, struct mnl_socket *socket, struct error *e);
+/* Has the kernel check each message and commit none: the batch has no end.  failed[n]: the errno for the message that
+ * was added as number n (0 the first), 0: it is good; for those that come after `size`, nothing is told. */
+bool transaction_try(struct transaction *t, struct mnl_socket *socket, int *failed, size_t size, struct error *e);
 
 #endif

@@ -13,19 +13,21 @@
 #     form forward|output
 #     variant_up NAME              none, tracked (conntrack and one rule), bare_all, bare_mark, sluice, sluice_slow, or a
 #                                  rival (rivals/NAME.sh)
+#                                  or, as a row's own function up_NAME; a NAME that begins with sluice is ended as sluice is
 #     variant_down
 #     rounds FUNCTION VARIANT...   ROUNDS times each variant, the order turned each round; FUNCTION VARIANT measures
 #     result ROW VARIANT VALUE UNIT            note ROW TEXT
 #     load PROGRAM ARGUMENT...     a load generator at the client, in the scope: prints its line of key value pairs
 #     field KEY < line             one of them
 #
-# MSEC: how long a measurement is; ROUNDS.  BENCH_SHORT=1 (the smoke test): as short as can be.
+# FORMS: "forward output", what most rows go through.  MSEC: how long a measurement is; ROUNDS.  BENCH_SHORT=1 (the smoke test): as short as can be.
 source "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.sh"
 BENCH=$(realpath -m "${BENCH:-$ROOT/build/bench}") # the programs of load/ and bare/
 HERE=$ROOT/tests/bench
 WORK=$T # a directory that goes with the bed
 MSEC=${MSEC:-2000} ROUNDS=${ROUNDS:-5} WARM=${WARM:-300}
 [ -z "${BENCH_SHORT:-}" ] || { MSEC=150 ROUNDS=1 WARM=50; }
+FORMS=${FORMS:-forward output}
 NAMES=${NAMES:-100}
 COPY=${COPY:-2048} # of a packet, to the bare program
 GATE='' VARIANT='' GATE_PID=''
@@ -138,7 +140,7 @@ bare_down() {
 # sluice_up [LINE...]: lines of the policy's top level.
 sluice_up() {
     local tries
-    policy "$T/policy.yaml" "${BENCH_ALLOW[@]}"
+    ${POLICY_BY:-policy} "$T/policy.yaml" "${BENCH_ALLOW[@]}" # a row may have its own
     printf '%s\n' "$@" ${POLICY_MORE:+"$POLICY_MORE"} >> "$T/policy.yaml"
     : > "$T/events"
     start "$T/gate.log" $GATE "$SLUICE" gate -c "$T/policy.yaml" --events "$T/events"
@@ -159,6 +161,10 @@ sluice_down() {
 
 variant_up() {
     VARIANT=$1
+    if declare -F "up_$1" > /dev/null; then # a row's own
+        "up_$1"
+        return
+    fi
     case $1 in
     none) ;;
     tracked)
@@ -189,6 +195,14 @@ variant_down() {
     esac
     h $GATE conntrack -F > /dev/null 2>&1 # the next variant begins without connections
     VARIANT=''
+}
+
+# gate_memory: what all processes of the gate that runs have in memory, in KiB: the proportional part of what they share (Pss), and
+# each page of each process (Rss).
+gate_memory() {
+    local pid pids
+    pids=$(pgrep --ns "${HOST[$GATE]}" --nslist net '^sluice')
+    for pid in $pids; do cat "/proc/$pid/smaps_rollup" 2> /dev/null; done | awk '/^Pss:/ {p += $2} /^Rss:/ {r += $2} END {print p, r}'
 }
 
 # ---- rounds ----

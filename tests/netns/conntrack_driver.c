@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* nft/conntrack for test_ruleset.sh: list | cut PORT | destroy PORT | ends SECONDS, for flows that have a mark of ours.
- */
+/* nft/conntrack for test_ruleset.sh: list | cut PORT | destroy PORT | ends SECONDS, for flows that have a mark of ours;
+ * forget MASK VALUE. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +34,18 @@ static void on_flow(void *ctx, const struct conntrack_flow *flow)
         printf("destroy %s %s\n", to, conntrack_destroy_socket(flow, &e) ? "ok" : e.text);
 }
 
+/* The ends are told before it returns. */
+static int forget(uint32_t mask, uint32_t value)
+{
+    struct error e = {0};
+    struct task task = {.what = "ends"};
+    int fd = conntrack_events_open(&e);
+    bool ok = fd >= 0 && conntrack_forget(mask, value, &e) &&
+              conntrack_events_read(fd, MARK_MASK_DEFAULT, on_flow, &task);
+    puts(ok ? "forgotten" : e.text);
+    return ok ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct error e = {0};
@@ -41,6 +53,8 @@ int main(int argc, char **argv)
         return 2;
     struct task task = {argv[1], argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0};
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (strcmp(task.what, "forget") == 0 && argc == 4)
+        return forget((uint32_t)strtoul(argv[2], NULL, 16), (uint32_t)strtoul(argv[3], NULL, 16));
     if (strcmp(task.what, "ends") != 0) {
         bool ok = conntrack_dump(MARK_MASK_DEFAULT, on_flow, &task, &e);
         if (!ok)

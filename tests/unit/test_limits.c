@@ -143,6 +143,56 @@ static void a_full_table_resets(void **state)
     bed_free(b);
 }
 
+/* A ServerHello with nothing remarkable (RFC 8446 s4.1.3). */
+static size_t server_hello(uint8_t out[64])
+{
+    struct writer w = writer_init(out, 64);
+    writer_bytes(&w, (struct bytes){(const uint8_t *)"\x16\3\3\0\x2a\2\0\0\x26\3\3", 11});
+    for (uint8_t i = 0; i < 32; i++)
+        writer_u8(&w, i);
+    writer_bytes(&w, (struct bytes){(const uint8_t *)"\0\x13\1\0", 4});
+    return writer_len(&w);
+}
+
+/* False: its SYN was reset. */
+static bool decide_connection(struct bed *b, struct bed_end from, struct bytes hello)
+{
+    uint8_t reply[64];
+    enum bed_fate fate = bed_fate(b, syn(b, from));
+    if (fate == BED_RESET)
+        return false;
+    assert_int_equal(fate, BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, answer(b, from)), BED_ACCEPTED);
+    assert_int_equal(bed_fate(b, client_says(b, from, TCP_ACK, 1, hello)), BED_ACCEPTED);
+    uint32_t id = bed_tcp(b, MARK_FROM_SERVER, site, from, TCP_ACK, SERVER_ISN + 1, ISN + 1 + (uint32_t)hello.len,
+                          (struct bytes){0}, (struct bytes){reply, server_hello(reply)});
+    assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
+    return true;
+}
+
+/* As many connections a second as come: those that the kernel has give way, once what was queued of them has come. */
+static void decided_connections_give_way(void **state)
+{
+    (void)state;
+    static uint8_t bytes[4096];
+    struct hello_options o = {.what = "test", .name = "good.example"};
+    struct bytes hello = {bytes, hello_make(&o, bytes, sizeof bytes)};
+    struct bed *b = flooded();
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 3 * JUDGE_FLOWS_DEFAULT; i++) {
+        assert_true(decide_connection(b, numbered(i), hello));
+        if (i % 4096 == 0)
+            b->now += 100000; /* 40,000 a second */
+    }
+    assert_int_equal(flows(b), JUDGE_FLOWS_DEFAULT);
+    assert_int_equal(b->told[REASON_TABLE_FULL], 0);
+    for (unsigned i = 0; i < JUDGE_FLOWS_DEFAULT; i++)
+        refused += !decide_connection(b, numbered(60000 + i), hello);
+    assert_true(refused > JUDGE_FLOWS_DEFAULT / 4); /* in no time at all: not all of them can have come */
+    other_is_served(b);
+    bed_free(b);
+}
+
 static void hellos_that_never_end_leave_room(void **state)
 {
     (void)state;
@@ -260,13 +310,10 @@ static void questions_leave_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_open_connections_give_way),
-        cmocka_unit_test(a_full_table_resets),
-        cmocka_unit_test(hellos_that_never_end_leave_room),
-        cmocka_unit_test(held_packets_leave_room),
-        cmocka_unit_test(held_bytes_leave_room),
-        cmocka_unit_test(refusals_of_one_scope_are_counted),
-        cmocka_unit_test(questions_leave_room),
+        cmocka_unit_test(half_open_connections_give_way),    cmocka_unit_test(a_full_table_resets),
+        cmocka_unit_test(decided_connections_give_way),      cmocka_unit_test(hellos_that_never_end_leave_room),
+        cmocka_unit_test(held_packets_leave_room),           cmocka_unit_test(held_bytes_leave_room),
+        cmocka_unit_test(refusals_of_one_scope_are_counted), cmocka_unit_test(questions_leave_room),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }

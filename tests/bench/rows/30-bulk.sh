@@ -13,7 +13,7 @@ measure() {
 }
 
 bench_bed
-for where in forward output; do
+for where in $FORMS; do
     form $where
     rounds measure none bare_mark sluice
 done

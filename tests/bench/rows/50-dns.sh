@@ -16,7 +16,7 @@ measure() {
 }
 
 bench_bed
-for where in forward output; do
+for where in $FORMS; do
     form $where
     rounds measure none bare_all sluice
 done
