@@ -24,6 +24,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.sh"
 BENCH=$(realpath -m "${BENCH:-$ROOT/build/bench}") # the programs of load/ and bare/
 HERE=$ROOT/tests/bench
+BED_CGROUP=/sluice-bench-$$ # all of the bed
+CGROUP=$BED_CGROUP/scope    # what the gate judges in output form
+HOME_CGROUP=$(sed -n 's/^0:://p' /proc/self/cgroup)
 WORK=$T # a directory that goes with the bed
 MSEC=${MSEC:-2000} ROUNDS=${ROUNDS:-5} WARM=${WARM:-300}
 [ -z "${BENCH_SHORT:-}" ] || { MSEC=150 ROUNDS=1 WARM=50; }
@@ -42,10 +45,11 @@ field() { awk -v key="$1" '{for (i = 1; i < NF; i++) if ($i == key) print $(i + 
 
 bench_bed() {
     local host last
-    trap bed_down EXIT
+    trap bench_down EXIT
     trap 'exit 130' INT TERM HUP
     [ "$(id -u)" = 0 ] || give_up "needs root"
     [ -n "$CGROUPS" ] || give_up "no cgroup v2 is mounted"
+    mkdir -p "$CGROUPS$CGROUP" && echo $$ > "$CGROUPS$BED_CGROUP/cgroup.procs" || give_up "no cgroup"
     for host in c g s; do host_up $host || exit 1; done
     link c c0 g gc && link g gs s s0 || exit 1
     h g sh -c 'for i in all default gc gs; do echo 1 > /proc/sys/net/ipv6/conf/$i/forwarding; done; echo 1 > /proc/sys/net/ipv4/ip_forward'
@@ -61,12 +65,17 @@ bench_bed() {
         h $host sh -c 'echo 10 > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait' 2> /dev/null
     done
     resolver c 198.18.2.53 2001:db8:2::53
-    mkdir -p "$CGROUPS$CGROUP"
     bench_certificate
     start "$T/dns.log" s "$BENCH/dns_server" 53 8 198.18.2.80 2001:db8:2::80 198.18.2.53 2001:db8:2::53
     start "$T/web.log" s "$BENCH/web_server" "$T/web.pem" "$T/web.key" 443 80 2
     eventually 10 grep -q ready "$T/dns.log" || { cat "$T/dns.log" && exit 1; }
     eventually 10 grep -q ready "$T/web.log" || { cat "$T/web.log" && exit 1; }
+}
+
+bench_down() {
+    echo $$ > "$CGROUPS$HOME_CGROUP/cgroup.procs"
+    bed_down
+    find "$CGROUPS$BED_CGROUP" -depth -type d -exec rmdir {} \; 2> /dev/null
 }
 
 # A CA (CA, ca.key) and the server's certificate for *.bench.test, both ECDSA on P-256.
@@ -207,30 +216,34 @@ gate_memory() {
 
 # ---- rounds ----
 
-# What others use of the processors while the bed is still, in percent: what was measured beside them counts for nothing.
+# What others used of the processors while something was measured, in percent: the time of programs that are not in the bed's cgroup.
+# Beside a busy neighbour no figure counts.
+spent() {
+    local all
+    read -ra all < /proc/stat
+    echo "${all[*]:1}" "$(sed -n 's/^user_usec //p' "$CGROUPS$BED_CGROUP/cpu.stat")"
+}
 others() {
-    local before after
-    read -ra before < /proc/stat
-    sleep 0.3
-    read -ra after < /proc/stat
-    awk -v b="${before[*]}" -v a="${after[*]}" 'BEGIN {
-        split(b, x); split(a, y)
-        for (i = 2; i <= 9; i++) all += y[i] - x[i]
-        still = y[5] - x[5] + y[6] - x[6]
-        printf("others %.0f\n", (all > 0) ? 100 * (all - still) / all : 0)
+    awk -v b="$1" -v a="$(spent)" -v hz="$(getconf CLK_TCK)" 'BEGIN {
+        split(b, x)
+        n = split(a, y)
+        for (i = 1; i <= 8; i++) all += y[i] - x[i]
+        theirs = (y[1] - x[1] + y[2] - x[2]) - (y[n] - x[n]) * hz / 1e6
+        printf("others %.0f\n", (all > 0 && theirs > 0) ? 100 * theirs / all : 0)
     }'
 }
 
 rounds() {
-    local function=$1 round i variants
+    local function=$1 round i variants before
     shift
     variants=("$@")
     for ((round = 0; round < ROUNDS; round++)); do
-        others
         for ((i = 0; i < ${#variants[@]}; i++)); do
             variant_up "${variants[(i + round) % ${#variants[@]}]}"
             say "  $FORM, round $((round + 1)) of $ROUNDS: $VARIANT"
+            before=$(spent)
             "$function" "$VARIANT"
+            others "$before"
             variant_down
         done
     done
