@@ -61,6 +61,8 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )
 # The benchmark: what its bed and its rivals need.  Those that would start a daemon are unpacked.
 BENCH_DEPS := $(BED_DEPS) nftables conntrack
 BENCH_TOOLS :=
+# With what they depend on, where that is not installed.
+RIVAL_DEPS := squid-openssl mitmproxy sslsplit sniproxy haproxy unbound opensnitch iptables
 
 .PHONY: all deps check-deps demo-deps bench-deps bench bench-programs man completion install uninstall demo check check-fresh clean help unit units fuzz fuzzers tidy format format-check
 all: $(BUILD)/sluice
@@ -121,7 +123,8 @@ check: check-deps
 #: make bench      what it costs, beside others, measured here: tests/bench/README.md (BENCH_ROWS=regex: only those rows)
 BENCH_PROGRAMS := $(patsubst tests/bench/load/%.c,$(BUILD)/bench/%,$(filter-out %/common.c,$(wildcard tests/bench/load/*.c))) $(BUILD)/bench/bare
 bench-deps: deps
-	@.ci/install $(BENCH_DEPS) $(if $(BENCH_TOOLS),&& .ci/install --unpack $(BUILD)/tools $(BENCH_TOOLS))
+	@.ci/install $(BENCH_DEPS) $(if $(BENCH_TOOLS),&& .ci/install --unpack $(BUILD)/tools $(BENCH_TOOLS)) && \
+	    .ci/install --unpack-with $(BUILD)/tools $(RIVAL_DEPS)
 bench: bench-deps
 	@$(MAKE) --no-print-directory all bench-programs && BUILD=$(BUILD) tests/bench/run $(BENCH_ROWS)
 bench-programs: $(BENCH_PROGRAMS)

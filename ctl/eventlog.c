@@ -201,7 +201,11 @@ static void eventlog_repeat(struct eventlog *log, struct eventlog_row *r, const 
         log->lost += e->count > 1 ? e->count : 1;
         return;
     }
+    /* Not everyone's process is found (the job's end, a flood): the latest that was found stands for the row. */
+    struct event_process found = r->repeats ? r->later->process : (struct event_process){0};
     memcpy(r->later, e, sizeof *e);
+    if (!e->process.pid)
+        r->later->process = found;
     r->repeats += e->count > 1 ? e->count : 1;
 }
 

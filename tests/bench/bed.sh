@@ -15,7 +15,9 @@
 #                                  rival (rivals/NAME.sh)
 #                                  or, as a row's own function up_NAME; a NAME that begins with sluice is ended as sluice is
 #     variant_down
+#     rivals KIND...               the rivals of these kinds (rivals.sh), for a row's variants
 #     rounds FUNCTION VARIANT...   ROUNDS times each variant, the order turned each round; FUNCTION VARIANT measures
+#     beside KIND...               rounds measures the rivals of these kinds too (rivals.sh), RIVAL_ROUNDS times
 #     result ROW VARIANT VALUE UNIT            note ROW TEXT
 #     load PROGRAM ARGUMENT...     a load generator at the client, in the scope: prints its line of key value pairs
 #     field KEY < line             one of them
@@ -28,9 +30,11 @@ BED_CGROUP=/sluice-bench-$$ # all of the bed
 CGROUP=$BED_CGROUP/scope    # what the gate judges in output form
 HOME_CGROUP=$(sed -n 's/^0:://p' /proc/self/cgroup)
 WORK=$T # a directory that goes with the bed
-MSEC=${MSEC:-2000} ROUNDS=${ROUNDS:-5} WARM=${WARM:-300}
+MSEC=${MSEC:-2000} ROUNDS=${ROUNDS:-5} WARM=${WARM:-300} RIVAL_ROUNDS=${RIVAL_ROUNDS:-3}
 [ -z "${BENCH_SHORT:-}" ] || { MSEC=150 ROUNDS=1 WARM=50; }
 FORMS=${FORMS:-forward output}
+TRUST=''        # the CA that clients trust: ours, or that of a rival that ends TLS
+RIVAL_KINDS=''  # of rivals.sh: measured too; RIVAL_ROUNDS=0: none
 NAMES=${NAMES:-100}
 COPY=${COPY:-2048} # of a packet, to the bare program
 GATE='' VARIANT='' GATE_PID=''
@@ -97,6 +101,15 @@ load() {
     local program=$1
     shift
     client "$BENCH/$program" "$@"
+}
+
+# processes_of PID...: these and all below them.
+processes_of() {
+    local pid generation=("$@")
+    while [ ${#generation[@]} -gt 0 ]; do
+        printf '%s\n' "${generation[@]}"
+        mapfile -t generation < <(for pid in "${generation[@]}"; do pgrep -P "$pid"; done)
+    done
 }
 
 # ---- variants ----
@@ -168,8 +181,9 @@ sluice_down() {
     h $GATE "$SLUICE" down > "$T/down.log" 2>&1
 }
 
+# Fails where a rival does not work here.
 variant_up() {
-    VARIANT=$1
+    VARIANT=$1 TRUST=$CA
     if declare -F "up_$1" > /dev/null; then # a row's own
         "up_$1"
         return
@@ -195,6 +209,7 @@ variant_up() {
 }
 
 variant_down() {
+    local host
     case $VARIANT in
     none) ;;
     tracked) h $GATE nft delete table inet tracked ;;
@@ -202,7 +217,9 @@ variant_down() {
     sluice*) sluice_down ;;
     *) rival_down ;;
     esac
-    h $GATE conntrack -F > /dev/null 2>&1 # the next variant begins without connections
+    # The next variant begins without connections.
+    h $GATE conntrack -F > /dev/null 2>&1
+    for host in c g; do h $host ss -tK state time-wait > /dev/null 2>&1; done
     VARIANT=''
 }
 
@@ -233,13 +250,34 @@ others() {
     }'
 }
 
+beside() { RIVAL_KINDS=$*; }
+# The rivals of RIVAL_KINDS that have their place in this form.
+rivals() {
+    local kind
+    [ "$RIVAL_ROUNDS" != 0 ] || return 0
+    for kind in $RIVAL_KINDS; do
+        case $kind in
+        host*) [ "$FORM" = output ] || continue ;;
+        *) [ "$FORM" = forward ] || continue ;;
+        esac
+        grep -l "^rival_kind=$kind$" "$HERE"/rivals/*.sh | sed 's,.*/,,; s/\.sh$//'
+    done
+}
+is_rival() { [ -e "$HERE/rivals/$1.sh" ]; }
+
 rounds() {
     local function=$1 round i variants before
+    local -A left=()
     shift
-    variants=("$@")
+    mapfile -t variants < <(printf '%s\n' "$@" && rivals)
     for ((round = 0; round < ROUNDS; round++)); do
         for ((i = 0; i < ${#variants[@]}; i++)); do
-            variant_up "${variants[(i + round) % ${#variants[@]}]}"
+            VARIANT=${variants[(i + round) % ${#variants[@]}]}
+            if is_rival "$VARIANT"; then # one that did not work is not tried again
+                [ "${left[$VARIANT]:=$RIVAL_ROUNDS}" -gt 0 ] || continue
+                left[$VARIANT]=$((left[$VARIANT] - 1))
+            fi
+            variant_up "$VARIANT" || { left[$VARIANT]=0 && continue; }
             say "  $FORM, round $((round + 1)) of $ROUNDS: $VARIANT"
             before=$(spent)
             "$function" "$VARIANT"

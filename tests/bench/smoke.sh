@@ -18,7 +18,8 @@ D=$(mktemp -d "${TMPDIR:-/tmp}/sluice-bench.XXXXXX")
 trap 'rm -rf "$D"' EXIT
 mkdir "$D/raw"
 
-BUILD=$BUILD BENCH_SHORT=1 RAW=$D/raw RESULTS=$D/results tests/bench/run "$SMOKE" > "$D/out" 2>&1
+# Without rivals, which are unpacked for the benchmark alone.
+BUILD=$BUILD BENCH_SHORT=1 RIVAL_ROUNDS=0 RAW=$D/raw RESULTS=$D/results tests/bench/run "$SMOKE" > "$D/out" 2>&1
 status=$?
 [ $status = 0 ] && ok "the rows run" || bad "the rows run: status $status: $(grep -v '^  ' "$D/out" | tail -n 5)"
 for row in tests/bench/rows/*.sh; do

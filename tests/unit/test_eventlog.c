@@ -148,6 +148,35 @@ static void test_what_is_the_same(void **state)
     fixture_done(&f);
 }
 
+/* The process of the latest repeat may not have been found: the row names the latest that was. */
+static void test_merged_names_who_was_found(void **state)
+{
+    struct fixture f = fixture_new(NULL);
+    struct event e = refusal("evil.test"), nobody = e;
+    (void)state;
+    uint64_t now = 5 * SECOND;
+    eventlog_add(f.log, &e, now);
+    e.process.pid = 4711;
+    eventlog_add(f.log, &e, now);
+    e.process.pid = 4712;
+    eventlog_add(f.log, &e, now);
+    eventlog_add(f.log, &nobody, now);
+    eventlog_tick(f.log, now + SECOND + 200000);
+    char *text = text_of(f.file);
+    assert_non_null(strstr(text, "\"count\":3"));
+    assert_non_null(strstr(text, "\"pid\":4712"));
+    assert_null(strstr(text, "4711"));
+    free(text);
+    /* Nobody of an earlier row is named in a later one. */
+    eventlog_add(f.log, &nobody, now + SECOND + 300000);
+    eventlog_tick(f.log, now + 3 * SECOND);
+    assert_int_equal(lines_of(f.file), 3);
+    text = text_of(f.file);
+    assert_null(strstr(strstr(text, "4712") + 1, "4712"));
+    free(text);
+    fixture_done(&f);
+}
+
 /* Only refusals are lines for a person; flows are told at their end, each with its own counts. */
 static void test_who_sees_what(void **state)
 {
@@ -336,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_at_once_then_merged),
+        cmocka_unit_test(test_merged_names_who_was_found),
         cmocka_unit_test(test_what_is_the_same),
         cmocka_unit_test(test_who_sees_what),
         cmocka_unit_test(test_flood_of_names),

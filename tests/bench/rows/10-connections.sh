@@ -5,11 +5,12 @@ source "$(dirname "$0")/../bed.sh"
 
 measure() {
     local out
-    out=$(load web_load -C "$CA" -s "$MSEC" -w "$WARM" -p 32 -t 2 rate)
+    out=$(load web_load -C "$TRUST" -s "$MSEC" -w "$WARM" -p 32 -t 2 rate)
     [ "$(field failed <<< "$out")" = 0 ] || note "connections.$FORM" "$1: $(field failed <<< "$out") failed"
     result "connections.$FORM" "$1" "$(field rate <<< "$out")" 1/s
 }
 
+beside tls intercept host
 bench_bed
 for where in $FORMS; do
     form $where

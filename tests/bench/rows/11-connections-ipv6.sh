@@ -5,7 +5,7 @@ source "$(dirname "$0")/../bed.sh"
 
 measure() {
     local out
-    out=$(load web_load -6 -C "$CA" -s "$MSEC" -w "$WARM" -p 32 -t 2 rate)
+    out=$(load web_load -6 -C "$TRUST" -s "$MSEC" -w "$WARM" -p 32 -t 2 rate)
     [ "$(field failed <<< "$out")" = 0 ] || note "connections6.$FORM" "$1: $(field failed <<< "$out") failed"
     result "connections6.$FORM" "$1" "$(field rate <<< "$out")" 1/s
 }

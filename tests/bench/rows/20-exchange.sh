@@ -5,11 +5,12 @@ source "$(dirname "$0")/../bed.sh"
 
 measure() {
     local out
-    out=$(load web_load -C "$CA" -s "$MSEC" -w "$WARM" time)
+    out=$(load web_load -C "$TRUST" -s "$MSEC" -w "$WARM" time)
     result "exchange-p50.$FORM" "$1" "$(field p50 <<< "$out")" µs
     result "exchange-p99.$FORM" "$1" "$(field p99 <<< "$out")" µs
 }
 
+beside tls intercept host
 bench_bed
 for where in $FORMS; do
     form $where

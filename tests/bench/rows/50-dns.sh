@@ -15,6 +15,7 @@ measure() {
     result "dns-p99.$FORM" "$1" "$(field p99 <<< "$out")" µs
 }
 
+beside dns
 bench_bed
 for where in $FORMS; do
     form $where
