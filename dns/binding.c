@@ -257,7 +257,8 @@ static bool binding_take_slot(struct binding_table *t, uint16_t scope, uint64_t 
     return true;
 }
 
-/* What a chain holds for a scope and address: the entry of `name`, how many there are, the one that expires first. */
+/* What a chain holds for a scope and address: the entry of `name`, or else how many there are, and the one that expires
+ * first. */
 struct binding_survey {
     struct binding_entry *same;
     unsigned names;
@@ -273,8 +274,10 @@ static struct binding_survey binding_survey(struct binding_memory *m, uint32_t b
         struct binding_entry *e = &m->entry[at - 1];
         if (!binding_is(e, scope, address))
             continue;
-        if (e->name_len == name->len && memcmp(e->name, name->text, name->len) == 0)
+        if (e->name_len == name->len && memcmp(e->name, name->text, name->len) == 0) {
             s.same = e;
+            break;
+        }
         s.names++;
         if (e->expires_usec < s.first_usec) {
             s.first_usec = e->expires_usec;

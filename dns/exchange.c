@@ -65,10 +65,15 @@ void exchange_scopes(struct exchange *x, unsigned scopes)
 
 static uint32_t exchange_flow_hash(const struct exchange *x, const struct exchange_flow *flow)
 {
-    uint32_t h = address_hash(&flow->resolver, address_hash(&flow->client, x->seed));
-    uint8_t ports[4] = {(uint8_t)(flow->client_port >> 8), (uint8_t)flow->client_port,
-                        (uint8_t)(flow->resolver_port >> 8), (uint8_t)flow->resolver_port};
-    return hash_bytes((struct bytes){ports, sizeof ports}, h);
+    uint8_t key[38];
+    struct writer w = writer_init(key, sizeof key);
+    writer_u8(&w, flow->client.family);
+    writer_bytes(&w, (struct bytes){flow->client.octets, 16});
+    writer_u8(&w, flow->resolver.family);
+    writer_bytes(&w, (struct bytes){flow->resolver.octets, 16});
+    writer_u16(&w, flow->client_port);
+    writer_u16(&w, flow->resolver_port);
+    return hash_bytes((struct bytes){key, sizeof key}, x->seed);
 }
 
 static uint32_t exchange_question_hash(const struct question *q, uint32_t flow_hash)
@@ -237,8 +242,14 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
     uint16_t our_id = as ? *as : 0, i;
     if (!more || (!as && !exchange_draw_id(x, flow, flow_hash, &our_id)) || (i = exchange_take(x)) == EXCHANGE_NONE)
         return NULL;
-    x->entry[i] = (struct exchange_entry){
-        .flow = *flow, .question = *q, .our_id = our_id, .scope = scope, .asked_usec = now_usec, .in_use = true};
+    e = &x->entry[i];
+    e->flow = *flow;
+    e->question = *q;
+    e->our_id = our_id;
+    e->scope = scope;
+    e->asked_usec = now_usec;
+    e->answered_usec = 0;
+    e->in_use = true;
     struct exchange_links *l = &x->links[i];
     l->flow_hash = flow_hash;
     l->same_hash = same_hash;

@@ -20,9 +20,10 @@ bool labels_read(struct bytes message, size_t *at, size_t limit, struct labels *
 {
     if (limit > message.len)
         return false;
-    struct labels n = {0};
+    struct labels n;
     struct reader r = labels_cursor((struct bytes){message.at, limit}, *at);
     size_t run = *at, pos = *at, end = 0;
+    n.len = 0;
     for (unsigned hops = 0;;) {
         uint8_t len = reader_u8(&r);
         if ((len & 0xc0) == 0xc0) {
@@ -47,7 +48,8 @@ bool labels_read(struct bytes message, size_t *at, size_t limit, struct labels *
             break;
     }
     *at = end ? end : pos;
-    *out = n;
+    out->len = n.len;
+    memcpy(out->octets, n.octets, n.len);
     return true;
 }
 

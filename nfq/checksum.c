@@ -10,17 +10,17 @@
 static uint64_t add(uint64_t sum, struct bytes in)
 {
     struct reader r = reader_init(in, false);
-    while (reader_left(&r) >= 16) {
-        uint32_t words[4];
+    uint32_t words[16];
+    while (reader_left(&r) >= sizeof words) {
         memcpy(words, reader_bytes(&r, sizeof words).at, sizeof words);
-        sum += (uint64_t)words[0] + words[1] + words[2] + words[3];
+        for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+            sum += words[i];
     }
-    while (reader_left(&r) > 0) {
-        uint16_t word = 0;
-        size_t take = reader_left(&r) >= 2 ? 2 : 1;
-        memcpy(&word, reader_bytes(&r, take).at, take);
-        sum += word;
-    }
+    struct bytes rest = reader_bytes(&r, reader_left(&r));
+    memset(words, 0, sizeof words);
+    memcpy(words, rest.at, rest.len);
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        sum += words[i];
     return sum;
 }
 

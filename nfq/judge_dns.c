@@ -234,22 +234,22 @@ void judge_dns_answer(struct judge *j, struct visit *v)
         refuse_answer(j, v, REASON_DNS_ANSWER_UNASKED, NULL);
         return;
     }
-    struct question q = entry->question;
-    struct filter filter = {.j = j, .v = v, .name = &q.name};
+    const struct question *q = &entry->question;
+    struct filter filter = {.j = j, .v = v, .name = &q->name};
     unsigned filtered = 0;
-    size_t limit = v->relayed ? TCP_ANSWER_LIMIT : q.udp_payload;
-    if (message_read_answer(v->packet.payload, &q, limit, v->audit ? NULL : address_passes, &filter, &filtered,
+    size_t limit = v->relayed ? TCP_ANSWER_LIMIT : q->udp_payload;
+    if (message_read_answer(v->packet.payload, q, limit, v->audit ? NULL : address_passes, &filter, &filtered,
                             &j->answer) != PARSE_OK) {
-        refuse_answer(j, v, REASON_DNS_ANSWER_MALFORMED, &q);
+        refuse_answer(j, v, REASON_DNS_ANSWER_MALFORMED, q);
         return;
     }
     exchange_answered(j->exchange, entry, j->now_usec);
     bool withheld = filtered && !j->answer.addresses;
     if (v->audit)
-        filtered = would_filter(j, v, &q, &filter);
+        filtered = would_filter(j, v, q, &filter);
     if (filtered)
-        tell_filtered(j, v, &q, &filter, filtered);
+        tell_filtered(j, v, q, &filter, filtered);
     if (!withheld)
-        bind_and_tell(j, v, &q);
+        bind_and_tell(j, v, q);
     judge_pass(j, v, MARK_PASS, (struct bytes){j->answer.wire, j->answer.wire_len});
 }
