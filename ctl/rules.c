@@ -35,6 +35,7 @@ static bool add_cgroup(struct rules *r, struct ruleset_scope *scope, const char 
     if (!copy)
         return false;
     r->line[r->cgroups] = (struct rules_line){copy, gone};
+    cgroup.path = copy;
     r->cgroup[r->cgroups++] = cgroup;
     scope->cgroups++;
     return true;

@@ -2,10 +2,13 @@
 /* The table's chains and rules, added to a transaction.  Internal to nft/.
  *
  *     ruleset_sets.c   what is different from scope to scope: the contents of sets and maps
- *     ruleset_hook.c   base chains: which scope a packet belongs to, and what a verdict's packet mark does
+ *     ruleset_find.c   which scope a packet belongs to
+ *     ruleset_hook.c   base chains: the order of questions at each hook, and what a verdict's packet mark does
  *     ruleset_scope.c  a scope's own two chains, and the way of its packets toward the server
  *     ruleset_input.c  the input hook: whose socket does a packet find?
- *     ruleset_shared.c neighbour discovery, ICMP errors, the queue, a verdict's end; what no scope claims
+ *     ruleset_shared.c neighbour discovery, ICMP errors, the queue, a verdict's end
+ *     ruleset_unmatched.c what no scope claims (unmatched: refuse)
+ *     ruleset_send.c   one state of the table to the next
  *     ruleset_state.c  what tables there are now
  *
  * A packet whose scope was found has it in the packet mark, from there to the queue or to its acceptance.  The mark's
@@ -77,12 +80,13 @@ struct build {
 #define MARK_FOREIGN MARK_RESET /* no connection, one without a mark, or another scope's */
 
 /* Shared chains that rules refer to. */
-#define CHAIN_QUEUE     "queue"     /* ends every way to the handler */
-#define CHAIN_RELATED   "related"   /* accepts ICMP errors and our own rules' resets, returns from all else */
-#define CHAIN_CLEAR     "clear"     /* our scopes' bits, and what the gate injects by, out of the packet mark */
-#define CHAIN_BARE      "bare"      /* accepts bare acknowledgments, returns from all else */
-#define CHAIN_NEIGHBOUR "neighbour" /* prerouting: accepts neighbour discovery that stays on the link */
-#define CHAIN_TOWARD    "toward"    /* toward the server: judges a packet whose scope was found */
+#define CHAIN_QUEUE            "queue"     /* ends every way to the handler */
+#define CHAIN_RELATED          "related"   /* accepts ICMP errors and our own rules' resets, returns from all else */
+#define CHAIN_CLEAR            "clear"     /* our scopes' bits, and what the gate injects by, out of the packet mark */
+#define CHAIN_NEIGHBOUR        "neighbour" /* prerouting: accepts neighbour discovery that stays on the link */
+#define CHAIN_NEIGHBOUR_OUTPUT "neighbour_out" /* likewise, of the kernel's own */
+#define CHAIN_TOWARD           "toward"        /* toward the server: judges a packet whose scope was found */
+#define CHAIN_BARE             "bare"          /* accepts bare acknowledgments, returns from all else */
 /* By the scope in the connection mark, to the queue. */
 #define CHAIN_TO_SERVER   "refer_to"
 #define CHAIN_FROM_SERVER "refer_from"
@@ -134,8 +138,14 @@ void build_hook_chains(const struct build *b);
 void build_hook_rules(const struct build *b);
 struct expression_rule build_base_rule(const struct build *b, enum ruleset_base_chain chain);
 void build_clear(const struct build *b, enum ruleset_base_chain chain);
-/* The packet's scope by the cgroup of its socket: rules of `chain`, behind which it is in the packet mark, if any. */
+
+/* nft/ruleset_find.c: rules of `chain` that find a packet's scope.  It is in the packet mark behind them, … */
 void build_by_cgroup(const struct build *b, const char *chain);
+/* … or what was found by interface or address, of the side that the packet comes from or goes to, goes to a chain. */
+void build_by_place(const struct build *b, const char *chain, bool from, const char *interface, const char *source);
+void build_marked_rules(const struct build *b);
+#define CHAIN_MARKED "marked" /* by the connection's mark; returns where it has no scope of ours */
+#define CHAIN_THEIRS "theirs" /* what has one */
 
 /* What an undecided connection of a scope receives, in such a chain: to the handler, but what goes without it. */
 void build_received(const struct build *b, enum ruleset_base_chain chain);
@@ -156,7 +166,8 @@ void build_toward_rules(const struct build *b);
 void build_neighbour_forward(const struct build *b, const char *chain);
 void build_shared_chains(const struct build *b);
 void build_shared_rules(const struct build *b);
-/* For packets that no scope claims (unmatched: refuse). */
+/* nft/ruleset_unmatched.c */
+void build_unmatched_rules(const struct build *b);
 #define CHAIN_UNMATCHED_OUTPUT     "unmatched_out"
 #define CHAIN_UNMATCHED_PREROUTING "unmatched_pre"
 #define CHAIN_CONCLUDE             "conclude"

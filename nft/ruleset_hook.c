@@ -67,69 +67,6 @@ void build_clear(const struct build *b, enum ruleset_base_chain chain)
     build_jump(b, &r, CHAIN_CLEAR);
 }
 
-void build_by_cgroup(const struct build *b, const char *chain)
-{
-    char name[SET_NAME_SIZE];
-    for (unsigned i = 0; i < b->sets->levels; i++) {
-        struct expression_rule r = build_rule(b, chain);
-        ruleset_sets_name(name, SET_CGROUP, b->sets->level[i]);
-        key_cgroup(&r, 0, b->sets->level[i]);
-        lookup_jump(&r, build_set(b, name).text);
-        build_end(b, &r);
-    }
-}
-
-/* The scope by interface and address, of the side that the packet comes from or goes to: behind each run, what was
- * found goes to `interface` or `source`. */
-static void by_place(const struct build *b, const char *chain, bool from, const char *interface, const char *source)
-{
-    char name[SET_NAME_SIZE];
-    for (unsigned i = 0; i < b->sets->runs; i++) {
-        struct expression_rule r = build_rule(b, chain);
-        ruleset_sets_name(name, SET_INTERFACE, i);
-        key_interface(&r, 0, from ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-        lookup_jump(&r, build_set(b, name).text);
-        build_end(b, &r);
-        r = build_rule(b, chain);
-        match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
-        build_match_scope(b, &r, SET_SCOPES);
-        build_go(b, &r, interface);
-        for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
-            ruleset_sets_name(name, family == 4 ? SET_ADDRESS4 : SET_ADDRESS6, i);
-            r = build_rule(b, chain);
-            match_family(&r, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
-            key_address(&r, 0, family, from);
-            lookup_jump(&r, build_set(b, name).text);
-            build_end(b, &r);
-        }
-        r = build_rule(b, chain);
-        match_mark(&r, b->mask, NFT_CMP_NEQ, 0);
-        build_match_scope(b, &r, SET_SCOPES);
-        build_go(b, &r, source);
-    }
-}
-
-/* By the connection's mark: packets without a socket, replies.  Not a datagram of this host's toward a server: it has
- * its socket, which no scope claimed, and only uses ports that a scope used before. */
-static void marked_rules(const struct build *b)
-{
-    struct expression_rule r = build_rule(b, CHAIN_MARKED);
-    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "");
-    match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
-    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-    verdict(&r, NFT_RETURN);
-    build_end(b, &r);
-    r = build_rule(b, CHAIN_MARKED);
-    build_match_ct_scope(b, &r, SET_SCOPES);
-    build_go(b, &r, CHAIN_THEIRS);
-    r = build_rule(b, CHAIN_THEIRS);
-    key_ct_mark(&r, 0, b->scope);
-    lookup_jump(&r, build_set(b, SET_IDENTIFY).text);
-    build_end(b, &r);
-    r = build_rule(b, CHAIN_THEIRS);
-    build_go(b, &r, CHAIN_TOWARD);
-}
-
 /* A program that asks and closes its socket at once: the kernel answers our refusal with an ICMP error, which quotes
  * the question to the resolver after all.  It belongs to no connection (the refusal is untracked), and to no socket. */
 static void own_error_rules(const struct build *b)
@@ -219,7 +156,7 @@ static void prerouting_rules(const struct build *b)
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_EQ, "lo");
     build_go(b, &r, CHAIN_CLEAR);
     build_clear(b, BASE_PREROUTING);
-    by_place(b, ruleset_base[BASE_PREROUTING].name, true, CHAIN_INTERFACE, CHAIN_SOURCE);
+    build_by_place(b, ruleset_base[BASE_PREROUTING].name, true, CHAIN_INTERFACE, CHAIN_SOURCE);
     r = build_base_rule(b, BASE_PREROUTING);
     build_jump(b, &r, CHAIN_MARKED);
     if (b->rules->unmatched) {
@@ -274,7 +211,7 @@ static void relay_rules(const struct build *b, enum ruleset_base_chain chain)
  * are refused toward the server, unless it may be a server: then it gets its mark here. */
 static void arriving_rules(const struct build *b)
 {
-    by_place(b, CHAIN_ARRIVING, false, CHAIN_ARRIVED, CHAIN_ARRIVED);
+    build_by_place(b, CHAIN_ARRIVING, false, CHAIN_ARRIVED, CHAIN_ARRIVED);
     struct expression_rule r = build_rule(b, CHAIN_ARRIVED);
     match_tcp_syn(&r, NFT_CMP_NEQ);
     set_mark(&r, ~b->mask, 0);
@@ -304,7 +241,7 @@ static void proven_rules(const struct build *b)
     build_jump(b, &r, CHAIN_PROVEN);
     r = build_rule(b, CHAIN_PROVEN);
     build_jump(b, &r, CHAIN_CLEAR);
-    by_place(b, CHAIN_PROVEN, false, CHAIN_PROVEN_TO, CHAIN_PROVEN_TO);
+    build_by_place(b, CHAIN_PROVEN, false, CHAIN_PROVEN_TO, CHAIN_PROVEN_TO);
     r = build_rule(b, CHAIN_PROVEN_TO);
     build_refer(b, &r, MARK_INCOMING);
 }
@@ -417,7 +354,7 @@ void build_hook_rules(const struct build *b)
 
     output_rules(b);
     prerouting_rules(b);
-    marked_rules(b);
+    build_marked_rules(b);
     conclude_rules(b, BASE_OUTPUT_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_PREROUTING_CONCLUDE, CHAIN_CONCLUDE);
     conclude_rules(b, BASE_OUTPUT_GUARD_CONCLUDE, CHAIN_CONCLUDE);

@@ -21,7 +21,7 @@ static void test_refused_paths(void **state)
     static const char *const path[] = {"/", "", "a", "/a/../b", "/..", "/./a", "//", "/../../etc"};
     (void)state;
     for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
-        struct ruleset_cgroup found = {7, 7};
+        struct ruleset_cgroup found = {.id = 7, .level = 7};
         struct error e = {0};
         assert_false(cgroup_find(path[i], &found, &e));
         assert_int_equal(e.code, ERROR_INPUT);
