@@ -44,7 +44,7 @@ static void bare_acknowledgments_need_no_handler(void **state)
         snprintf(text, sizeof text, "%s%s", slow ? "fast_path: off\n" : "", policy);
         struct bed *b = bed_new(text);
         static uint8_t hello[4096];
-        size_t len = hello_for("good.example", hello, sizeof hello, 0);
+        size_t len = hello_for("good.example", 0, hello, sizeof hello);
         bed_bind(b, 1, "good.example", SITE, 300);
         bed_bind(b, 1, "web.example", SITE, 300);
         assert_int_equal(b->mark[syn(b, site, 5000, (struct bytes){0})], MARK_PASS);
@@ -78,7 +78,7 @@ static void our_acknowledgment_is_no_older_than_the_servers_last(void **state)
     (void)state;
     struct bed *b = bed_new(policy);
     static uint8_t hello[4096];
-    size_t len = hello_for("good.example", hello, sizeof hello, 0);
+    size_t len = hello_for("good.example", 0, hello, sizeof hello);
     static const uint8_t server[] = {1, 1, 8, 10, 0, 0, 1, 0, 0, 0, 0, 9},
                          client_later[] = {1, 1, 8, 10, 0, 0, 0, 20, 0, 0, 2, 0};
     bed_bind(b, 1, "good.example", SITE, 300);
