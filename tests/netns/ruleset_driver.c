@@ -356,7 +356,7 @@ static void replace_often(int fd)
         struct ruleset_socket *s = ruleset_adopt(dup(fd), &e);
         ok = s && ruleset_apply(s, &kernel, &rules, &e);
         usleep(5000);
-        scope_begin("4000");
+        scope_begin("2000");
         ok = ok && ruleset_apply(s, &kernel, &rules, &e);
         rules.scopes--;
         ruleset_close(s);

@@ -311,11 +311,11 @@ check "a cut flow is a stray" both 'grep -q "cut 10.9.1.2 ok" "$T/cut"' 'queued 
 check "its end is told" waits "$T/ends" '^ends 6 .*:80 mark 9'
 try job tcp $S4 80 alpha "!nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver destroy 80 > $T/destroy" x
 check "its socket is destroyed" both 'grep -q "destroy 10.9.1.2 ok" "$T/destroy"' 'out "failed.*(abort|reset)"'
-FORGET="nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver forget 3ffc"
-try job tcp $S4 80 alpha "!$FORGET 8 > $T/other" beta "!$FORGET 4 > $T/forget" secret
+FORGET="nsenter --net=/run/netns/$ID-h $DRIVERS/conntrack_driver forget 3ff8"
+try job tcp $S4 80 alpha "!$FORGET 10 > $T/other" beta "!$FORGET 8 > $T/forget" secret
 check "flows of another mark stay" both '[ "$(cat "$T/other")" = forgotten ]' 'arrived beta'
 check "all of one mark are forgotten, their ends told at once" both \
-    'grep -q "^ends 6 10.9.1.1:[0-9]* > 10.9.1.2:80 mark 5" "$T/forget" && grep -q forgotten "$T/forget"' \
+    'grep -q "^ends 6 10.9.1.1:[0-9]* > 10.9.1.2:80 mark 9" "$T/forget" && grep -q forgotten "$T/forget"' \
     'queued "^q 1 stray tcp .*:80 AP" && absent secret'
 stop
 check "an ended gate leaves no table" both '! host nft list tables | grep -q sluice' true
