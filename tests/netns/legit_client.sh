@@ -77,8 +77,10 @@ case_busybox() {
     need busybox
     busybox wget --help 2>&1 | grep -q Usage || skip "busybox has no wget"
     same "$(busybox wget -q -O - http://git.test/hello)" "hello from git.test"
-    busybox nslookup git.test > /dev/null
-    busybox nslookup v4only.test > /dev/null || true # the AAAA half has no data; its status says so, as without the gate
+    busybox nslookup git.test > out
+    grep -q '198\.18\.2\.82$' out
+    busybox nslookup v4only.test > out || true # the AAAA half has no data; its status says so, as without the gate
+    grep -q '198\.18\.2\.80$' out
 }
 s_client() {
     { printf 'GET /hello HTTP/1.0\r\nHost: git.test\r\n\r\n' && sleep 0.3; } |
