@@ -47,12 +47,15 @@ BUILD_DEPS := build-essential pkg-config libnetfilter-queue-dev libmnl-dev libnf
 	liburcu-dev libpsl-dev libidn2-dev libjansson-dev libseccomp-dev libcap-ng-dev libpcap-dev publicsuffix ca-certificates \
 	python3-minimal libpython3-stdlib
 BED_DEPS := dnsmasq-base bind9-dnsutils tcpdump iproute2 iputils-ping openssl curl jq procps kmod util-linux
+# What the browser below is linked with.
+BROWSER_DEPS := libasound2 libatk1.0-0 libatspi2.0-0 libdav1d6 libdbus-1-3 libdouble-conversion3 libexpat1 libflac12 libfontconfig1 libfreetype6 libgbm1 libglib2.0-0 libharfbuzz-subset0 libharfbuzz0b libjpeg62-turbo liblcms2-2 \
+	libminizip1 libnspr4 libnss3 libopenh264-7 libopenjp2-7 libopus0 libpulse0 libudev1 libx11-6 libxcb1 libxcomposite1 libxdamage1 libxext6 libxfixes3 libxi6 libxkbcommon0 libxnvctrl0 libxrandr2 libzstd1
 CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev libknot-dev libgnutls28-dev libhttp-parser-dev libhtp-dev zlib1g-dev \
-	nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio systemd git openssh-client libwrap0 wget man-db mandoc
+	$(BROWSER_DEPS) nftables conntrack socat shellcheck qemu-system-x86 qemu-system-common busybox-static cpio systemd git openssh-client libwrap0 wget man-db mandoc
 
 # Unpacked below BUILD/tools, with the libraries that they bring: installed they would start daemons or change the machine.
 TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 \
-	hping3 libtcl8.6 ptunnel-ng python3-scapy iodine dns2tcp nghttp2-client openssh-server zsh zsh-common fish fish-common \
+	chromium-headless-shell chromium-common hping3 libtcl8.6 ptunnel-ng python3-scapy iodine dns2tcp nghttp2-client openssh-server zsh zsh-common fish fish-common \
 	libpcre2-32-0 bash-completion
 
 # A line a file; V=1 shows the commands.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the judge's files share: judge.c (entry, bookkeeping), judge_tcp*.c with judge_tls.c, judge_http.c and
- * judge_answer.c, judge_dns.c, judge_datagram.c (all else), refusal.c (refusals that wait for attribution).  Included
- * by nobody else.
+/* What the judge's files share: judge.c (entry, bookkeeping); for TCP judge_tcp*.c, judge_flow.c and judge_promise.c
+ * with judge_tls.c, judge_http.c and judge_answer.c; judge_quic*.c; judge_dns.c; judge_datagram.c (all else); refusal.c
+ * (refusals that wait for attribution).  Included by nobody else.
  */
 #ifndef SLUICE_NFQ_JUDGE_STATE_H
 #define SLUICE_NFQ_JUDGE_STATE_H

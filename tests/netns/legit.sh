@@ -6,12 +6,22 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/legit_servers.sh"
 servers_names
+# The browser that was unpacked, where every user may read it: a program in one package, what it reads beside it in another.
+client_browser() {
+    local file
+    mkdir "$T/browser"
+    for file in "$TOOLS"/chromium-headless-shell/usr/lib/chromium/* "$TOOLS"/chromium-common/usr/lib/chromium/*.{dat,bin}; do
+        [ -f "$file" ] || continue
+        : > "$T/browser/${file##*/}"
+        h c mount --bind "$file" "$T/browser/${file##*/}" || rm -f "$T/browser/${file##*/}"
+    done
+}
 bed
 servers_web
 case " $CASES " in *' git_'*) servers_git ;; esac
 case " $CASES " in *' apt '*) servers_apt ;; esac
 case " $CASES " in *' java '*) servers_clients ;; esac
-case " $CASES " in *' chromium '*) servers_page ;; esac
+case " $CASES " in *' chromium '*) servers_page && client_browser ;; esac
 # Where every user may read it, whoever's folder the clone lies in.
 mkdir -p "$T/client" && cp "$ROOT"/tests/netns/legit_client.* "$T/client" && chmod -R a+rX "$T/client"
 export T CA SLOW

@@ -318,17 +318,25 @@ bed_down() {
 # ---- what arrived at the far side ----
 
 # Waits until the capture of HOST holds a packet that HOST itself sends now: then it holds all that came before.
+declare -A TOWARD=([a]=198.18.3.1 [s]=198.18.2.1 [g]=198.18.1.2)
 settle() {
-    local host=${1:-a} to=198.18.3.1 mark
-    [ "$host" = a ] || to=198.18.2.1
+    local host=${1:-a} mark
     mark=settled-$(nonce)
-    h "$host" bash -c "printf %s $mark > /dev/udp/$to/9" || return 1
+    h "$host" bash -c "printf %s $mark > /dev/udp/${TOWARD[$host]}/9" || return 1
     eventually 5 grep -aq "$mark" "$T/$host.pcap" || die "the capture of $host stands still"
 }
 expect_arrived() { settle "${2:-a}" && grep -aq -- "$1" "$T/${2:-a}.pcap" || die "did not arrive at ${2:-a}: $1"; }
 expect_not_arrived() {
     settle "${2:-a}" || return 1
     if grep -aq -- "$1" "$T/${2:-a}.pcap"; then die "arrived at ${2:-a}: $1"; fi
+}
+# Of attempts that say so: none at the attacker or at the servers.
+nothing_escaped() {
+    settle a
+    fails grep -aq escaped- "$T/a.pcap"
+    settle s
+    fails grep -aq escaped- "$T/s.pcap"
+    [ "$(arrived_count)" = 0 ]
 }
 # How many packets of the client reached the attacker so far.
 arrived_count() {

@@ -5,10 +5,10 @@
  *     hello2:NAME:ID      the same in version 2
  *     part1:NAME:ID, part2:NAME:ID   the two halves of a larger hello, an Initial each
  *     both:NAME:ID        the two in one send (UDP_SEGMENT)
- *     two:NAME:ID:TEXT    an Initial that opens under the keys of ID too, and under its own to a hello for NAME; bears TEXT
- *     early:ID:TEXT       a 0-RTT packet        short:TEXT        a short header
- *     version:HEX:TEXT    a long header of that version             raw:TEXT      the text
- *     segments:NAME:ID    a short header and an Initial, 1,200 bytes each, in one send (UDP_SEGMENT)
+ *     two:NAME:ID:TEXT    an Initial that opens under the keys of ID too, and under its own to a hello for NAME; bears
+ * TEXT early:ID:TEXT       a 0-RTT packet        short:TEXT        a short header version:HEX:TEXT    a long header of
+ * that version             raw:TEXT      the text segments:NAME:ID    a short header and an Initial, 1,200 bytes each,
+ * in one send (UDP_SEGMENT)
  *     +                   the next packet goes into the same datagram
  *     ttl:N  wait:MS  port   (port: from another source port)
  *
@@ -97,10 +97,66 @@ static void send_it(int fd, bool *refused)
     datagram_len = 0;
 }
 
+/* Adds to the datagram what a verb says; false: no such verb. */
+static bool compose(int fd, const char *verb, const char *a, const char *b, const char *c)
+{
+    uint8_t hello[2048];
+    char id[24];
+    bool first = !strcmp(verb, "part1");
+    snprintf(id, sizeof id, "%.8s%d", !strcmp(verb, "early") && a ? a : b ? b : "", getpid());
+    version = !strcmp(verb, "hello2") ? QUIC_VERSION_2 : QUIC_VERSION_1;
+    if (b && (!strncmp(verb, "hello", 5) || !strcmp(verb, "segments"))) {
+        if (verb[0] == 's') {
+            segment_sends(fd);
+            put("\x40", 1);
+            put(token, strlen(token));
+            memset(datagram + datagram_len, 0, sizeof datagram - datagram_len);
+            datagram_len = DATAGRAM;
+        }
+        put_initial(id, 0, (struct bytes){hello, quic_hello(a, 0, 0, hello, sizeof hello)});
+    } else if (b && !strcmp(verb, "both")) {
+        size_t len = quic_hello(a, 600, 0, hello, sizeof hello);
+        segment_sends(fd);
+        put_initial(id, 300, (struct bytes){hello + 300, len - 300});
+        put_initial(id, 0, (struct bytes){hello, 300});
+    } else if (b && (first || !strcmp(verb, "part2"))) {
+        size_t len = quic_hello(a, 600, 0, hello, sizeof hello), at = first ? 0 : 300;
+        put_initial(id, at, (struct bytes){hello + at, first ? 300 : len - 300});
+    } else if (c && !strcmp(verb, "two")) {
+        uint8_t borne[8];
+        datagram_len +=
+            quic_two_keys(QUIC_VERSION_1, id, a, c, borne, datagram + datagram_len, sizeof datagram - datagram_len);
+    } else if (b && !strcmp(verb, "early")) {
+        put_long(QUIC_VERSION_1, 0xd0, id, b);
+    } else if (b && !strcmp(verb, "version")) {
+        put_long((uint32_t)strtoul(a, NULL, 16), 0xc0, "anyid123", b);
+    } else if (a && !strcmp(verb, "short")) {
+        put("\x40", 1);
+        put(a, strlen(a));
+    } else if (a && !strcmp(verb, "raw")) {
+        put(a, strlen(a));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Waits for an ICMP error, as long as anything comes. */
+static bool hears_refusal(int fd)
+{
+    uint8_t answer[2048];
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    int error = 0;
+    socklen_t size = sizeof error;
+    while (error != ECONNREFUSED && poll(&wait, 1, 400) > 0)
+        if (recv(fd, answer, sizeof answer, MSG_DONTWAIT) < 0)
+            error = errno;
+    return error == ECONNREFUSED || (!getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) && error == ECONNREFUSED);
+}
+
 int main(int argc, char **argv)
 {
     bool refused = false, more = false;
-    uint8_t hello[2048];
     if (argc < 5 || !(cipher = quic_cipher_new()))
         return 2;
     token = argv[3];
@@ -125,57 +181,13 @@ int main(int argc, char **argv)
                 return 2;
             continue;
         }
-        char id[24];
-        snprintf(id, sizeof id, "%.8s%d", !strcmp(verb, "early") && a ? a : b ? b : "", getpid());
-        version = !strcmp(verb, "hello2") ? QUIC_VERSION_2 : QUIC_VERSION_1;
-        bool first = !strcmp(verb, "part1");
-        if (b && (!strncmp(verb, "hello", 5) || !strcmp(verb, "segments"))) {
-            if (verb[0] == 's') {
-                segment_sends(fd);
-                put("\x40", 1);
-                put(token, strlen(token));
-                memset(datagram + datagram_len, 0, sizeof datagram - datagram_len);
-                datagram_len = DATAGRAM;
-            }
-            put_initial(id, 0, (struct bytes){hello, quic_hello(a, 0, 0, hello, sizeof hello)});
-        } else if (b && !strcmp(verb, "both")) {
-            size_t len = quic_hello(a, 600, 0, hello, sizeof hello);
-            segment_sends(fd);
-            put_initial(id, 300, (struct bytes){hello + 300, len - 300});
-            put_initial(id, 0, (struct bytes){hello, 300});
-        } else if (b && (first || !strcmp(verb, "part2"))) {
-            size_t len = quic_hello(a, 600, 0, hello, sizeof hello), at = first ? 0 : 300;
-            put_initial(id, at, (struct bytes){hello + at, first ? 300 : len - 300});
-        } else if (c && !strcmp(verb, "two")) {
-            uint8_t borne[8];
-            datagram_len += quic_two_keys(QUIC_VERSION_1, id, a, c, borne, datagram + datagram_len,
-                                          sizeof datagram - datagram_len);
-        } else if (b && !strcmp(verb, "early")) {
-            put_long(QUIC_VERSION_1, 0xd0, id, b);
-        } else if (b && !strcmp(verb, "version")) {
-            put_long((uint32_t)strtoul(a, NULL, 16), 0xc0, "anyid123", b);
-        } else if (a && !strcmp(verb, "short")) {
-            put("\x40", 1);
-            put(a, strlen(a));
-        } else if (a && !strcmp(verb, "raw")) {
-            put(a, strlen(a));
-        } else {
+        if (!compose(fd, verb, a, b, c))
             return 2;
-        }
         if (!more)
             send_it(fd, &refused);
         more = false;
     }
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    int error = 0;
-    socklen_t size = sizeof error;
-    while (!refused && poll(&wait, 1, 400) > 0) {
-        if (recv(fd, hello, sizeof hello, MSG_DONTWAIT) < 0)
-            error = errno;
-        refused = error == ECONNREFUSED;
-    }
-    if (!refused && !getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size))
-        refused = error == ECONNREFUSED;
+    refused = refused || hears_refusal(fd);
     quic_cipher_free(cipher);
     return refused ? 3 : 0;
 }

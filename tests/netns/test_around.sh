@@ -131,9 +131,27 @@ s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 6)
 word = sys.argv[1].encode()
 for flags in (0x10, 0x19): s.sendto(struct.pack(">HHIIBBHHH", 80, 40000, 1, 1, 0x50, flags, 100, 0, 0) + word, ("198.18.1.2", 0))'
 strange() { h a "$PYTHON" -c "$STRANGE" "$1"; }
-strange_seen() { h c timeout 3 tcpdump -n -i c0 -A -c 20 'src 198.18.3.66' > "$T/strange" 2> /dev/null & sleep 1; strange "$1"; wait $! || true; grep -q "$1" "$T/strange"; }
-strange_arrives() { strange_seen "$(nonce)"; }
-strange_withheld() { fails strange_seen "$(nonce)"; }
+# What the client's interface sees meanwhile; and a datagram of the gateway's, so that the capture is known to see.
+strange_capture() {
+    h c timeout 3 tcpdump -n -i c0 -A 'src 198.18.3.66 or udp dst port 9' > "$T/strange" 2> /dev/null &
+    sleep 1
+    strange "$1"
+    h g bash -c 'printf seen > /dev/udp/198.18.1.2/9'
+    wait $! || true # its time is over
+    grep -q '198\.18\.1\.2\.9: UDP' "$T/strange"
+}
+strange_arrives() {
+    local n
+    n=$(nonce)
+    strange_capture "$n"
+    grep -q "$n" "$T/strange"
+}
+strange_withheld() {
+    local n
+    n=$(nonce)
+    strange_capture "$n"
+    fails grep -q "$n" "$T/strange"
+}
 # To a socket of the scope: two packets whose checksum is wrong.
 strange_told() {
     client timeout 4 "$PYTHON" -c 'import socket, time; s = socket.socket(); s.bind(("", 40000)); s.listen(); time.sleep(3)' &

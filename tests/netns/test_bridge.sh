@@ -68,6 +68,7 @@ nf_call() { h g sh -c 'for f in /proc/sys/net/bridge/bridge-nf-call-ip*tables; d
 for port in '0.0.0.0:9000' '\[::\]:9000' '0.0.0.0:9001'; do eventually 5 h k2 sh -c 'ss -lntu | grep -q "$1"' sh "$port"; done
 check "without the gate containers reach each other" each_other
 check "without the gate a published port is reached" published
+check "without the gate a container reaches the attacker" attack_reaches attack
 for on in 0 1; do
     nf_call $on
     gate_for ''

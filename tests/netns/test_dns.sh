@@ -91,9 +91,12 @@ tcp_cut() {
     expect_not_at_resolver 'cut2?-'
 }
 tcp_malformed() {
-    # A length of 0; a length above 4096; a message without a question.
-    [ "$(quick 4000 near dns-tcp-raw 198.18.2.53 0000 || true)" != '' ]
-    fails grep -qv 'closed\|E[A-Z]*' <(near dns-tcp-raw 198.18.2.53 1fff00 || true)
+    # A length of 0; a length above 4096, and some of it: the connection ends.
+    local bytes
+    for bytes in 0000 1fff00; do
+        status 1 quick 4000 near dns-tcp-raw 198.18.2.53 $bytes > "$T/raw"
+        has '^(closed|ECONNRESET )' "$T/raw"
+    done
     allowed_resolves
 }
 both_at_once() {
@@ -119,15 +122,17 @@ second_denied_on_one_socket() {
     near dns-again 198.18.2.53 again5.test 5 | grep -q NXDOMAIN
     expect_not_at_resolver 'again[0-9]'
 }
+# withheld NAME TYPE ADDRESS: the name is answered, without that.
+withheld() {
+    [ "$(ask @198.18.2.53 "$1" "$2")" = NOERROR ]
+    answers 'EDE: 15'
+    fails grep -q "$3" "$T/dig"
+}
 private_answers() {
-    ask @198.18.2.53 private.test > /dev/null
-    fails grep -q '10\.66\.0\.80' "$T/dig"
-    ask @198.18.2.53 meta.test > /dev/null
-    fails grep -q '169\.254' "$T/dig"
-    ask @198.18.2.53 meta.test AAAA > /dev/null
-    fails grep -q 'fd00:ec2' "$T/dig"
-    ask @198.18.2.53 loop.test > /dev/null
-    fails grep -q 'A.127\.0' "$T/dig"
+    withheld private.test A '10\.66\.0\.80'
+    withheld meta.test A '169\.254'
+    withheld meta.test AAAA 'fd00:ec2'
+    withheld loop.test A 'A.127\.0'
     fails fetch https://private.test/hello
     [ "$(ask @198.18.2.53 split.test)" = NOERROR ]
     answers '10\.66\.0\.80'

@@ -236,15 +236,15 @@ reload_cuts_name() {
 }
 reload_cuts() {
     # The profile judges QUIC no more: the approved flow ends.
-    local n
-    n=$(nonce)
+    local before after
+    before=$(nonce) after=$(nonce)
     client getent ahosts quic4.test > /dev/null
-    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 wait:3000 "short:$n" > "$T/reload.out" &
-    sleep 1
+    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 wait:200 "short:$before" wait:$((3000 * SLOW)) "short:$after" wait:100 "short:$after" > "$T/reload.out" &
+    eventually 5 expect_arrived "$before" s
     sed -i 's/quic: judge/quic: refuse/' "$T/policy.yaml"
     kill -HUP "$GATE"
-    wait $! || true
-    expect_not_arrived "$n" s
+    status 3 wait $!
+    expect_not_arrived "$after" s
 }
 
 check "without the gate: QUIC works, with a Retry too" without_gate

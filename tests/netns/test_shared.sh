@@ -98,7 +98,7 @@ own_resolver() {
 reloaded() {
     policy "$T/policy.yaml" mirror.test
     kill -HUP "$GATE"
-    eventually 5 has 'policy reloaded' "$T/gate.log" > /dev/null
+    eventually 5 has 'policy reloaded.* 0 open connections cut' "$T/gate.log" > /dev/null
     fails grep policy_changed "$T/events"
 }
 reached() { "$@" && grep -qx reached "$T/result"; }

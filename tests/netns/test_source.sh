@@ -108,7 +108,7 @@ group_withheld() {
     n=$(nonce)
     "$1" "$n" || true
     sleep 1
-    fails expect_link "$n"
+    expect_not_arrived "$n" g
 }
 
 LINK='

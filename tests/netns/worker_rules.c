@@ -18,8 +18,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/unit/nft_text.h"
 
 static const char rules[] =
     "table inet bed {\n"
@@ -38,26 +39,6 @@ static const char rules[] =
     "  th dport 7000-7019 meta mark & 0x3fff == 0 counter name zeroed\n"
     "  meta mark set meta mark & 0xffffc000\n }\n"
     "}\n";
-
-static bool load_rules(void)
-{
-    int ends[2];
-    if (pipe(ends) < 0)
-        return false;
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[0], 0);
-        close(ends[0]);
-        close(ends[1]);
-        execl("/usr/sbin/nft", "nft", "-f", "-", (char *)NULL);
-        _exit(127);
-    }
-    close(ends[0]);
-    bool written = write(ends[1], rules, sizeof rules - 1) == (ssize_t)sizeof rules - 1;
-    close(ends[1]);
-    int status;
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0 && written;
-}
 
 static void put_rule(struct nlmsghdr *message, const char *chain, uint16_t queue)
 {
@@ -116,7 +97,7 @@ bool bed_make(void)
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     bool up = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &loopback) == 0;
     close(fd);
-    return up && load_rules() && queue_rules();
+    return up && nft_text(rules) && queue_rules();
 }
 
 bool bed_mtu(int bytes)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2154
 # Every wrong policy is refused with status 2, its place (line:column), its message and no more than that: no output, no
 # crash, within 20 seconds.
 #
@@ -7,12 +8,7 @@
 #
 # bad/NAME.yaml is a policy, bad/NAME.sh prints one, bad/NAME/ is one with a policy.d.  bad/NAME.expected holds two
 # lines: "line:column" (or "file:line:column"), and a phrase of the message.
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-sluice=$(realpath "${SLUICE:-$here/../../build/sluice}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0 count=0
+. "$(dirname "$0")/lib.sh"
 
 fail() {
     echo "not ok: $1: $2"

@@ -1,14 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2154
 # Every policy that the documentation shows passes `sluice check`, and every key that a policy knows is in docs/policy.md.
 #
 #     SLUICE=build/sluice tests/policy/check_docs.sh
-set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-sluice=$(realpath "${SLUICE:-$root/build/sluice}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0 count=0
+. "$(dirname "$0")/lib.sh"
 
 for page in docs/policy.md README.md deploy/README.md; do
     awk -v to="$work/$(echo "$page" | tr / -)" '

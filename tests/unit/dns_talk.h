@@ -62,21 +62,27 @@ static inline uint16_t u16(struct bytes b, size_t at)
     return (uint16_t)(b.at[at] << 8 | b.at[at + 1]);
 }
 
+/* An answer's head, and the question once more. */
+static inline void answer_begin(struct writer *w, struct bytes q, uint16_t flags, uint16_t records)
+{
+    size_t question_end = 12;
+    while (q.at[question_end])
+        question_end += 1u + q.at[question_end];
+    question_end += 5;
+    writer_u16(w, u16(q, 0));
+    writer_u16(w, flags);
+    writer_u16(w, 1);
+    writer_u16(w, records);
+    writer_u32(w, 0);
+    writer_bytes(w, (struct bytes){q.at + 12, question_end - 12});
+}
+
 /* The resolver's answer to the question: one record. */
 static inline uint32_t answer_to(struct bed *b, struct bytes q, const char *address)
 {
     uint8_t wire[1024];
     struct writer w = writer_init(wire, sizeof wire);
-    size_t question_end = 12;
-    while (q.at[question_end])
-        question_end += 1u + q.at[question_end];
-    question_end += 5;
-    writer_u16(&w, u16(q, 0));
-    writer_u16(&w, 0x8180);
-    writer_u16(&w, 1);
-    writer_u16(&w, 1);
-    writer_u32(&w, 0);
-    writer_bytes(&w, (struct bytes){q.at + 12, question_end - 12});
+    answer_begin(&w, q, 0x8180, 1);
     struct address a = bed_address(address);
     writer_u16(&w, 0xc00c);
     writer_u16(&w, a.family == 4 ? 1 : 28);
@@ -105,18 +111,9 @@ static inline uint32_t ask_and_answer(struct bed *b, const char *name, const cha
 /* The name does not exist. */
 static inline void answer_nothing(struct bed *b)
 {
-    struct bytes q = last_payload(b);
     uint8_t wire[512];
     struct writer w = writer_init(wire, sizeof wire);
-    size_t question_end = 12;
-    while (q.at[question_end])
-        question_end += 1u + q.at[question_end];
-    question_end += 5;
-    writer_u16(&w, u16(q, 0));
-    writer_u16(&w, 0x8183);
-    writer_u16(&w, 1);
-    writer_zero(&w, 6);
-    writer_bytes(&w, (struct bytes){q.at + 12, question_end - 12});
+    answer_begin(&w, last_payload(b), 0x8183, 0);
     uint32_t id = bed_udp(b, MARK_FROM_SERVER, resolver, client, (struct bytes){wire, writer_len(&w)});
     assert_int_equal(bed_fate(b, id), BED_ACCEPTED);
 }

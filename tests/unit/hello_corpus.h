@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/handshake.h"
+#include "tests/unit/hellos.h"
 
 #define FOLDER     "tests/corpus/hello"
 #define NAME       "invariance.test"
@@ -36,7 +36,6 @@ static struct hello {
     struct handshake_client whole;
 } hellos[HELLOS_MAX];
 static unsigned hello_count;
-static uint8_t scratch[HANDSHAKE_HELLO_MAX + 4];
 static uint64_t seed;
 static unsigned rounds;
 
@@ -46,16 +45,6 @@ static inline uint32_t pick(size_t below)
     seed ^= seed >> 7;
     seed ^= seed << 17;
     return (uint32_t)((seed >> 16) % below);
-}
-
-static struct handshake_client read_hello(const uint8_t *at, size_t len, bool second)
-{
-    struct handshake_client got;
-    uint8_t *copy = malloc(len ? len : 1); /* exact size: the sanitizer sees a read beyond it */
-    memcpy(copy, at, len);
-    handshake_client((struct bytes){copy, len}, second, scratch, &got);
-    free(copy);
-    return got;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -110,7 +99,7 @@ static inline int load(void **state)
     closedir(folder);
     qsort(hellos, hello_count, sizeof hellos[0], by_file);
     for (unsigned i = 0; i < hello_count; i++) {
-        hellos[i].whole = read_hello(hellos[i].at, hellos[i].len, hellos[i].second);
+        hellos[i].whole = hello_read(hellos[i].at, hellos[i].len, hellos[i].second);
         for (unsigned k = 0; hellos[i].second && k < hello_count; k++)
             if (ends_with(hellos[k].file, "-retry-first") &&
                 strncmp(hellos[k].file, hellos[i].file, strlen(hellos[i].file)) == 0)

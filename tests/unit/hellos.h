@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/handshake.h"
+
 struct hello_options {
     const char *what, *name;
     int version_min, version_max; /* 0: OpenSSL's own */
@@ -87,6 +89,18 @@ static inline size_t hello_for(const char *name, size_t extra_len, uint8_t *out,
 {
     struct hello_options o = {.what = "test", .name = name, .extra_len = extra_len};
     return hello_make(&o, out, size);
+}
+
+/* What we read in a client's bytes: in a copy of their exact size, so that the sanitizer sees a read beyond it. */
+static inline struct handshake_client hello_read(const uint8_t *at, size_t len, bool second)
+{
+    static uint8_t scratch[HANDSHAKE_HELLO_MAX + 4];
+    struct handshake_client got;
+    uint8_t *copy = malloc(len ? len : 1);
+    memcpy(copy, at, len);
+    handshake_client((struct bytes){copy, len}, second, scratch, &got);
+    free(copy);
+    return got;
 }
 
 /* What a server answers: its own hello, or that it wants another one (RFC 8446 s4.1.3). */

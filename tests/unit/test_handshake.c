@@ -14,22 +14,10 @@
 #include "tests/unit/hellos.h"
 #include "tls/handshake.h"
 
-static uint8_t scratch[HANDSHAKE_HELLO_MAX + 4];
-
 struct stream {
     uint8_t at[140000];
     size_t len;
 };
-
-static struct handshake_client client(const uint8_t *at, size_t len, bool second)
-{
-    struct handshake_client got;
-    uint8_t *copy = malloc(len ? len : 1); /* exact size: the sanitizer sees a read beyond it */
-    memcpy(copy, at, len);
-    handshake_client((struct bytes){copy, len}, second, scratch, &got);
-    free(copy);
-    return got;
-}
 
 static enum handshake_server server(const uint8_t *at, size_t len)
 {
@@ -66,13 +54,13 @@ static void expect_name(struct stream *s, bool second, const char *name, size_t 
 {
     struct handshake_client got;
     for (size_t len = 0; len < s->len; len += len + 700 < s->len ? step : 1) {
-        got = client(s->at, len, second);
+        got = hello_read(s->at, len, second);
         if (got.state != PARSE_NEED_MORE)
             fail_msg("prefix of %zu bytes: state %d", len, (int)got.state);
     }
     for (size_t more = 0; more < 40; more += 13) {
         memset(s->at + s->len, 0x17, more);
-        got = client(s->at, s->len + more, second);
+        got = hello_read(s->at, s->len + more, second);
         assert_int_equal(got.state, PARSE_OK);
         assert_int_equal(got.consumed, s->len);
         assert_int_equal(got.hello.has_name, name != NULL);
@@ -112,10 +100,10 @@ static void test_every_split(void **state)
         s.len = 0;
         put_record(&s, 22, 0x0301, flight + 5, at - 5);
         put_record(&s, 22, 0x0303, flight + at, len - at);
-        struct handshake_client got = client(s.at, s.len, false);
+        struct handshake_client got = hello_read(s.at, s.len, false);
         assert_int_equal(got.state, PARSE_OK);
         assert_string_equal(got.hello.server_name.text, "registry.example");
-        assert_int_equal(client(s.at, s.len - 1, false).state, PARSE_NEED_MORE);
+        assert_int_equal(hello_read(s.at, s.len - 1, false).state, PARSE_NEED_MORE);
     }
 }
 
@@ -154,10 +142,10 @@ static void test_beginnings(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
         for (size_t len = 0; len < beginnings[i].len; len++) {
-            enum parse before = client(beginnings[i].at, len, false).state;
+            enum parse before = hello_read(beginnings[i].at, len, false).state;
             assert_true(before == PARSE_NEED_MORE || beginnings[i].state == PARSE_MALFORMED);
         }
-        struct handshake_client got = client(beginnings[i].at, beginnings[i].len, false);
+        struct handshake_client got = hello_read(beginnings[i].at, beginnings[i].len, false);
         if (got.state != beginnings[i].state || got.reason != beginnings[i].reason)
             fail_msg("%s: %d %s", beginnings[i].what, (int)got.state, reason_name(got.reason));
     }
@@ -179,8 +167,8 @@ static void test_around(void **state)
     s.len = 0; /* another message in the last record */
     memcpy(flight + len, flight + 5, len - 5);
     put_record(&s, 22, 0x0301, flight + 5, 2 * (len - 5));
-    assert_int_equal(client(s.at, s.len, false).state, PARSE_MALFORMED);
-    assert_int_equal(client(s.at, 9, false).state, PARSE_MALFORMED); /* told as soon as it shows */
+    assert_int_equal(hello_read(s.at, s.len, false).state, PARSE_MALFORMED);
+    assert_int_equal(hello_read(s.at, 9, false).state, PARSE_MALFORMED); /* told as soon as it shows */
 
     for (int what = 0; what < 3; what++) { /* another record between the hello's */
         s.len = 0;
@@ -190,21 +178,21 @@ static void test_around(void **state)
         if (what == 1)
             put_record(&s, 21, 0x0303, alert, 2);
         put_record(&s, 22, 0x0301, flight + 5 + half, len - 5 - half);
-        assert_int_equal(client(s.at, s.len, false).state, what == 2 ? PARSE_OK : PARSE_MALFORMED);
+        assert_int_equal(hello_read(s.at, s.len, false).state, what == 2 ? PARSE_OK : PARSE_MALFORMED);
     }
 
     s.len = 0; /* a whole second flight behind it: not looked at, not consumed */
     put(&s, flight, len);
     put_record(&s, 20, 0x0303, change, 1);
     put_record(&s, 23, 0x0303, flight, 100);
-    struct handshake_client got = client(s.at, s.len, false);
+    struct handshake_client got = hello_read(s.at, s.len, false);
     assert_int_equal(got.state, PARSE_OK);
     assert_int_equal(got.consumed, len);
 
     uint8_t *name = memmem(flight, len, "registry.example", 16);
     assert_non_null(name);
     name[8] = 0;
-    got = client(flight, len, false);
+    got = hello_read(flight, len, false);
     assert_int_equal(got.state, PARSE_MALFORMED);
     assert_int_equal(got.reason, REASON_TLS_NAME_FORM);
     assert_string_equal(got.shown, "registry\\x00example");
@@ -221,11 +209,11 @@ static void test_stream_bound(void **state)
     size_t len = hello_make(&o, flight, sizeof flight);
     fragment(flight, len, 1, &s);
     assert_true(s.len > HANDSHAKE_STREAM_MAX);
-    assert_int_equal(client(s.at, HANDSHAKE_STREAM_MAX - 1, false).state, PARSE_NEED_MORE);
-    struct handshake_client got = client(s.at, HANDSHAKE_STREAM_MAX, false);
+    assert_int_equal(hello_read(s.at, HANDSHAKE_STREAM_MAX - 1, false).state, PARSE_NEED_MORE);
+    struct handshake_client got = hello_read(s.at, HANDSHAKE_STREAM_MAX, false);
     assert_int_equal(got.state, PARSE_MALFORMED);
     assert_int_equal(got.reason, REASON_TCP_TOO_LONG);
-    got = client(s.at, s.len, false);
+    got = hello_read(s.at, s.len, false);
     assert_int_equal(got.state, PARSE_MALFORMED);
     assert_int_equal(got.reason, REASON_TCP_TOO_LONG);
 }
@@ -242,10 +230,10 @@ static void test_mutations(void **state)
     for (size_t at = 0; at < s.len; at++) {
         for (size_t m = 0; m < sizeof masks; m++) {
             s.at[at] ^= masks[m];
-            struct handshake_client whole = client(s.at, s.len, false);
+            struct handshake_client whole = hello_read(s.at, s.len, false);
             bool refused = false;
             for (size_t prefix = 0; prefix < s.len; prefix += 7) {
-                struct handshake_client part = client(s.at, prefix, false);
+                struct handshake_client part = hello_read(s.at, prefix, false);
                 assert_true(!refused || part.state == PARSE_MALFORMED);
                 refused = refused || part.state == PARSE_MALFORMED;
                 if (part.state == PARSE_OK)
@@ -331,7 +319,7 @@ static void test_retry(void **state)
     assert_int_equal(expect_server(&r.hello, HANDSHAKE_SERVER_HELLO), 43);
     assert_int_equal(r.second.at[0], 20); /* OpenSSL sends change_cipher_spec first (RFC 8446 D.4) */
     expect_name(&r.second, true, "registry.example", 1);
-    assert_int_equal(client(r.second.at, r.second.len, false).state, PARSE_MALFORMED);
+    assert_int_equal(hello_read(r.second.at, r.second.len, false).state, PARSE_MALFORMED);
 
     s.len = 0; /* without change_cipher_spec it is as good */
     put(&s, r.second.at + 6, r.second.len - 6);
@@ -339,12 +327,13 @@ static void test_retry(void **state)
     s.len = 0; /* twice is not */
     put(&s, r.second.at, 6);
     put(&s, r.second.at, r.second.len);
-    assert_int_equal(client(s.at, s.len, true).state, PARSE_MALFORMED);
+    assert_int_equal(hello_read(s.at, s.len, true).state, PARSE_MALFORMED);
     static const uint8_t wrong[][7] = {{20, 3, 3, 0, 1, 2}, {20, 3, 3, 0, 2, 1, 1}, {20, 3, 3, 0, 0}, {20, 2}};
     static const size_t wrong_len[] = {6, 7, 5, 2};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(client(wrong[i], wrong_len[i] - 1, true).state, i == 1 ? PARSE_MALFORMED : PARSE_NEED_MORE);
-        assert_int_equal(client(wrong[i], wrong_len[i], true).state, PARSE_MALFORMED);
+        assert_int_equal(hello_read(wrong[i], wrong_len[i] - 1, true).state,
+                         i == 1 ? PARSE_MALFORMED : PARSE_NEED_MORE);
+        assert_int_equal(hello_read(wrong[i], wrong_len[i], true).state, PARSE_MALFORMED);
     }
 
     for (size_t size = 1; size < 60; size++) { /* a retry in small records is one, too */

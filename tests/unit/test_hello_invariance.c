@@ -23,10 +23,10 @@ static const struct bed_end client = {BED_CLIENT, 40000}, site = {SITE, 443};
 
 static void expect_same(const struct hello *h, const uint8_t *stream, size_t len)
 {
-    struct handshake_client got = read_hello(stream, len, h->second);
+    struct handshake_client got = hello_read(stream, len, h->second);
     if (got.state != PARSE_OK || got.consumed != len || memcmp(&got.hello, &h->whole.hello, sizeof got.hello) != 0)
         fail_msg("%s: state %d in records of another size", h->file, (int)got.state);
-    if (read_hello(stream, len - 1, h->second).state != PARSE_NEED_MORE)
+    if (hello_read(stream, len - 1, h->second).state != PARSE_NEED_MORE)
         fail_msg("%s: a prefix is not told to need more", h->file);
 }
 
@@ -49,7 +49,7 @@ static void every_client_shows_its_name(void **state)
         assert_int_equal(h->whole.consumed, h->len);
         assert_true(!h->second || h->first);
         for (size_t len = 0; len < h->len; len++)
-            if (read_hello(h->at, len, h->second).state != PARSE_NEED_MORE)
+            if (hello_read(h->at, len, h->second).state != PARSE_NEED_MORE)
                 fail_msg("%s: the first %zu bytes are not told to need more", h->file, len);
         char row[400];
         snprintf(row, sizeof row, "| %.200s | %zu | %s |", h->file, h->len, hello->ja4);
@@ -86,7 +86,7 @@ static void records_of_any_size_say_the_same(void **state)
             unsigned kind = pick(3);
             memcpy(out + len, between[kind], between_len[kind]);
             rest = put_record(out + len + between_len[kind], 22, h->message + cut, h->message_len - cut);
-            struct handshake_client got = read_hello(out, len + between_len[kind] + rest, h->second);
+            struct handshake_client got = hello_read(out, len + between_len[kind] + rest, h->second);
             assert_int_equal(got.reason, REASON_TLS_MALFORMED);
         }
         for (size_t size = 1; size < h->message_len; size++) {
@@ -358,7 +358,7 @@ static void one_conflicting_segment(void **state)
                 refused++;
                 continue;
             }
-            struct handshake_client left = read_hello(b->wire + from, arrived(b, from, h->len), h->second);
+            struct handshake_client left = hello_read(b->wire + from, arrived(b, from, h->len), h->second);
             assert_int_equal(left.state, PARSE_OK);
             assert_string_equal(left.hello.server_name.text, NAME);
             assert_int_equal(b->denials, 0);

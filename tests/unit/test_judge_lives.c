@@ -3,8 +3,8 @@
  * TTL, thousands of short connections. */
 #include <netinet/in.h>
 
-#include "hellos.h"
-#include "judge_bed.h"
+#include "tests/unit/hellos.h"
+#include "tests/unit/judge_bed.h"
 
 #define SITE    "198.18.5.1"
 #define SECONDS 1000000ull

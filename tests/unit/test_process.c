@@ -24,23 +24,7 @@
 
 #include "ctl/process.h"
 #include "nft/cgroup.h"
-
-static struct process_finder *finder;
-
-static int setup(void **state)
-{
-    (void)state;
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    finder = fd < 0 ? NULL : process_finder_new(fd);
-    return finder ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    process_finder_free(finder);
-    return 0;
-}
+#include "tests/unit/finder_bed.h"
 
 static struct event_endpoint endpoint(const char *text, uint16_t port)
 {

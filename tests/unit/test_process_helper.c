@@ -26,23 +26,7 @@
 #include <unistd.h>
 
 #include "ctl/process.h"
-
-static struct process_finder *finder;
-
-static int setup(void **state)
-{
-    (void)state;
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    finder = fd < 0 ? NULL : process_finder_new(fd);
-    return finder ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    process_finder_free(finder);
-    return 0;
-}
+#include "tests/unit/finder_bed.h"
 
 /* A connected UDP socket on loopback and its ends. */
 static int connected(struct event_endpoint *source, struct event_endpoint *destination)

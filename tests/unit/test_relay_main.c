@@ -26,6 +26,7 @@
 #include "ctl/gate.h"
 #include "ctl/relay.h"
 #include "ctl/role.h"
+#include "tests/unit/nft_text.h"
 
 #define SCOPE 3 /* its index */
 
@@ -82,27 +83,12 @@ static int bound(bool six, int type, uint16_t port, uint16_t *got)
 
 static bool redirect(uint16_t four, uint16_t six)
 {
-    int ends[2], status = -1;
     char rules[512];
-    int len =
-        snprintf(rules, sizeof rules,
-                 "table ip r { chain o { type nat hook output priority -101; tcp dport 53 redirect to :%u\n }\n }\n"
-                 "table ip6 r { chain o { type nat hook output priority -101; tcp dport 53 redirect to :%u\n }\n }\n",
-                 four, six);
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[0], 0);
-        close(ends[0]);
-        close(ends[1]);
-        execl("/usr/sbin/nft", "nft", "-f", "-", (char *)NULL);
-        _exit(127);
-    }
-    close(ends[0]);
-    assert_int_equal(write(ends[1], rules, (size_t)len), len);
-    close(ends[1]);
-    waitpid(child, &status, 0);
-    return status == 0;
+    snprintf(rules, sizeof rules,
+             "table ip r { chain o { type nat hook output priority -101; tcp dport 53 redirect to :%u\n }\n }\n"
+             "table ip6 r { chain o { type nat hook output priority -101; tcp dport 53 redirect to :%u\n }\n }\n",
+             four, six);
+    return nft_text(rules);
 }
 
 static int memory(const char *name, size_t size)

@@ -4,9 +4,5 @@ title='D-Bus (systemd-run, resolved), asked over its socket'
 origin='RESEARCH §2.74'
 reason='silent: its socket is not there'
 forms=run verdict=masked
-prepare() {
-    h c mkdir -p /run/dbus
-    start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine /run/dbus/system_bus_socket 198.18.3.66 9999
-    eventually 3 grep -q listening "$T/engine.$NAME" || true # the one from before still serves
-}
+prepare() { engine /run/dbus/system_bus_socket; }
 attack() { tool send.py local /run/dbus/system_bus_socket "$1"; }

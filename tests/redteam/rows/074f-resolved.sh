@@ -4,9 +4,5 @@ title='The varlink socket of the resolver, asked over its socket'
 origin='RESEARCH §2.74'
 reason='silent: its socket is not there'
 forms=run verdict=masked
-prepare() {
-    h c mkdir -p /run/systemd/resolve
-    start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine /run/systemd/resolve/io.systemd.Resolve 198.18.3.66 9999
-    eventually 3 grep -q listening "$T/engine.$NAME" || true # the one from before still serves
-}
+prepare() { engine /run/systemd/resolve/io.systemd.Resolve; }
 attack() { tool send.py local /run/systemd/resolve/io.systemd.Resolve "$1"; }

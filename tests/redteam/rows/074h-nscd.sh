@@ -4,9 +4,5 @@ title='nscd, asked over its socket'
 origin='RESEARCH §2.74'
 reason='silent: its socket is not there'
 forms=run verdict=masked
-prepare() {
-    h c mkdir -p /run/nscd
-    start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine /run/nscd/socket 198.18.3.66 9999
-    eventually 3 grep -q listening "$T/engine.$NAME" || true # the one from before still serves
-}
+prepare() { engine /run/nscd/socket; }
 attack() { tool send.py local /run/nscd/socket "$1"; }

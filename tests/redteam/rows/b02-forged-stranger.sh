@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 title='A forged answer, sent unasked by a stranger' origin='RESEARCH §6, bullfrog'
 reason='not_resolved'
-prepare() { h g sh -c 'for i in all default gc gs ga; do echo 0 > /proc/sys/net/ipv4/conf/$i/rp_filter; done'; }
+prepare() { strangers_pass; }
 attack() { h a "$PYTHON" "$TOOL/dnswire.py" stranger "$1" 3 && client curl -sk --max-time 1 --resolve allowed.test:443:198.18.3.66 "https://allowed.test/$1"; }

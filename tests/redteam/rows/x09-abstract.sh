@@ -4,8 +4,5 @@ title='An abstract unix socket of a process outside'
 origin='issue 4'
 reason='silent: it is in another network'
 forms=run who=root verdict=masked
-prepare() {
-    start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine @engine 198.18.3.66 9999
-    eventually 3 grep -q listening "$T/engine.$NAME" || true
-}
+prepare() { engine @engine; }
 attack() { tool send.py local @engine "$1"; }

@@ -76,8 +76,12 @@ def local(path, word):
 def engine(path, address, port):
     """A daemon outside of the job that sends on what it is told: a container engine, D-Bus, a resolver's socket."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.bind(path.replace("@", "\0", 1) if path[0] == "@" else path)
-    if path[0] != "@":
+    if path[0] == "@":
+        sock.bind(path.replace("@", "\0", 1))
+    else:
+        if os.path.exists(path):  # of one that was ended
+            os.unlink(path)
+        sock.bind(path)
         os.chmod(path, 0o666)
     sock.listen(5)
     print("listening", flush=True)

@@ -220,28 +220,25 @@ def no_ack(nonce):
     decoy_then(nonce, flags=PSH)
 
 
-def rst_low_ttl(nonce):
+def end_then(nonce, **end):
+    """A segment that ends the connection and that the server never takes, then the real bytes."""
     conn = by_hand()
-    conn.send(flags=RST | ACK, ttl=1)
+    conn.send(**end)
     time.sleep(0.05)
     conn.send(hello(evil(nonce)))
     result(conn)
+
+
+def rst_low_ttl(nonce):
+    end_then(nonce, flags=RST | ACK, ttl=1)
 
 
 def fin_low_ttl(nonce):
-    conn = by_hand()
-    conn.send(flags=FIN | ACK, ttl=1)
-    time.sleep(0.05)
-    conn.send(hello(evil(nonce)))
-    result(conn)
+    end_then(nonce, flags=FIN | ACK, ttl=1)
 
 
 def rst_bad_sum(nonce):
-    conn = by_hand()
-    conn.send(flags=RST | ACK, bad_sum=True)
-    time.sleep(0.05)
-    conn.send(hello(evil(nonce)))
-    result(conn)
+    end_then(nonce, flags=RST | ACK, bad_sum=True)
 
 
 def raw_urgent(nonce):
