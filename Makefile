@@ -127,7 +127,7 @@ check: check-deps
 BENCH_PROGRAMS := $(patsubst tests/bench/load/%.c,$(BUILD)/bench/%,$(filter-out %/common.c,$(wildcard tests/bench/load/*.c))) $(BUILD)/bench/bare
 bench-deps: deps
 	@.ci/install $(BENCH_DEPS) $(if $(BENCH_TOOLS),&& .ci/install --unpack $(BUILD)/tools $(BENCH_TOOLS)) && \
-	    .ci/install --unpack-with $(BUILD)/tools $(RIVAL_DEPS)
+	    { .ci/install --unpack-with $(BUILD)/tools $(RIVAL_DEPS) || echo "bench: not all of the rivals can be had: the report says which" >&2; }
 bench: bench-deps
 	@$(MAKE) --no-print-directory all bench-programs && BUILD=$(BUILD) tests/bench/run $(BENCH_ROWS)
 bench-programs: $(BENCH_PROGRAMS)

@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: GPL-3.0-or-later
 # sniproxy: reads the ClientHello, connects to the name it shows if its table has it.  Its manual recommends a resolver with a cache
-# beside it, since it holds no answers itself.  One process: two that share the port were slower here (40 ms stalls).
+# beside it, since it holds no answers itself.  One process: two that share the port were slower here.
 source "$HERE/rivals.sh"
 rival_kind=tls
 SNIPROXY=$(rival_tool sniproxy sniproxy/usr/sbin/sniproxy)
 rival_version() { h g "$SNIPROXY" -V; }
+rival_note() { echo "it does not set TCP_NODELAY: a client's last handshake message holds its request back until the server's delayed acknowledgment, 40 ms"; }
 rival_start() {
     cat > "$WORK/sniproxy.conf" << CONF
 user root

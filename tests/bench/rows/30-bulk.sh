@@ -17,5 +17,5 @@ beside tls intercept
 bench_bed
 for where in $FORMS; do
     form $where
-    rounds measure none bare_mark sluice
+    rounds measure none tracked bare_mark sluice
 done

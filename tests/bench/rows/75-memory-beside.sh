@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Memory of all processes of the gate or the rival, with 100 names allowed: after its start, and the most while 32 clients at once make new
 # connections (or 64 questions are on their way).  Shared pages count once (PSS).
+# shellcheck disable=SC2034,SC2154
 source "$(dirname "$0")/../bed.sh"
 
 family() {
