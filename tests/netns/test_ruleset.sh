@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The rules of nft/ in namespaces: what reaches the queue, what leaves, what a verdict's mark does.  Root.
 # The bed, and BUILD and DRIVERS: ruleset_bed.sh.
-# shellcheck disable=SC2086,SC2016  # words; conditions are evaluated later
+# shellcheck disable=SC2086,SC2016,SC2034,SC2154  # words; conditions are evaluated later
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 NAME=ruleset
@@ -247,7 +247,7 @@ rules $JOB $BOX
 base_chains > "$T/before"
 kill -9 $DRIVER && wait $DRIVER 2> /dev/null
 DRIVER=
-rules $JOB $BOX --replace 200; KEEPIT=1
+rules $JOB $BOX --replace 200
 background "$T/f1" job python3 "$PEER" flood $S4 5001 ${FLOOD:-4}
 background "$T/f2" box python3 "$PEER" flood $S4 5002 ${FLOOD:-4}
 waits "$T/f1" sent && waits "$T/f2" sent && waits "$T/q" '^replace'

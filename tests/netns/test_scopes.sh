@@ -3,7 +3,7 @@
 # A thousand scopes at once: each kind finds its own, the first in file order wins, one that comes or goes is a short
 # transaction, and no packet slips through while it does.  Root.  The bed, BUILD and DRIVERS: ruleset_bed.sh; SLOW: times
 # that a machine is slower.
-# shellcheck disable=SC2086,SC2016  # words; conditions are evaluated later
+# shellcheck disable=SC2086,SC2016,SC2034,SC2154  # words; conditions are evaluated later
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 NAME=scopes
@@ -76,7 +76,7 @@ check "and another kind" apply
 check "a source among a thousand" scope_of box $S4 1001
 check "a source among a thousand, IPv6" scope_of box $S6 1001
 took=
-for round in 1 2 3; do
+for _ in 1 2 3; do
     { cat "$FILE.many" && echo "1001 cgroup=/$ID/outer resolver=$S4"; } > "$FILE"
     apply && took="$took $(usec)"
     cp "$FILE.many" "$FILE"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck disable=SC1091,SC2329
+# shellcheck disable=SC1091,SC2034,SC2329
 # An allowlist of 100 names and of MANY: connections a second, the time to start beside that of sort(1) for the names, bytes a name.
 # The names that are asked for lie in the middle of the list.
 source "$(dirname "$0")/../bed.sh"
