@@ -14,7 +14,8 @@ static struct bound first_of(const struct interval_prefix *p, size_t len)
     struct bound b = {0};
     for (size_t i = 0; i < len && i * 8 < p->bits; i++) {
         unsigned left = p->bits - (unsigned)i * 8;
-        b.key[i] = left >= 8 ? p->key[i] : (uint8_t)(p->key[i] & ~(0xffu >> left));
+        unsigned keep = left >= 8 ? 0xffu : 0xffu & ~(0xffu >> left);
+        b.key[i] = (uint8_t)(p->key[i] & keep);
     }
     return b;
 }
