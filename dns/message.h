@@ -39,7 +39,7 @@ struct question {
  * authority records, at most one OPT, no bytes left over, class IN, a name of the canonical alphabet, uncompressed.
  * Otherwise the reason DNS_*; *out then holds id, and name and labels as far as they could be read (labels_len 0: the
  * question could not be read), so that an error answer can be built.  Names: what cannot be canonical (escapes, other
- * bytes) gets REASON_DNS_NAME_FORM and its printable form in shown[]. */
+ * bytes) gets REASON_DNS_NAME_FORM and its printable form in shown[], as has the root; else that is empty. */
 enum reason message_read_query(struct bytes wire, struct question *out, char shown[256]);
 
 /* Builds the query that goes on in the client's place: `id`, lower-case name, always RD and AD, never CD, and an OPT of

@@ -82,7 +82,7 @@ enum reason message_read_query(struct bytes wire, struct question *out, char sho
     if (readable) {
         out->labels_len = name.len;
         memcpy(out->labels, name.octets, name.len);
-        if (!canonical)
+        if (!canonical || !out->name.len)
             labels_show(&name, shown);
     } else {
         out->type = out->class_code = 0;
