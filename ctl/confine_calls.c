@@ -21,7 +21,8 @@ static int add_families(scmp_filter_ctx ctx)
             rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1,
                                   SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)family));
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)family));
+        rc = seccomp_rule_add(ctx, DENY(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                              SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)family, 0));
     return rc;
 }
 
