@@ -68,7 +68,7 @@ static bool make(struct run_policy *r, struct policy **policy, struct error *e)
 {
     struct policy_ids *ids = calloc(1, sizeof *ids);
     struct bytes bundle;
-    bool ok = run_policy_make(r, 4094, "/sluice-run-1", "", ids, &bundle, policy, e);
+    bool ok = run_policy_make(r, 2046, "/sluice-run-1", "", ids, &bundle, policy, e);
     if (ok)
         free((void *)(uintptr_t)bundle.at);
     free(ids);
@@ -88,7 +88,7 @@ static void test_compiled(void **state)
     assert_true(run_policy_allow(&r, "registry.example", "--allow", &e));
     if (!make(&r, &policy, &e))
         fail_msg("%s", e.text);
-    const struct policy_scope *scope = policy_scope_find(policy, 4094);
+    const struct policy_scope *scope = policy_scope_find(policy, 2046);
     assert_non_null(scope);
     assert_string_equal(scope->name, "run");
     assert_int_equal(scope->mode, POLICY_AUDIT);
@@ -99,7 +99,7 @@ static void test_compiled(void **state)
     policy_free(policy);
     r.quic_judge = r.ech_outer = true;
     assert_true(make(&r, &policy, &e));
-    scope = policy_scope_find(policy, 4094);
+    scope = policy_scope_find(policy, 2046);
     assert_int_equal(scope->profile->quic, POLICY_QUIC_JUDGE);
     assert_int_equal(scope->profile->ech, POLICY_ECH_OUTER);
     policy_free(policy);
@@ -147,7 +147,7 @@ static void test_profiles(void **state)
         if (ok != (lines[i].wants[0] == '='))
             fail_msg("row %zu: %s", i, ok ? "passes" : e.text);
         if (ok) {
-            const struct policy_scope *scope = policy_scope_find(policy, 4094);
+            const struct policy_scope *scope = policy_scope_find(policy, 2046);
             assert_string_equal(scope->profile->parent->name, lines[i].wants + 1);
             policy_free(policy);
         } else if (!strstr(e.text, lines[i].wants)) {
