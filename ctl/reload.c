@@ -284,6 +284,7 @@ bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out,
     struct policy_system system = {0};
     bool ok = begin_pending(k, file ? file : k->gate->policy_path, out, e) &&
               policy_system_read(RESOLV_CONF, &system, e) &&
+              /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): reload_drop frees it */
               policy_bundle_load(out->file, &system, k->ids, &out->bundle, e) && take_bundle(k, out, e);
     if (!ok)
         reload_drop(out);

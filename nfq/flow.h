@@ -114,7 +114,7 @@ struct flow *flow_take(struct flow_table *t, const struct flow_key *key, uint16_
 void flow_table_scopes(struct flow_table *t, unsigned scopes);
 
 /* Moves the flow to the end of a line of its scope, out of the one where it was. */
-void flow_line_up(struct flow_table *t, struct flow *f, enum flow_line line);
+void flow_line_up(struct flow_table *t, struct flow *f, enum flow_line to);
 struct flow *flow_line_oldest(struct flow_table *t, uint16_t scope, enum flow_line line); /* NULL: none */
 /* A scope may have half its share of half-open ones. */
 bool flow_half_open_full(const struct flow_table *t, uint16_t scope);

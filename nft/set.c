@@ -59,12 +59,18 @@ static bool overlap(const struct set_element *a, const struct set_element *b)
            (a->open || memcmp(b->key, a->end, SET_KEY_BYTES) < 0);
 }
 
+bool set_same_element(const struct set_element *a, const struct set_element *b)
+{
+    return memcmp(a->key, b->key, SET_KEY_BYTES) == 0 && memcmp(a->end, b->end, SET_KEY_BYTES) == 0 &&
+           a->open == b->open && a->scope == b->scope && a->port == b->port;
+}
+
 bool set_changes_hands(const struct set *old, const struct set *new)
 {
     size_t i = 0, k = 0;
     while (old->interval && i < old->count && k < new->count) {
         const struct set_element *a = &old->element[i], *b = &new->element[k];
-        if (memcmp(a, b, sizeof *a) == 0) {
+        if (set_same_element(a, b)) {
             i++;
             k++;
         } else if (overlap(a, b)) {

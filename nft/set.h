@@ -47,6 +47,7 @@ struct set_element *set_add(struct set *s, const void *key, size_t len);
 /* By key; of several with one key one stays. */
 void set_sort(struct set *s);
 void set_done(struct set *s);
+bool set_same_element(const struct set_element *a, const struct set_element *b);
 /* Is there, in sorted sets of intervals, a key in one that is only in `old` and in one that is only in `new`? */
 bool set_changes_hands(const struct set *old, const struct set *new);
 void set_full_name(char out[SET_NAME_SIZE], const char *name, unsigned epoch);

@@ -148,7 +148,7 @@ static void each_only_in(struct gathering *g, const struct set *have, const stru
         const struct set_element *at = &have->element[i];
         while (k < others && memcmp(other->element[k].key, at->key, SET_KEY_BYTES) < 0)
             k++;
-        if (k == others || memcmp(&other->element[k], at, sizeof *at) != 0)
+        if (k == others || !set_same_element(&other->element[k], at))
             gather(g, have, at);
     }
     flush(g);

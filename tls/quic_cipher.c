@@ -162,6 +162,8 @@ enum quic_open quic_initial_open(struct quic_cipher *c, const struct quic_keys *
     struct bytes between = reader_bytes(&header, p->whole.len - p->guarded.len - 1);
     struct bytes sealed = reader_bytes(&r, reader_left(&r) - TAG);
     struct bytes tag = reader_bytes(&r, TAG);
+    if (r.state != PARSE_OK)
+        return QUIC_OTHER_KEYS;
     uint64_t found = whole_number(largest, truncated, bytes);
     nonce_of(keys, found, nonce);
     uint8_t expected_tag[TAG];

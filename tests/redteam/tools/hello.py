@@ -235,7 +235,10 @@ def change(how, nonce):
         while flipper == 0:  # beside us, in the same pages
             pages[at : at + len(good)] = bad
             pages[at : at + len(good)] = good
-        for _ in range(24):
+        end = time.monotonic() + 5
+        for n in range(120):  # on a busy machine the two seldom run at once
+            if n >= 24 and time.monotonic() > end:
+                break
             try:
                 sock = connect()
                 if how == "sendfile":
