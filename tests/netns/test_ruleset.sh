@@ -163,7 +163,7 @@ try job tcp 127.0.0.1 7002 x
 check "a listener outside: reset" out refused
 rules $JOB --verdict '1:to:tcp:7002=approve'
 try job tcp 127.0.0.1 7002 listener
-check "a listener outside, approved" both 'out "got listener"' '[ "$(count ":7002 ")" = 1 ]'
+check "a listener outside, approved" both 'out "got listener"' '[ "$(count "^q 1 to .*:7002 ")" = 1 ]'
 rules $JOB --scope 3 cgroup=/$ID/gate
 try gate tcp 127.0.0.1 7000 x
 check "a listener in another scope refuses" queued '^q 1 in tcp .*:7000 S'
