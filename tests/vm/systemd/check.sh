@@ -97,7 +97,7 @@ if [ "${1:-}" = without ]; then
 fi
 eventually 30 back
 check "at boot nothing leaves before the gate, and what is allowed passes" booted
-check "refusals are told, with the process" told
+check "refusals are told, with the process" eventually 20 told
 check "connections' bytes are counted though the unit cannot write /proc/sys" counted
 check "killed whole, three times: back, and nothing leaves meanwhile" killed_whole
 check "restarted: the same" restarted
