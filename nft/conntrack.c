@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "nft/conntrack_message.h"
+#include "nft/netlink.h"
 
 #define EVENT_BUFFER_BYTES (16 << 20)
 #define MESSAGE_BYTES      512
@@ -34,47 +35,15 @@ static int on_flow(const struct nlmsghdr *nlh, void *data)
     return MNL_CB_OK;
 }
 
-static struct mnl_socket *ask_open(int bus, struct error *e)
-{
-    struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
-    if (nl && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0)
-        return nl;
-    error_set(e, ERROR_SYSTEM, errno, "cannot open a netlink socket");
-    if (nl)
-        mnl_socket_close(nl);
-    return NULL;
-}
-
-/* Sends one request and reads to its end; 0, or the errno of it. */
-static int ask(struct mnl_socket *nl, const struct nlmsghdr *request, mnl_cb_t callback, void *ctx)
-{
-    uint8_t answer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-    uint32_t sequence = request->nlmsg_seq;
-    if (mnl_socket_sendto(nl, request, request->nlmsg_len) < 0)
-        return errno;
-    for (;;) {
-        ssize_t n = mnl_socket_recvfrom(nl, answer, sizeof answer);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        int more = mnl_cb_run(answer, (size_t)n, sequence, mnl_socket_get_portid(nl), callback, ctx);
-        if (more == MNL_CB_ERROR)
-            return errno ? errno : EPROTO;
-        if (more == MNL_CB_STOP)
-            return 0;
-    }
-}
-
 bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error *e)
 {
     uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct reading reading = {mask, each, ctx};
-    struct mnl_socket *nl = ask_open(NETLINK_NETFILTER, e);
+    struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
     if (!nl)
         return false;
     struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
-    int failed = ask(nl, nlh, on_flow, &reading);
+    int failed = netlink_ask(nl, nlh, on_flow, &reading);
     mnl_socket_close(nl);
     return !failed || error_set(e, ERROR_SYSTEM, failed, "cannot list connections");
 }
@@ -82,13 +51,13 @@ bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error
 bool conntrack_cut(const struct conntrack_flow *flow, struct error *e)
 {
     uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct mnl_socket *nl = ask_open(NETLINK_NETFILTER, e);
+    struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
     if (!nl)
         return false;
     struct nlmsghdr *nlh =
         conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, flow->source.family == 4 ? AF_INET : AF_INET6);
     conntrack_message_put(nlh, flow);
-    int failed = ask(nl, nlh, NULL, NULL);
+    int failed = netlink_ask(nl, nlh, NULL, NULL);
     mnl_socket_close(nl);
     return !failed || failed == ENOENT || error_set(e, ERROR_SYSTEM, failed, "cannot cut a connection");
 }
@@ -103,17 +72,17 @@ bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint
 {
     uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct conntrack_flow found = {0};
-    struct mnl_socket *nl = ask_open(NETLINK_NETFILTER, e);
+    struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
     if (!nl)
         return false;
     int family = flow->source.family == 4 ? AF_INET : AF_INET6;
     struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_ACK, family);
     conntrack_message_put(nlh, flow);
-    int failed = ask(nl, nlh, on_found, &found);
+    int failed = netlink_ask(nl, nlh, on_found, &found);
     if (!failed && found.protocol && (found.mark & mask) == value) {
         nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family);
         conntrack_message_put(nlh, &found);
-        failed = ask(nl, nlh, NULL, NULL);
+        failed = netlink_ask(nl, nlh, NULL, NULL);
     }
     mnl_socket_close(nl);
     return !failed || failed == ENOENT || error_set(e, ERROR_SYSTEM, failed, "cannot cut a connection");
@@ -122,13 +91,13 @@ bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint
 bool conntrack_forget(uint32_t mask, uint32_t value, struct error *e)
 {
     uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct mnl_socket *nl = ask_open(NETLINK_NETFILTER, e);
+    struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
     if (!nl)
         return false;
     struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, AF_UNSPEC);
     mnl_attr_put_u32(nlh, CTA_MARK, htonl(value));
     mnl_attr_put_u32(nlh, CTA_MARK_MASK, htonl(mask));
-    int failed = ask(nl, nlh, NULL, NULL);
+    int failed = netlink_ask(nl, nlh, NULL, NULL);
     mnl_socket_close(nl);
     return !failed || error_set(e, ERROR_SYSTEM, failed, "cannot forget connections");
 }
@@ -196,14 +165,14 @@ static int destroy(struct mnl_socket *nl, const struct conntrack_flow *flow, boo
     };
     memcpy(request->id.idiag_src, local->octets, address_octets(local));
     memcpy(request->id.idiag_dst, remote->octets, address_octets(remote));
-    return ask(nl, nlh, NULL, NULL);
+    return netlink_ask(nl, nlh, NULL, NULL);
 }
 
 bool conntrack_destroy_socket(const struct conntrack_flow *flow, struct error *e)
 {
     if (flow->protocol != IPPROTO_TCP)
         return error_set(e, ERROR_INPUT, 0, "only TCP sockets are destroyed");
-    struct mnl_socket *nl = ask_open(NETLINK_SOCK_DIAG, e);
+    struct mnl_socket *nl = netlink_open(NETLINK_SOCK_DIAG, e);
     if (!nl)
         return false;
     /* Loopback has both ends here. */

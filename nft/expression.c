@@ -71,7 +71,7 @@ static void load_ct(struct expression_rule *r, uint32_t key)
     load(r, "ct", NFTNL_EXPR_CT_KEY, key, NFTNL_EXPR_CT_DREG);
 }
 
-static void load_payload(struct expression_rule *r, uint32_t base, uint32_t offset, uint32_t len)
+void expression_payload(struct expression_rule *r, uint32_t base, uint32_t offset, uint32_t len, uint32_t into)
 {
     struct nftnl_expr *x = expression_add(r, "payload");
     if (!x)
@@ -79,7 +79,12 @@ static void load_payload(struct expression_rule *r, uint32_t base, uint32_t offs
     nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_BASE, base);
     nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
     nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_LEN, len);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_DREG, into);
+}
+
+static void load_payload(struct expression_rule *r, uint32_t base, uint32_t offset, uint32_t len)
+{
+    expression_payload(r, base, offset, len, NFT_REG_1);
 }
 
 static void mask(struct expression_rule *r, const void *and, const void * xor, uint32_t len)

@@ -26,6 +26,8 @@ void expression_rule_free(struct expression_rule *r);
 
 /* An expression without attributes yet ("notrack", "masq", …); NULL and `failed` without memory. */
 struct nftnl_expr *expression_add(struct expression_rule *r, const char *name);
+/* `len` bytes behind `offset` of a header (NFT_PAYLOAD_...) into a register. */
+void expression_payload(struct expression_rule *r, uint32_t base, uint32_t offset, uint32_t len, uint32_t into);
 
 /* Matches.  `op` is NFT_CMP_EQ or NFT_CMP_NEQ. */
 void match_mark(struct expression_rule *r, uint32_t and, uint32_t op, uint32_t value);    /* meta mark & mask */

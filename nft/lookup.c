@@ -61,28 +61,17 @@ void key_interface(struct expression_rule *r, unsigned at, uint32_t key)
     meta(r, at, key);
 }
 
-static void payload(struct expression_rule *r, unsigned at, uint32_t base, uint32_t offset, uint32_t len)
-{
-    struct nftnl_expr *x = expression_add(r, "payload");
-    if (!x)
-        return;
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_BASE, base);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_LEN, len);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_DREG, word(at));
-}
-
 void key_address(struct expression_rule *r, unsigned at, uint8_t family, bool source)
 {
     if (family == 4)
-        payload(r, at, NFT_PAYLOAD_NETWORK_HEADER, source ? 12 : 16, 4);
+        expression_payload(r, NFT_PAYLOAD_NETWORK_HEADER, source ? 12 : 16, 4, word(at));
     else
-        payload(r, at, NFT_PAYLOAD_NETWORK_HEADER, source ? 8 : 24, 16);
+        expression_payload(r, NFT_PAYLOAD_NETWORK_HEADER, source ? 8 : 24, 16, word(at));
 }
 
 void key_port(struct expression_rule *r, unsigned at)
 {
-    payload(r, at, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
+    expression_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, word(at));
 }
 
 static struct nftnl_expr *lookup(struct expression_rule *r, const char *set)

@@ -6,6 +6,7 @@
  * ends, and a socket that is bound to an interface is not found by its addresses alone. */
 #include <netinet/in.h> /* before linux/ */
 #include "nft/sockets.h"
+#include "nft/netlink.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -62,26 +63,12 @@ static int ask(struct mnl_socket *nl, uint16_t type, uint16_t flags, const struc
                struct found *found)
 {
     uint8_t request[REQUEST_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-    uint8_t answer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
     nlh->nlmsg_type = type;
     nlh->nlmsg_flags = NLM_F_REQUEST | flags;
     nlh->nlmsg_seq = 1;
     memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof *what), what, sizeof *what);
-    if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-        return errno;
-    for (;;) {
-        ssize_t n = mnl_socket_recvfrom(nl, answer, sizeof answer);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        int more = mnl_cb_run(answer, (size_t)n, 1, mnl_socket_get_portid(nl), found ? on_socket : NULL, found);
-        if (more == MNL_CB_ERROR)
-            return errno ? errno : EPROTO;
-        if (more == MNL_CB_STOP)
-            return 0;
-    }
+    return netlink_ask(nl, nlh, found ? on_socket : NULL, found);
 }
 
 /* Destroys what is there now; how many that were. */
@@ -106,13 +93,9 @@ static unsigned end_some(struct mnl_socket *nl, uint64_t cgroup, int *failed)
 
 bool sockets_end(uint64_t cgroup, struct error *e)
 {
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-    if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
-        error_set(e, ERROR_SYSTEM, errno, "cannot ask for sockets");
-        if (nl)
-            mnl_socket_close(nl);
+    struct mnl_socket *nl = netlink_open(NETLINK_SOCK_DIAG, e);
+    if (!nl)
         return false;
-    }
     uint64_t end = clock_boot_usec() + END_USEC;
     unsigned left;
     int failed = 0;

@@ -70,7 +70,8 @@ static void test_operands(void **state)
                 len = strlen(got);
                 snprintf(got + len, sizeof got - len, "%s%s", w ? "," : "[", json_string_value(word));
             }
-            strcat(got, json_object_get(operand, "words") ? "] " : " ");
+            len = strlen(got);
+            snprintf(got + len, sizeof got - len, "%s", json_object_get(operand, "words") ? "] " : " ");
         }
         if (strcmp(got, lines[i].operands) != 0)
             fail_msg("%s: \"%s\", not \"%s\"", lines[i].usage, got, lines[i].operands);
