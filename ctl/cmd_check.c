@@ -32,7 +32,7 @@ static bool budget_of(const struct policy_profile *profile, struct budget_limits
     struct budget_limits set = {profile->budget.names_per_minute, profile->budget.label_bytes,
                                 profile->budget.bytes_per_hour};
     *out = budget_effective(&set);
-    for (const struct policy_profile *p = profile; p && !wildcards; p = p->parent)
+    for (const struct policy_profile *p = profile; p && !wildcards; p = p->allow_parent)
         for (size_t next = 0; !wildcards && matcher_each(p->allow, &next, &hit);)
             wildcards = is_wildcard(&hit);
     return wildcards;

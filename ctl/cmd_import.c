@@ -55,7 +55,7 @@ static char *policy_text(const struct import *i, const char *file, const char *c
     }
     import_write(i, file, cgroup, out);
     fclose(out);
-    struct policy_source source = {"policy", {(const uint8_t *)text, len}};
+    struct policy_source source = {.file = "policy", .text = {(const uint8_t *)text, len}};
     struct policy *policy = text ? policy_compile(&source, 1, &bare, NULL, e) : NULL;
     if (!policy) {
         free(text);

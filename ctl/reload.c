@@ -309,8 +309,10 @@ static bool send_pending(struct keeper *k, struct keeper_pending *next, uint32_t
 bool reload_move(struct keeper *k, const struct policy_system *system, struct error *e)
 {
     struct keeper_pending next;
-    bool ok = begin_pending(k, k->policy_file, &next, e) &&
-              policy_bundle_move(k->bundle, system, k->ids, &next.bundle, e) && take_bundle(k, &next, e);
+    bool ok =
+        begin_pending(k, k->policy_file, &next, e) &&
+        policy_bundle_change(k->bundle, &(struct policy_bundle_change){.system = system}, k->ids, &next.bundle, e) &&
+        take_bundle(k, &next, e);
     if (!ok)
         reload_drop(&next);
     return ok && send_pending(k, &next, 0, e);

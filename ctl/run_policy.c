@@ -175,8 +175,8 @@ static const char *choose_profile(const struct run_policy *r, const struct polic
         return p->name;
     if (r->profile)
         error_set(e, ERROR_INPUT, 0, "%s has no profile \"%s\"", r->file, r->profile);
-    else if (policy->profiles == 1)
-        return policy->profile[0]->name;
+    else if ((p = policy_profile_only(policy)))
+        return p->name;
     else
         error_set(e, ERROR_INPUT, 0, "%s has %u profiles and none is named default: choose one with --profile", r->file,
                   policy->profiles);
@@ -209,8 +209,9 @@ static bool make_bundle(const struct run_policy *r, const struct policy *file, s
     char *text = write_source(r, base, scope, cgroup, interface);
     if (!text)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the policy");
-    struct policy_source source = {SOURCE_NAME, {(const uint8_t *)text, strlen(text)}};
-    bool ok = file ? policy_bundle_add(file_bundle, &source, ids, out, e)
+    struct policy_source source = {.file = SOURCE_NAME, .text = {(const uint8_t *)text, strlen(text)}};
+    struct policy_bundle_change more = {.more = &source};
+    bool ok = file ? policy_bundle_change(file_bundle, &more, ids, out, e)
                    : policy_bundle_make(&source, 1, system, ids, out, e);
     free(text);
     return ok;

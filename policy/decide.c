@@ -87,7 +87,7 @@ static void connect_name(struct connect *c, const struct bound_name *bound)
     struct matcher_hit hit, deny;
     bool good = false;
     matcher_name_init(&name, (struct bytes){(const uint8_t *)bound->name, bound->len});
-    for (const struct policy_profile *p = c->scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = c->scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &name);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
@@ -134,7 +134,7 @@ static bool at_is_denied(const struct connect *c, const struct matcher_hit *hit,
 static void connect_address(struct connect *c)
 {
     struct matcher_hit hit, deny;
-    for (const struct policy_profile *p = c->scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = c->scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_address(p->allow, c->address);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
@@ -258,7 +258,7 @@ static struct decision shown_decide(const struct policy_scope *scope, enum endpo
         (any_bytes == ENDPOINT_UDP && rule_denies_name(scope, &name, ENDPOINT_UDP, port, port, &deny)) ||
         rule_denies_address(scope, address, any_bytes, port, &deny))
         return rule_decides(DECIDE_REFUSE, REASON_DENIED, &deny);
-    for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &name);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
@@ -318,7 +318,7 @@ bool decide_answer_address(const struct policy_scope *scope, const struct name *
     matcher_name_init(&prepared, (struct bytes){(const uint8_t *)name->text, name->len});
     if (rule_denies_question(scope, &prepared, 1, &deny))
         return false;
-    for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &prepared);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;

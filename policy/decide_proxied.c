@@ -10,7 +10,7 @@ static struct decision proxied_address(const struct policy_scope *scope, const s
     struct matcher_hit hit;
     if (rule_denies_address(scope, address, ENDPOINT_TCP, port, &hit))
         return rule_decides(DECIDE_REFUSE, REASON_DENIED, &hit);
-    for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_address(p->allow, address);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;
@@ -41,7 +41,7 @@ struct decision decide_proxied(const struct policy_scope *scope, enum endpoint_s
     if (!name)
         return proxied_address(scope, address, port);
     matcher_name_init(&prepared, (struct bytes){(const uint8_t *)name->text, name->len});
-    for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &prepared);
         while (matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;

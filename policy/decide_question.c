@@ -33,7 +33,7 @@ static struct question question_look(const struct policy_scope *scope, struct by
     if (q.denied)
         return q;
     q.type_denied = !address && rule_denies_question(scope, &n, type, &deny);
-    for (const struct policy_profile *p = scope->profile; p; p = p->parent) {
+    for (const struct policy_profile *p = scope->profile; p; p = p->allow_parent) {
         struct matcher_cursor cursor = matcher_find_name(p->allow, &n);
         while (!q.allowed && matcher_next(&cursor, &hit)) {
             const struct matcher_shape *s = hit.shape;

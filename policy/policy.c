@@ -9,15 +9,18 @@
 
 static const char *const top_keys[] = {
     "version", "resolvers", "profiles", "scopes", "unmatched", "allow_public_suffix", "mark_mask", "fast_path", NULL};
+static const char *const job_keys[] = {"version", "job", "profiles", "scopes", NULL};
 
 /* A file of policy.d adds profiles and scopes; what holds for the whole gate is said in one place. */
-static bool check_keys(struct policy_build *b, unsigned i)
+static bool check_keys(struct policy_build *b, unsigned i, bool job)
 {
     static const char *const added[] = {"version", "profiles", "scopes", NULL};
     const struct document *d = &b->document[i];
     uint32_t version = document_find(d, d->root, "version");
-    if (!document_keys(d, d->root, "a policy", top_keys, b->e))
+    if (!document_keys(d, d->root, job ? "a job" : "a policy", job ? job_keys : top_keys, b->e))
         return false;
+    if (job)
+        return true;
     if (!version && i == 0)
         return document_wrong(d, d->root, 0, b->e, "the version is missing; write \"version: 1\" first");
     struct bytes text = version ? document_text(d, version) : (struct bytes){(const uint8_t *)"1", 1};
@@ -85,7 +88,7 @@ static bool build(struct policy_build *b, const struct policy_source *sources, u
         if (!document_parse(sources[i].file, sources[i].text, &b->document[i], b->e))
             return false;
         b->documents++;
-        if (!check_keys(b, i))
+        if (!check_keys(b, i, sources[i].job))
             return false;
     }
     policy->search_domains = b->system->search_domains;
@@ -143,6 +146,7 @@ void policy_free(struct policy *policy)
         free(policy->scope[i].match);
         free(policy->scope[i].search_domain);
         free(policy->scope[i].name);
+        free(policy->scope[i].job);
     }
     for (unsigned i = 0; i < policy->profiles; i++)
         profile_free(policy->profile[i]);
@@ -161,10 +165,19 @@ const struct policy_scope *policy_scope_find(const struct policy *policy, uint16
     return &policy->scope[w->by_id[id] - 1];
 }
 
+const struct policy_scope *policy_scope_named(const struct policy *policy, const char *name)
+{
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        if (strcmp(policy->scope[i].name, name) == 0)
+            return &policy->scope[i];
+    }
+    return NULL;
+}
+
 const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name)
 {
     for (unsigned i = 0; i < policy->profiles; i++) {
-        if (strcmp(policy->profile[i]->name, name) == 0)
+        if (!policy->profile[i]->phase && strcmp(policy->profile[i]->name, name) == 0)
             return policy->profile[i];
     }
     return NULL;

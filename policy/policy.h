@@ -19,6 +19,7 @@
 #define POLICY_RESOLVERS_MAX 16
 #define POLICY_MATCHES_MAX   64
 #define POLICY_SEARCH_MAX    64 /* search domains of a scope */
+#define POLICY_PHASE_SIZE    32 /* of a phase's name, with its NUL */
 
 struct matcher; /* policy/matcher.h */
 
@@ -27,8 +28,10 @@ enum policy_quic { POLICY_QUIC_REFUSE, POLICY_QUIC_JUDGE, POLICY_QUIC_UNSET };
 enum policy_ech { POLICY_ECH_REFUSE, POLICY_ECH_OUTER, POLICY_ECH_UNSET };
 
 struct policy_profile {
-    char *name;
-    const struct policy_profile *parent; /* extends, or NULL */
+    char *name;                                /* of a phase PROFILE/PHASE */
+    const char *phase;                         /* in `name`; NULL: the profile itself */
+    const struct policy_profile *parent;       /* extends, or NULL; of a phase its profile */
+    const struct policy_profile *allow_parent; /* whose allow list holds too: parent, and nobody's of a phase */
     struct matcher *allow, *deny;
     struct {
         uint32_t names_per_minute, label_bytes, bytes_per_hour;
@@ -51,7 +54,9 @@ struct policy_matcher_line {
 struct policy_scope {
     uint16_t id; /* stable over reloads for one name (struct policy_ids) */
     char *name;
-    const struct policy_profile *profile;
+    const struct policy_profile *profile; /* of a scope in a phase that phase's */
+    const char *phase;                    /* of profile; "": in none */
+    char *job;                            /* the id of the job that it holds; NULL: of the files */
     enum policy_mode mode;
     bool drop;     /* on_deny: drop (silence); default reject */
     bool incoming; /* incoming: pass */
@@ -81,6 +86,7 @@ struct policy {
 struct policy_source {
     const char *file; /* as shown in errors */
     struct bytes text;
+    bool job; /* made by the keeper: its scope stands before those of all files, and may say `job` */
 };
 
 /* What the machine contributes; gathered once by whoever may read files (policy/system.c), then handed on. */
@@ -103,6 +109,7 @@ struct policy_ids {
     struct policy_id {
         char name[64];
         uint16_t id;
+        char phase[POLICY_PHASE_SIZE]; /* that the scope is in; "": none */
     } row[POLICY_SCOPES_MAX];
 };
 
@@ -122,15 +129,29 @@ bool policy_bundle_load(const char *path, const struct policy_system *system, co
                         struct bytes *out, struct error *e);
 bool policy_bundle_make(const struct policy_source *sources, unsigned count, const struct policy_system *system,
                         const struct policy_ids *ids, struct bytes *out, struct error *e);
-/* The same files and system with one file more at the end, and these ids: what `sluice run` adds to a policy. */
-bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
-                       struct bytes *out, struct error *e);
-/* The same files on a machine that says something else: resolv.conf changed. */
-bool policy_bundle_move(struct bytes bundle, const struct policy_system *system, const struct policy_ids *ids,
-                        struct bytes *out, struct error *e);
+/* The same once more, but for what *change says. */
+struct policy_bundle_change {
+    const struct policy_source *more;   /* a file more at the end: what `sluice run` and a job add to a policy */
+    const char *without;                /* no more this job's source */
+    const struct policy_system *system; /* the machine says something else: resolv.conf changed */
+    struct bytes jobs_of;               /* and the jobs' sources of this bundle */
+};
+bool policy_bundle_change(struct bytes bundle, const struct policy_bundle_change *change, const struct policy_ids *ids,
+                          struct bytes *out, struct error *e);
+/* Calls for each job's source; `file` and `text` live as long as the call. */
+bool policy_bundle_jobs(struct bytes bundle, bool (*each)(void *ctx, const char *file, struct bytes text), void *ctx,
+                        struct error *e);
 struct policy *policy_from_bundle(struct bytes bundle, struct error *e);
 
 const struct policy_scope *policy_scope_find(const struct policy *policy, uint16_t id); /* NULL: none; O(1) */
-const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name);
+const struct policy_scope *policy_scope_named(const struct policy *policy, const char *name);
+const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name); /* no phase */
+/* The only profile beside its phases; NULL: there are more, or none. */
+const struct policy_profile *policy_profile_only(const struct policy *policy);
+/* The phase of a profile, its own or one that it inherits; NULL: there is none. */
+const struct policy_profile *policy_phase_find(const struct policy *policy, const struct policy_profile *profile,
+                                               const char *phase);
+/* A profile without its phase: itself, or whose phase it is. */
+const struct policy_profile *policy_profile_base(const struct policy_profile *profile);
 
 #endif

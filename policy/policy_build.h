@@ -50,6 +50,10 @@ struct policy_build {
 bool policy_build_profiles(struct policy_build *b);
 /* The profile that a text names; NULL: none, and the error says so. */
 const struct policy_profile *policy_build_profile_find(struct policy_build *b, const struct document *d, uint32_t node);
+/* A new one, in its place among the others; NULL: the error says why. */
+struct policy_profile *policy_build_profile_new(struct policy_build *b, const struct document *d, uint32_t key);
+/* policy_phase.c: the phases of the profile that was added last, whose value is `profile`. */
+bool policy_build_phases(struct policy_build *b, const struct document *d, uint32_t profile);
 /* policy_scope.c: fills policy.scope from all documents. */
 bool policy_build_scopes(struct policy_build *b);
 /* policy_scope.c: a list of resolvers. */

@@ -6,8 +6,8 @@
 
 #include "policy/policy.h"
 
-#define BUNDLE_MAGIC       "sluice policy 1\n"
-#define BUNDLE_SOURCES_MAX 1024
+#define BUNDLE_MAGIC       "sluice policy 2\n"
+#define BUNDLE_SOURCES_MAX 4096
 #define BUNDLE_BYTES_MAX   (1024u * 1024 * 1024)
 
 static void put_address(struct writer *w, const struct address *a)
@@ -54,6 +54,7 @@ static void put_ids(struct writer *w, const struct policy_ids *ids)
     for (unsigned i = 0; i < ids->count; i++) {
         writer_u16(w, ids->row[i].id);
         put_text(w, string_bytes(ids->row[i].name));
+        put_text(w, string_bytes(ids->row[i].phase));
     }
 }
 
@@ -68,8 +69,8 @@ bool policy_bundle_make(const struct policy_source *sources, unsigned count, con
     if (s->resolvers > POLICY_RESOLVERS_MAX || s->search_domains > 8 || (ids && ids->count > POLICY_SCOPES_MAX))
         return error_set(e, ERROR_LIMIT, 0, "more resolvers, search domains or ids than a policy may have");
     for (unsigned i = 0; i < count; i++)
-        size += strlen(sources[i].file) + sources[i].text.len + 8;
-    size += ids ? (size_t)ids->count * 70 : 0;
+        size += strlen(sources[i].file) + sources[i].text.len + 9;
+    size += ids ? (size_t)ids->count * (sizeof ids->row[0] + 8) : 0;
     if (size > BUNDLE_BYTES_MAX)
         return error_set(e, ERROR_LIMIT, 0, "the policy's files are larger than 1 GiB together");
     uint8_t *buffer = malloc(size);
@@ -81,6 +82,7 @@ bool policy_bundle_make(const struct policy_source *sources, unsigned count, con
     put_ids(&w, ids);
     writer_u16(&w, (uint16_t)count);
     for (unsigned i = 0; i < count; i++) {
+        writer_u8(&w, sources[i].job);
         put_text(&w, string_bytes(sources[i].file));
         put_text(&w, sources[i].text);
     }
@@ -132,6 +134,19 @@ static void take_system(struct reader *r, struct policy_system *out)
     take_name(r, &out->host_name);
 }
 
+static void take_word(struct reader *r, char *out, size_t size)
+{
+    struct bytes text = take_text(r);
+    out[0] = 0;
+    if (text.len >= size || (text.len && memchr(text.at, 0, text.len))) {
+        reader_fail(r);
+        return;
+    }
+    if (text.len)
+        memcpy(out, text.at, text.len);
+    out[text.len] = 0;
+}
+
 static void take_ids(struct reader *r, struct policy_ids *out)
 {
     out->first = reader_u16(r);
@@ -141,14 +156,8 @@ static void take_ids(struct reader *r, struct policy_ids *out)
         reader_fail(r);
     for (unsigned i = 0; r->state == PARSE_OK && i < out->count; i++) {
         out->row[i].id = reader_u16(r);
-        struct bytes name = take_text(r);
-        if (name.len >= sizeof out->row[i].name || (name.len && memchr(name.at, 0, name.len))) {
-            reader_fail(r);
-            return;
-        }
-        if (name.len)
-            memcpy(out->row[i].name, name.at, name.len);
-        out->row[i].name[name.len] = 0;
+        take_word(r, out->row[i].name, sizeof out->row[i].name);
+        take_word(r, out->row[i].phase, sizeof out->row[i].phase);
     }
 }
 
@@ -160,6 +169,13 @@ struct unpacked {
     struct policy_source source[BUNDLE_SOURCES_MAX];
     char *file[BUNDLE_SOURCES_MAX]; /* NUL-terminated copies */
 };
+
+static void close_bundle(struct unpacked *u)
+{
+    for (unsigned i = 0; u && i < u->sources; i++)
+        free(u->file[i]);
+    free(u);
+}
 
 static void unpack(struct reader *r, struct unpacked *u)
 {
@@ -174,8 +190,9 @@ static void unpack(struct reader *r, struct unpacked *u)
     if (count == 0 || count > BUNDLE_SOURCES_MAX)
         reader_fail(r);
     while (r->state == PARSE_OK && u->sources < count) {
-        struct bytes file = take_text(r);
         struct policy_source *s = &u->source[u->sources];
+        s->job = reader_u8(r) == 1;
+        struct bytes file = take_text(r);
         s->text = take_text(r);
         s->file = u->file[u->sources] = file.len ? strndup((const char *)file.at, file.len) : NULL;
         if (!s->file)
@@ -187,9 +204,9 @@ static void unpack(struct reader *r, struct unpacked *u)
         reader_fail(r);
 }
 
-struct policy *policy_from_bundle(struct bytes bundle, struct error *e)
+/* NULL: no memory, or the bundle is damaged. */
+static struct unpacked *open_bundle(struct bytes bundle, struct error *e)
 {
-    struct policy *policy = NULL;
     struct unpacked *u = calloc(1, sizeof *u);
     struct reader r = reader_init(bundle, false);
     if (!u) {
@@ -197,50 +214,53 @@ struct policy *policy_from_bundle(struct bytes bundle, struct error *e)
         return NULL;
     }
     unpack(&r, u);
-    if (r.state != PARSE_OK)
-        error_set(e, ERROR_INPUT, 0, "the policy bundle is damaged");
-    else
-        policy = policy_compile(u->source, u->sources, &u->system, u->has_ids ? &u->ids : NULL, e);
-    for (unsigned i = 0; i < u->sources; i++)
-        free(u->file[i]);
-    free(u);
+    if (r.state == PARSE_OK)
+        return u;
+    error_set(e, ERROR_INPUT, 0, "the policy bundle is damaged");
+    close_bundle(u);
+    return NULL;
+}
+
+struct policy *policy_from_bundle(struct bytes bundle, struct error *e)
+{
+    struct unpacked *u = open_bundle(bundle, e);
+    struct policy *policy =
+        u ? policy_compile(u->source, u->sources, &u->system, u->has_ids ? &u->ids : NULL, e) : NULL;
+    close_bundle(u);
     return policy;
 }
 
-/* The bundle once more, with one file at the end and another system, where they are given. */
-static bool repack(struct bytes bundle, const struct policy_source *more, const struct policy_system *system,
-                   const struct policy_ids *ids, struct bytes *out, struct error *e)
+bool policy_bundle_change(struct bytes bundle, const struct policy_bundle_change *change, const struct policy_ids *ids,
+                          struct bytes *out, struct error *e)
 {
-    struct unpacked *u = calloc(1, sizeof *u);
-    struct reader r = reader_init(bundle, false);
-    bool ok = false;
-    if (!u)
-        return error_set(e, ERROR_LIMIT, 0, "no memory for the policy");
-    unpack(&r, u);
-    unsigned own = u->sources;
-    if (r.state != PARSE_OK) {
-        error_set(e, ERROR_INPUT, 0, "the policy bundle is damaged");
-    } else if (more && own == BUNDLE_SOURCES_MAX) {
-        error_set(e, ERROR_LIMIT, 0, "a policy has at most %d files", BUNDLE_SOURCES_MAX);
-    } else {
-        if (more)
-            u->source[own] = *more;
-        ok = policy_bundle_make(u->source, own + (more != NULL), system ? system : &u->system, ids, out, e);
-    }
-    for (unsigned i = 0; i < own; i++)
-        free(u->file[i]);
-    free(u);
+    struct unpacked *u = open_bundle(bundle, e), *other = change->jobs_of.len ? open_bundle(change->jobs_of, e) : NULL;
+    unsigned count = 0, most = BUNDLE_SOURCES_MAX + 1;
+    struct policy_source *source = calloc(most, sizeof *source);
+    bool ok =
+        u && (other || !change->jobs_of.len) && (source || error_set(e, ERROR_LIMIT, 0, "no memory for the policy"));
+    for (unsigned i = 0; ok && i < u->sources; i++)
+        if (!change->without || !u->source[i].job || strcmp(u->source[i].file, change->without) != 0)
+            source[count++] = u->source[i];
+    for (unsigned i = 0; ok && other && i < other->sources; i++)
+        if (other->source[i].job && count < most)
+            source[count++] = other->source[i];
+    if (ok && change->more && count < most)
+        source[count++] = *change->more;
+    ok = ok && (count < most || error_set(e, ERROR_LIMIT, 0, "a policy has at most %d files", BUNDLE_SOURCES_MAX)) &&
+         policy_bundle_make(source, count, change->system ? change->system : &u->system, ids, out, e);
+    free(source);
+    close_bundle(other);
+    close_bundle(u);
     return ok;
 }
 
-bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
-                       struct bytes *out, struct error *e)
+bool policy_bundle_jobs(struct bytes bundle, bool (*each)(void *ctx, const char *file, struct bytes text), void *ctx,
+                        struct error *e)
 {
-    return repack(bundle, more, NULL, ids, out, e);
-}
-
-bool policy_bundle_move(struct bytes bundle, const struct policy_system *system, const struct policy_ids *ids,
-                        struct bytes *out, struct error *e)
-{
-    return repack(bundle, NULL, system, ids, out, e);
+    struct unpacked *u = open_bundle(bundle, e);
+    bool ok = u != NULL;
+    for (unsigned i = 0; ok && i < u->sources; i++)
+        ok = !u->source[i].job || each(ctx, u->source[i].file, u->source[i].text);
+    close_bundle(u);
+    return ok;
 }

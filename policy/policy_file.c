@@ -73,7 +73,7 @@ static bool add_file(struct files *f, const char *path, struct error *e)
         free(f->text[f->count]);
         return error_set(e, ERROR_LIMIT, 0, "no memory for %s", path);
     }
-    f->source[f->count] = (struct policy_source){f->path[f->count], {f->text[f->count], len}};
+    f->source[f->count] = (struct policy_source){.file = f->path[f->count], .text = {f->text[f->count], len}};
     f->count++;
     return true;
 }

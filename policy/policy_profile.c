@@ -160,12 +160,14 @@ static bool build_choices(const struct document *d, uint32_t node, struct policy
 
 static bool build_profile(struct policy_build *b, unsigned i)
 {
-    static const char *const keys[] = {"extends", "allow", "deny", "dns", "allow_public_suffix", "quic", "ech", NULL};
+    static const char *const keys[] = {"extends", "allow", "deny",   "dns", "allow_public_suffix",
+                                       "quic",    "ech",   "phases", NULL},
+                             *const phase_keys[] = {"allow", "deny", "allow_public_suffix", NULL};
     const struct policy_place *at = &b->profile_place[i];
     const struct document *d = at->document;
     struct policy_profile *p = b->whole->policy.profile[i];
     struct suffix_search any = {0};
-    if (!document_keys(d, at->value, "a profile", keys, b->e))
+    if (!document_keys(d, at->value, p->phase ? "a phase" : "a profile", p->phase ? phase_keys : keys, b->e))
         return false;
     uint32_t suffixes = document_find(d, at->value, "allow_public_suffix");
     if (suffixes && !document_texts(d, suffixes, "allow_public_suffix", suffix_check, &any, b->e))
@@ -184,9 +186,11 @@ static bool unknown_profile(struct policy_build *b, const struct document *d, ui
     struct bytes text = document_text(d, node);
     const char *names[POLICY_PROFILES_MAX];
     char quoted[TEXT_QUOTE_SIZE];
+    unsigned count = 0;
     for (unsigned i = 0; i < policy->profiles; i++)
-        names[i] = policy->profile[i]->name;
-    const char *nearest = text_nearest(text, names, policy->profiles);
+        if (!policy->profile[i]->phase)
+            names[count++] = policy->profile[i]->name;
+    const char *nearest = text_nearest(text, names, count);
     text_quote(text, quoted);
     if (nearest)
         return document_wrong(d, node, 0, b->e, "unknown profile \"%s\"; did you mean \"%s\"?", quoted, nearest);
@@ -196,7 +200,7 @@ static bool unknown_profile(struct policy_build *b, const struct document *d, ui
 static int profile_index(const struct policy *policy, struct bytes name)
 {
     for (unsigned i = 0; i < policy->profiles; i++) {
-        const char *other = policy->profile[i]->name;
+        const char *other = policy->profile[i]->phase ? "" : policy->profile[i]->name;
         if (strlen(other) == name.len && memcmp(other, name.at, name.len) == 0)
             return (int)i;
     }
@@ -218,13 +222,14 @@ static bool link_parents(struct policy_build *b)
     for (unsigned i = 0; i < policy->profiles; i++) {
         const struct policy_place *at = &b->profile_place[i];
         uint32_t extends = document_find(at->document, at->value, "extends");
-        if (!extends)
+        if (!extends || policy->profile[i]->phase)
             continue;
         if (at->document->node[extends].kind != DOCUMENT_TEXT)
             return document_wrong(at->document, extends, 0, b->e, "extends names one profile");
         policy->profile[i]->parent = policy_build_profile_find(b, at->document, extends);
         if (!policy->profile[i]->parent)
             return false;
+        policy->profile[i]->allow_parent = policy->profile[i]->parent;
     }
     for (unsigned i = 0; i < policy->profiles; i++) {
         unsigned depth = 0;
@@ -271,6 +276,21 @@ static bool inherit(struct policy_build *b)
     return true;
 }
 
+struct policy_profile *policy_build_profile_new(struct policy_build *b, const struct document *d, uint32_t key)
+{
+    struct policy *policy = &b->whole->policy;
+    struct policy_profile *p = NULL;
+    if (policy->profiles == POLICY_PROFILES_MAX)
+        document_wrong(d, key, 0, b->e, "more than %d profiles and phases", POLICY_PROFILES_MAX);
+    else if (!(p = calloc(1, sizeof *p)))
+        policy_no_memory(b->e);
+    if (!p)
+        return NULL;
+    b->profile_place[policy->profiles] = (struct policy_place){d, key, d->node[key].next};
+    policy->profile[policy->profiles++] = p;
+    return p;
+}
+
 static bool add_profile(struct policy_build *b, const struct document *d, uint32_t key)
 {
     struct policy *policy = &b->whole->policy;
@@ -282,13 +302,9 @@ static bool add_profile(struct policy_build *b, const struct document *d, uint32
         return document_wrong(d, key, 0, b->e, "profile \"%s\" is defined twice; the first is at %.100s:%u",
                               policy->profile[twin]->name, b->profile_place[twin].document->file,
                               b->profile_place[twin].document->node[b->profile_place[twin].key].line);
-    if (policy->profiles == POLICY_PROFILES_MAX)
-        return document_wrong(d, key, 0, b->e, "more than %d profiles", POLICY_PROFILES_MAX);
-    struct policy_profile *p = calloc(1, sizeof *p);
+    struct policy_profile *p = policy_build_profile_new(b, d, key);
     if (!p)
-        return policy_no_memory(b->e);
-    b->profile_place[policy->profiles] = (struct policy_place){d, key, d->node[key].next};
-    policy->profile[policy->profiles++] = p;
+        return false;
     p->name = policy_copy(name);
     return p->name || policy_no_memory(b->e);
 }
@@ -313,7 +329,7 @@ bool policy_build_profiles(struct policy_build *b)
         if (d->node[profiles].kind != DOCUMENT_MAPPING)
             return document_wrong(d, profiles, 0, b->e, "profiles is a mapping: \"name: { allow: [...] }\" lines");
         for (uint32_t key = d->node[profiles].child; key; key = d->node[d->node[key].next].next) {
-            if (!add_profile(b, d, key))
+            if (!add_profile(b, d, key) || !policy_build_phases(b, d, d->node[key].next))
                 return false;
         }
     }

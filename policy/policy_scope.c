@@ -230,6 +230,35 @@ static bool scope_name(struct policy_build *b, const struct document *d, uint32_
     return true;
 }
 
+/* The phase that the scope is in, by what the keeper says beside the files. */
+static bool enter_phase(struct policy_build *b, const struct document *d, uint32_t scope, struct policy_scope *out)
+{
+    const char *phase = "";
+    for (unsigned i = 0; b->ids && i < b->ids->count; i++)
+        if (strcmp(b->ids->row[i].name, out->name) == 0)
+            phase = b->ids->row[i].phase;
+    out->phase = "";
+    if (!*phase)
+        return true;
+    const struct policy_profile *found = policy_phase_find(&b->whole->policy, out->profile, phase);
+    if (!found)
+        return document_wrong(d, scope, 0, b->e, "scope \"%s\" is in phase \"%s\", which profile \"%s\" does not have",
+                              out->name, phase, out->profile->name);
+    out->profile = found;
+    out->phase = found->phase;
+    return true;
+}
+
+/* Whose scope it is: `job: { id: ID, ... }` beside it, which only the keeper writes. */
+static bool take_job(struct policy_build *b, const struct document *d, struct policy_scope *out)
+{
+    uint32_t job = document_find(d, d->root, "job"), id = job ? document_find(d, job, "id") : 0;
+    if (!id)
+        return true;
+    out->job = policy_copy(document_text(d, id));
+    return out->job || policy_no_memory(b->e);
+}
+
 static bool build_scope(struct policy_build *b, const struct document *d, uint32_t scope, struct policy_scope *out)
 {
     static const char *const keys[] = {"name",      "match",    "profile",        "mode", "on_deny",
@@ -258,7 +287,7 @@ static bool build_scope(struct policy_build *b, const struct document *d, uint32
     out->incoming = pass;
     out->resolvers = resolvers.count;
     memcpy(out->resolver, resolvers.address, sizeof out->resolver);
-    return give_id(b, d, scope, out);
+    return enter_phase(b, d, scope, out) && take_job(b, d, out) && give_id(b, d, scope, out);
 }
 
 /* What no scope claims, where it is refused: a scope without match lines that allows nothing. */
@@ -274,6 +303,7 @@ static bool build_unmatched(struct policy_build *b)
     p->allow = matcher_new(0);
     p->deny = matcher_new(0);
     s->name = strdup(UNMATCHED);
+    s->phase = "";
     s->profile = p;
     s->resolvers = b->resolvers.count;
     memcpy(s->resolver, b->resolvers.address, sizeof s->resolver);
@@ -290,7 +320,27 @@ static void scope_drop(struct policy_scope *s)
     free(s->match);
     free(s->search_domain);
     free(s->name);
+    free(s->job);
     *s = (struct policy_scope){0};
+}
+
+static bool build_document(struct policy_build *b, const struct document *d)
+{
+    struct policy *policy = &b->whole->policy;
+    uint32_t scopes = document_find(d, d->root, "scopes");
+    if (scopes && d->node[scopes].kind != DOCUMENT_LIST)
+        return document_wrong(d, scopes, 0, b->e, "scopes is a list: \"- name: ...\" items");
+    for (uint32_t node = scopes ? d->node[scopes].child : 0; node; node = d->node[node].next) {
+        struct policy_scope *s = &policy->scope[policy->scopes];
+        if (policy->scopes + policy->refuse_unmatched == POLICY_SCOPES_MAX)
+            return document_wrong(d, node, 0, b->e, "more than %d scopes", POLICY_SCOPES_MAX);
+        if (!build_scope(b, d, node, s)) {
+            scope_drop(s);
+            return false;
+        }
+        b->scope_place[policy->scopes++] = (struct policy_place){d, node, node};
+    }
+    return true;
 }
 
 bool policy_build_scopes(struct policy_build *b)
@@ -302,20 +352,12 @@ bool policy_build_scopes(struct policy_build *b)
     b->scope_place = calloc(POLICY_SCOPES_MAX, sizeof *b->scope_place);
     if (!policy->scope || !b->scope_place)
         return policy_no_memory(b->e);
-    for (unsigned i = 0; i < b->documents; i++) {
-        const struct document *d = &b->document[i];
-        uint32_t scopes = document_find(d, d->root, "scopes");
-        if (scopes && d->node[scopes].kind != DOCUMENT_LIST)
-            return document_wrong(d, scopes, 0, b->e, "scopes is a list: \"- name: ...\" items");
-        for (uint32_t node = scopes ? d->node[scopes].child : 0; node; node = d->node[node].next) {
-            struct policy_scope *s = &policy->scope[policy->scopes];
-            if (policy->scopes + policy->refuse_unmatched == POLICY_SCOPES_MAX)
-                return document_wrong(d, node, 0, b->e, "more than %d scopes", POLICY_SCOPES_MAX);
-            if (!build_scope(b, d, node, s)) {
-                scope_drop(s);
+    /* Jobs first: they run below what the files' scopes hold, and the first that matches has the packet. */
+    for (unsigned jobs = 2; jobs-- > 0;) {
+        for (unsigned i = 0; i < b->documents; i++) {
+            const struct document *d = &b->document[i];
+            if (!document_find(d, d->root, "job") == !jobs && !build_document(b, d))
                 return false;
-            }
-            b->scope_place[policy->scopes++] = (struct policy_place){d, node, node};
         }
     }
     return !policy->refuse_unmatched || build_unmatched(b);

@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     import_write(&i, "a\nb: c", data[0] & 0x80 ? "/ci.slice" : NULL, out);
     fclose(out);
-    struct policy_source written = {"policy.yaml", {(const uint8_t *)text, len}};
+    struct policy_source written = {.file = "policy.yaml", .text = {(const uint8_t *)text, len}};
     struct policy *policy = policy_compile(&written, 1, &system_one, NULL, &e);
     if (!policy || policy->profiles != i.profiles)
         abort(); /* what sluice import prints, sluice check accepts */

@@ -61,7 +61,7 @@ static void prepare(void)
         "'http://mirror.test', '**.wild.test', 'ws://mirror.test:8081', 'proxy://mirror.test:3128', "
         "'tcp://git.test:22', 'tcp://tcp.test:22', 'udp://u.test:9', 'example.com']\n    quic: judge\n    ech: outer\n"
         "scopes:\n  - { name: s, match: { source: 0.0.0.0/0 }, profile: p }\n";
-    struct policy_source source = {"fuzz.yaml", {(const uint8_t *)text, sizeof text - 1}};
+    struct policy_source source = {.file = "fuzz.yaml", .text = {(const uint8_t *)text, sizeof text - 1}};
     struct policy_system system = {0};
     struct error e = {0};
     policy = policy_compile(&source, 1, &system, NULL, &e);

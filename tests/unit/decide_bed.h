@@ -92,7 +92,7 @@ static inline int setup(void **state)
     (void)state;
     struct policy_system system = {.resolvers = 1, .resolver = {{4, {192, 0, 2, 53}}}, .search_domains = 2};
     struct error e = {0};
-    struct policy_source source = {"test.yaml", text(policy_text)};
+    struct policy_source source = {.file = "test.yaml", .text = text(policy_text)};
     assert_true(name_from_wire(text("corp.example"), &system.search_domain[0]));
     assert_true(name_from_wire(text("svc.cluster.local"), &system.search_domain[1]));
     assert_true(name_from_wire(text("runner1.hosts.example"), &system.host_name));

@@ -130,7 +130,7 @@ static struct bed *bed_new(const char *policy_text)
     close(fd);
     assert_non_null(b->bindings);
     struct policy_system system = {.resolvers = 1, .resolver = {bed_address(BED_RESOLVER)}};
-    struct policy_source source = {"test.yaml", {(const uint8_t *)policy_text, strlen(policy_text)}};
+    struct policy_source source = {.file = "test.yaml", .text = {(const uint8_t *)policy_text, strlen(policy_text)}};
     b->policy = policy_compile(&source, 1, &system, NULL, &e);
     if (!b->policy)
         fail_msg("%s", e.text);

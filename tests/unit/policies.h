@@ -27,7 +27,8 @@ static inline struct bytes text(const char *s)
 static inline struct policy *compile(const char *main_text, const char *part, const struct policy_ids *ids,
                                      struct error *e)
 {
-    struct policy_source sources[] = {{"policy.yaml", text(main_text)}, {"policy.d/1.yaml", text(part ? part : "")}};
+    struct policy_source sources[] = {{.file = "policy.yaml", .text = text(main_text)},
+                                      {.file = "policy.d/1.yaml", .text = text(part ? part : "")}};
     return policy_compile(sources, part ? 2 : 1, &system_one, ids, e);
 }
 

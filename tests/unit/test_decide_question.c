@@ -140,7 +140,7 @@ static void test_question_hint(void **state)
                  "version: 1\nprofiles: { p: { allow: ['%s'] } }\n"
                  "scopes: [{ name: s, match: { source: 10.0.0.0/8 }, profile: p }]\n",
                  hint);
-        struct policy_source file = {"hint", text(source)};
+        struct policy_source file = {.file = "hint", .text = text(source)};
         struct policy *policy = policy_compile(&file, 1, &system, NULL, NULL);
         assert_non_null(policy);
         struct decision d = decide_question(policy, &policy->scope[0], &n, rows[i].type, false);

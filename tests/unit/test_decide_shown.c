@@ -161,7 +161,7 @@ static void test_quic(void **state)
     };
     struct policy_system system = {.resolvers = 1, .resolver = {{4, {192, 0, 2, 53}}}};
     struct error e = {0};
-    struct policy_source source = {"test.yaml", text(quic_text)};
+    struct policy_source source = {.file = "test.yaml", .text = text(quic_text)};
     struct policy *policy = policy_compile(&source, 1, &system, NULL, &e);
     if (!policy)
         fail_msg("%s", e.text);

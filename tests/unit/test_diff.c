@@ -26,7 +26,7 @@ static void note(void *ctx, const struct diff_row *row)
 
 static struct policy *compile(const char *text)
 {
-    struct policy_source source = {"p.yaml", {(const uint8_t *)text, strlen(text)}};
+    struct policy_source source = {.file = "p.yaml", .text = {(const uint8_t *)text, strlen(text)}};
     struct policy_system system = {.resolvers = 1, .resolver = {{4, {198, 18, 2, 53}}}};
     struct error e = {0};
     struct policy *policy = policy_compile(&source, 1, &system, NULL, &e);

@@ -213,7 +213,7 @@ static void rights(void **state)
 
 static int bundle_memfd(const char *text, size_t len, bool raw, uint64_t *size)
 {
-    struct policy_source source = {"policy.yaml", {(const uint8_t *)text, len}};
+    struct policy_source source = {.file = "policy.yaml", .text = {(const uint8_t *)text, len}};
     static struct policy_system system;
     struct bytes bundle = source.text;
     struct error e;

@@ -255,7 +255,7 @@ static void reload(struct bed *b, const char *text)
 {
     struct error e;
     struct policy_system system = {.resolvers = 1, .resolver = {bed_address(BED_RESOLVER)}};
-    struct policy_source source = {"test.yaml", {(const uint8_t *)text, strlen(text)}};
+    struct policy_source source = {.file = "test.yaml", .text = {(const uint8_t *)text, strlen(text)}};
     struct policy *now = policy_compile(&source, 1, &system, NULL, &e), *before = b->policy;
     assert_non_null(now);
     judge_policy(b->judge, now);

@@ -163,8 +163,8 @@ static void test_public_suffix(void **state)
 static void test_bundle(void **state)
 {
     (void)state;
-    struct policy_source sources[] = {{"policy.yaml", text(whole)},
-                                      {"policy.d/a.yaml", text("profiles: { more: {} }\n")}};
+    struct policy_source sources[] = {{.file = "policy.yaml", .text = text(whole)},
+                                      {.file = "policy.d/a.yaml", .text = text("profiles: { more: {} }\n")}};
     struct policy_system system = system_one;
     struct policy_ids *ids = calloc(1, sizeof *ids);
     struct bytes bundle;
@@ -208,7 +208,7 @@ static void test_prefixes(void **state)
         char *exact = malloc(len ? len : 1);
         struct error e = {0};
         memcpy(exact, whole, len);
-        struct policy_source source = {"p.yaml", {(uint8_t *)exact, len}};
+        struct policy_source source = {.file = "p.yaml", .text = {(uint8_t *)exact, len}};
         struct policy *p = policy_compile(&source, 1, &system_one, NULL, &e);
         if (!p && strncmp(e.text, "p.yaml:", 7) != 0)
             fail_msg("%zu: %s", len, e.text);

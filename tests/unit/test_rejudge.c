@@ -21,7 +21,7 @@ static struct policy *policy_of(const char *allow)
         text, sizeof text,
         "version: 1\nprofiles:\n  p: { allow: [%s] }\nscopes:\n  - { name: s, match: { cgroup: /s }, profile: p }\n",
         allow);
-    struct policy_source source = {"test.yaml", {(const uint8_t *)text, strlen(text)}};
+    struct policy_source source = {.file = "test.yaml", .text = {(const uint8_t *)text, strlen(text)}};
     struct policy *policy = policy_compile(&source, 1, &system, NULL, &e);
     if (!policy)
         fail_msg("%s", e.text);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/narrow.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/decide_rule.h"
+#include "policy/matcher.h"
+
+static bool range_holds(const struct address_range *wide, const struct address_range *narrow)
+{
+    return wide->base.family == narrow->base.family && wide->prefix_bits <= narrow->prefix_bits &&
+           address_in_range(&narrow->base, wide);
+}
+
+/* What an entry of scheme `wide` lets through, one of `narrow` adds nothing to. */
+static bool scheme_covers(unsigned wide, unsigned narrow)
+{
+    if (wide == narrow || narrow == ENDPOINT_DNS)
+        return true;
+    if (wide == ENDPOINT_TCP)
+        return narrow == ENDPOINT_TLS || narrow == ENDPOINT_HTTP || narrow == ENDPOINT_WS;
+    return wide == ENDPOINT_WS && narrow == ENDPOINT_HTTP;
+}
+
+/* The entry `hit`, which covers the name or the first address of `entry`: does it cover all that `entry` allows? */
+static bool entry_covers(const struct matcher_hit *hit, const struct endpoint *entry)
+{
+    const struct matcher_shape *wide = hit->shape;
+    struct endpoint whole;
+    matcher_endpoint(hit, &whole);
+    if (!scheme_covers(wide->scheme, entry->scheme))
+        return false;
+    if (entry->scheme != ENDPOINT_DNS && (entry->port_low < wide->port_low || wide->port_high < entry->port_high))
+        return false;
+    for (unsigned i = 0; i < entry->types; i++)
+        if (wide->scheme != ENDPOINT_DNS || !rule_has_type(wide, entry->type[i]))
+            return false;
+    if (entry->host == ENDPOINT_ADDRESS)
+        return wide->host == ENDPOINT_ADDRESS && range_holds(&whole.range, &entry->range);
+    if (wide->host == ENDPOINT_ADDRESS || (entry->has_at && !(wide->has_at && range_holds(&wide->at, &entry->at))))
+        return false;
+    return entry->host == ENDPOINT_NAME || wide->host == ENDPOINT_ANY_BELOW ||
+           (wide->host == ENDPOINT_ONE_BELOW && entry->host == ENDPOINT_ONE_BELOW);
+}
+
+/* A name that stands for all that the entry's name or wildcard is: one, or two, labels that nobody writes below it. */
+static bool sample_name(const struct endpoint *entry, struct name *out)
+{
+    static const char *const below[] = {"", "_-_.", "_-_._-_."};
+    unsigned labels = entry->host == ENDPOINT_ONE_BELOW ? 1 : entry->host == ENDPOINT_ANY_BELOW ? 2 : 0;
+    int n = snprintf(out->text, sizeof out->text, "%s%s", below[labels], entry->name.text);
+    out->len = (uint8_t)n;
+    return n > 0 && (size_t)n < sizeof out->text;
+}
+
+static bool profile_covers(const struct policy_profile *wide, const struct endpoint *entry)
+{
+    struct name sample;
+    struct matcher_name name;
+    struct matcher_hit hit;
+    bool by_name = entry->host != ENDPOINT_ADDRESS;
+    if (by_name && !sample_name(entry, &sample))
+        return false;
+    if (by_name)
+        matcher_name_init(&name, (struct bytes){(const uint8_t *)sample.text, sample.len});
+    for (const struct policy_profile *p = wide; p; p = p->allow_parent) {
+        struct matcher_cursor cursor =
+            by_name ? matcher_find_name(p->allow, &name) : matcher_find_address(p->allow, &entry->range.base);
+        while (matcher_next(&cursor, &hit))
+            if (entry_covers(&hit, entry))
+                return true;
+    }
+    return false;
+}
+
+/* Each profile whose denials hold in `wide` must be one whose denials hold in `narrow`. */
+static bool keeps_denials(const struct policy_profile *wide, const struct policy_profile *narrow)
+{
+    for (const struct policy_profile *w = wide; w; w = w->parent) {
+        bool kept = matcher_count(w->deny) == 0;
+        for (const struct policy_profile *n = narrow; n && !kept; n = n->parent)
+            kept = n == w;
+        if (!kept)
+            return false;
+    }
+    return true;
+}
+
+/* 0 is a default that this file does not know, so it is equal to itself alone. */
+static bool not_above(uint32_t wide, uint32_t narrow)
+{
+    return narrow == wide || (narrow && wide && narrow < wide);
+}
+
+static const char *wider_setting(const struct policy_profile *wide, const struct policy_profile *narrow)
+{
+    if (!keeps_denials(wide, narrow))
+        return "deny";
+    if (narrow->quic == POLICY_QUIC_JUDGE && wide->quic != POLICY_QUIC_JUDGE)
+        return "quic";
+    if (narrow->ech == POLICY_ECH_OUTER && wide->ech != POLICY_ECH_OUTER)
+        return "ech";
+    if (!not_above(wide->budget.names_per_minute, narrow->budget.names_per_minute) ||
+        !not_above(wide->budget.label_bytes, narrow->budget.label_bytes) ||
+        !not_above(wide->budget.bytes_per_hour, narrow->budget.bytes_per_hour))
+        return "budget";
+    return NULL;
+}
+
+bool narrow_covers(const struct policy_profile *wide, const struct policy_profile *narrow, struct endpoint *beyond,
+                   const char **setting)
+{
+    struct matcher_hit hit;
+    struct endpoint entry;
+    const char *wider = wider_setting(wide, narrow);
+    if (setting)
+        *setting = wider;
+    if (wider)
+        return false;
+    for (const struct policy_profile *p = narrow; p; p = p->allow_parent) {
+        for (size_t next = 0; matcher_each(p->allow, &next, &hit);) {
+            matcher_endpoint(&hit, &entry);
+            if (profile_covers(wide, &entry))
+                continue;
+            if (beyond)
+                *beyond = entry;
+            return false;
+        }
+    }
+    return true;
+}
