@@ -68,6 +68,8 @@ void event_sanitize(struct event *e)
     for (unsigned i = 0; i < EVENT_ANSWERS_MAX; i++)
         event_sanitize_address(&e->answer[i]);
     TERMINATE(e->scope);
+    TERMINATE(e->job);
+    TERMINATE(e->phase);
     TERMINATE(e->domain);
     TERMINATE(e->tls_server_name);
     TERMINATE(e->tls_ja4);

@@ -19,6 +19,7 @@
 
 #define EVENT_ANSWERS_MAX  8
 #define EVENT_SCOPE_SIZE   64
+#define EVENT_PHASE_SIZE   32
 #define EVENT_PATH_SIZE    256
 #define EVENT_RULE_SIZE    300
 #define EVENT_PROCESS_SIZE 256
@@ -65,7 +66,8 @@ struct event {
     uint64_t bytes_out, bytes_in, packets_out, packets_in; /* CONNECTION_END only */
     uint64_t start_usec;                                   /* CONNECTION_END only */
 
-    char scope[EVENT_SCOPE_SIZE];    /* filled by the keeper */
+    char scope[EVENT_SCOPE_SIZE]; /* filled by the keeper, like the next two */
+    char job[EVENT_SCOPE_SIZE], phase[EVENT_PHASE_SIZE];
     char domain[NAME_MAX_BYTES + 1]; /* name asked or shown; may be unclean when it was refused for its form */
     char tls_server_name[NAME_MAX_BYTES + 1];
     char tls_ja4[40];           /* the client's fingerprint */
@@ -82,8 +84,8 @@ struct event {
 void event_sanitize(struct event *e);
 
 /* The ECS object on one line, without newline (DESIGN s2 Events).  The caller frees the result; NULL: no memory.
- * `host` is host.name; `job` may be NULL. */
-char *event_to_json(const struct event *e, const char *host, const char *job);
+ * `host` is host.name, or NULL. */
+char *event_to_json(const struct event *e, const char *host);
 
 /* The line for a person, without newline:
  *     deny  dns  payload.evil.test A             by node (npm postinstall of left-pad)   not in allowlist

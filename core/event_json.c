@@ -250,7 +250,7 @@ static void event_put_process(struct event_object *o, const struct event_process
         event_put(o, "sluice.package_claimed", json_true());
 }
 
-char *event_to_json(const struct event *e, const char *host, const char *job)
+char *event_to_json(const struct event *e, const char *host)
 {
     struct event_object o = {.root = json_object()};
     if (!o.root)
@@ -259,7 +259,8 @@ char *event_to_json(const struct event *e, const char *host, const char *job)
     event_put(&o, "ecs.version", json_string("8.11.0"));
     event_put_text(&o, "host.name", host);
     event_put_classification(&o, e);
-    event_put_text(&o, "sluice.job", job);
+    event_put_text(&o, "sluice.job", e->job);
+    event_put_text(&o, "sluice.phase", e->phase);
     event_put_network(&o, e);
     event_put_application(&o, e);
     event_put_process(&o, &e->process);

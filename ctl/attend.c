@@ -19,6 +19,8 @@ static void name_scope(const struct keeper *k, struct event *e)
 {
     const struct policy_scope *scope = policy_scope_find(k->policy, e->scope_id);
     snprintf(e->scope, sizeof e->scope, "%s", scope ? scope->name : "");
+    snprintf(e->job, sizeof e->job, "%s", scope && scope->job ? scope->job : "");
+    snprintf(e->phase, sizeof e->phase, "%s", scope ? scope->phase : "");
 }
 
 /* A message that came over TCP: the relay's table tells who asked; the relay itself is nobody's suspect. */
@@ -76,6 +78,9 @@ void attend_write(struct keeper *k, struct event *e)
     uint64_t count = e->count > 1 ? e->count : 1;
     name_scope(k, e);
     eventlog_add(k->log, e, clock_boot_usec());
+    struct held_job *job = e->job[0] ? jobs_find(&k->jobs, e->job) : NULL;
+    if (job)
+        summary_add(job->summary, e);
     k->allowed += e->verdict == VERDICT_ALLOW && e->action != ACTION_CONNECTION_END ? count : 0;
     if (!refusal(e))
         return;

@@ -2,7 +2,6 @@
 /* sluice apply: another policy for the running gate, all or nothing; or what it would change. */
 #include <jansson.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,6 @@
 #include "ctl/command.h"
 #include "ctl/control.h"
 #include "ctl/options.h"
-
-#define APPLY_WAIT_MSEC 30000 /* a million names take a second in each of two processes */
-#define BUSY_STEP_MSEC  20
 
 enum { OPTION_DRY_RUN, OPTION_DIFF, OPTION_JSON };
 
@@ -93,19 +89,12 @@ static void print_cut(const json_t *answer)
 static json_t *ask(const struct apply *a, bool dry_run, int *status)
 {
     struct error e;
-    json_t *answer;
-    /* One change of policy at a time: whoever comes second waits. */
-    for (unsigned waited = 0;; waited += BUSY_STEP_MSEC) {
-        json_t *request = json_pack("{s:s, s:b}", "request", "apply", "dry_run", (int)dry_run);
-        if (a->file[0])
-            json_object_set_new(request, "policy", json_string(a->file));
-        answer = control_ask(request, APPLY_WAIT_MSEC, &e);
-        if (answer)
-            return answer;
-        if (e.code != ERROR_LIMIT || waited >= APPLY_WAIT_MSEC)
-            break;
-        poll(NULL, 0, BUSY_STEP_MSEC);
-    }
+    json_t *answer, *request = json_pack("{s:s, s:b}", "request", "apply", "dry_run", (int)dry_run);
+    if (a->file[0])
+        json_object_set_new(request, "policy", json_string(a->file));
+    answer = control_ask_change(NULL, request, &e);
+    if (answer)
+        return answer;
     *status = e.code == ERROR_INPUT ? EXIT_INPUT : EXIT_FINDING;
     fprintf(stderr, "sluice: %s\n", e.code == ERROR_NONE ? "no gate runs in this network namespace" : e.text);
     return NULL;

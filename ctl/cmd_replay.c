@@ -60,7 +60,7 @@ static bool on_event(void *ctx, const struct event *in)
             snprintf(e.scope, sizeof e.scope, "%s", scope->name);
     }
     if (r->json) {
-        char *line = event_to_json(&e, "replay", NULL);
+        char *line = event_to_json(&e, "replay");
         if (line)
             puts(line);
         free(line);

@@ -17,6 +17,7 @@
 enum {
     OPTION_POLICY,
     OPTION_PROFILE,
+    OPTION_PHASE,
     OPTION_ALLOW,
     OPTION_AUDIT,
     OPTION_FAIL_ON,
@@ -33,6 +34,8 @@ enum {
 static const struct command_option options[] = {
     [OPTION_POLICY] = {"-p, --policy", "FILE", "a policy file, one profile of which holds the command"},
     [OPTION_PROFILE] = {"--profile", "NAME", "that profile; without it the only one, or the one named default"},
+    [OPTION_PHASE] = {"--phase", "NAME",
+                      "begin in that phase of the profile; 'sluice job phase' enters a narrower one"},
     [OPTION_ALLOW] = {"--allow", "ENDPOINT", "allow this endpoint too; may be given again"},
     [OPTION_AUDIT] = {"--audit", NULL, "refuse nothing, and say at the end what would have sufficed"},
     [OPTION_FAIL_ON] =
@@ -55,24 +58,6 @@ static const struct command_option options[] = {
     [OPTION_JSON] = {"--json", NULL, "print the summary as JSON"},
     {NULL, NULL, NULL},
 };
-
-/* "deny", "alert" or both. */
-static bool read_fail_on(const char *value, struct run_config *config, struct error *e)
-{
-    while (*value) {
-        size_t len = strcspn(value, ",");
-        if (len == 4 && memcmp(value, "deny", 4) == 0)
-            config->fail_on_deny = true;
-        else if (len == 5 && memcmp(value, "alert", 5) == 0)
-            config->fail_on_alert = true;
-        else
-            return error_set(e, ERROR_INPUT, 0, "--fail-on takes deny, alert or deny,alert, not '%.*s'", (int)len,
-                             value);
-        value += len;
-        value += *value == ',';
-    }
-    return true;
-}
 
 static bool keep_socket(struct run_config *c, const char *path, struct error *e)
 {
@@ -101,13 +86,16 @@ static bool read_option(int option, const char *value, struct run_config *c, str
     case OPTION_PROFILE:
         c->policy.profile = value;
         return true;
+    case OPTION_PHASE:
+        c->policy.phase = value;
+        return true;
     case OPTION_ALLOW:
         return run_policy_allow(&c->policy, value, "--allow", e);
     case OPTION_AUDIT:
         c->policy.audit = true;
         return true;
     case OPTION_FAIL_ON:
-        return read_fail_on(value, c, e);
+        return options_fail_on(value, &c->fail_on_deny, &c->fail_on_alert, e);
     case OPTION_EVENTS:
         c->events_path = value;
         return true;
@@ -179,10 +167,10 @@ static int run(int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .section = 1,
-    .usage =
-        "[-p FILE] [--profile NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] [--events FILE] [--isolate] "
-        "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--quic judge] [--ech outer] [--json] -- COMMAND "
-        "[ARG]...",
+    .usage = "[-p FILE] [--profile NAME] [--phase NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] "
+             "[--events FILE] [--isolate] "
+             "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--quic judge] [--ech outer] [--json] -- COMMAND "
+             "[ARG]...",
     .summary = "run one command, and let it reach only what is allowed",
     .text =
         "Runs COMMAND behind a gate of its own: only the endpoints of the policy, of --allow and of the environment "

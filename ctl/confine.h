@@ -38,9 +38,9 @@ struct confine {
     gid_t group[CONFINE_GROUPS_MAX];
     char user[64], home[256], shell[256];
     unsigned keeps;
-    const char *keep[CONFINE_KEEP_MAX]; /* sockets outside that the job may use; borrowed */
-    const char *agent;                  /* SSH_AUTH_SOCK: git over ssh needs it, and it carries nothing; or NULL */
-    const char *resolv_conf;            /* what /etc/resolv.conf shall say in there, or NULL: as it is */
+    const char *keep[CONFINE_KEEP_MAX + 1]; /* sockets outside that the job may use, and the gate's; borrowed */
+    const char *agent;                      /* SSH_AUTH_SOCK: git over ssh needs it, and it carries nothing; or NULL */
+    const char *resolv_conf;                /* what /etc/resolv.conf shall say in there, or NULL: as it is */
 };
 
 /* Who the command runs as: SUDO_UID and SUDO_GID, or root (`as_root`, or no SUDO_UID). */

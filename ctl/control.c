@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "ctl/peer.h"
 
-#define REQUEST_MAX  8192
+#define REQUEST_MAX  (256u << 10)
+#define REQUEST_SIZE 4096 /* at first */
 #define CLIENT_USEC  5000000u
 #define ANSWER_BYTES (16u << 20)
 
@@ -18,22 +20,25 @@ struct client {
     uint32_t number;
     bool waits; /* its request was read whole, the answer is to come */
     uint64_t since_usec;
-    size_t have;
-    char request[REQUEST_MAX];
+    size_t have, size;
+    char *request;
+    struct peer peer;
 };
 
 struct control {
     int listen_fd;
+    bool everybody;
     uint32_t last_number;
     struct client client[CONTROL_CLIENTS];
 };
 
-struct control *control_new(int listen_fd)
+struct control *control_new(int listen_fd, bool everybody)
 {
     struct control *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->listen_fd = listen_fd;
+    c->everybody = everybody;
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
         c->client[i].fd = -1;
     return c;
@@ -46,7 +51,9 @@ static void client_close(struct client *client)
     client->fd = -1;
     client->number = 0;
     client->waits = false;
-    client->have = 0;
+    client->have = client->size = 0;
+    free(client->request);
+    client->request = NULL;
 }
 
 unsigned control_poll(const struct control *c, struct pollfd *fds)
@@ -72,11 +79,11 @@ static void send_answer(struct client *client, json_t *answer)
     client_close(client);
 }
 
-void control_answer(struct control *c, uint32_t client, json_t *answer)
+void control_answer(struct control_client client, json_t *answer)
 {
-    for (unsigned i = 0; client && c && i < CONTROL_CLIENTS; i++)
-        if (c->client[i].number == client) {
-            send_answer(&c->client[i], answer);
+    for (unsigned i = 0; client.control && i < CONTROL_CLIENTS; i++)
+        if (client.control->client[i].number == client.number) {
+            send_answer(&client.control->client[i], answer);
             return;
         }
     json_decref(answer);
@@ -99,26 +106,44 @@ static struct client *find_place(struct control *c)
 static void accept_client(struct control *c)
 {
     int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct ucred peer;
-    socklen_t len = sizeof peer;
+    struct peer peer;
     if (fd < 0)
         return;
     struct client *place = find_place(c);
-    if (!place || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != 0) {
+    if (!place || !peer_look(fd, &peer) || (!c->everybody && peer.uid != 0)) {
         close(fd);
         return;
     }
     client_close(place);
     place->fd = fd;
+    place->peer = peer;
     place->since_usec = clock_boot_usec();
     if (++c->last_number == 0)
         c->last_number = 1;
     place->number = c->last_number;
 }
 
-static void read_client(struct keeper *k, struct client *client)
+/* Room for more of the request; false: it is longer than it may be, or memory is short. */
+static bool make_room(struct client *client)
 {
-    ssize_t n = recv(client->fd, client->request + client->have, sizeof client->request - client->have - 1, 0);
+    if (client->size - client->have > 1)
+        return true;
+    size_t size = client->size ? 2 * client->size : REQUEST_SIZE;
+    char *grown = size <= REQUEST_MAX ? realloc(client->request, size) : NULL;
+    if (!grown)
+        return false;
+    client->request = grown;
+    client->size = size;
+    return true;
+}
+
+static void read_client(struct control *c, struct keeper *k, struct client *client)
+{
+    if (!make_room(client)) {
+        send_answer(client, control_refused("the request is longer than it may be"));
+        return;
+    }
+    ssize_t n = recv(client->fd, client->request + client->have, client->size - client->have - 1, 0);
     if (n <= 0) {
         if (n == 0 || errno != EAGAIN)
             client_close(client);
@@ -127,15 +152,12 @@ static void read_client(struct keeper *k, struct client *client)
     client->have += (size_t)n;
     client->request[client->have] = 0;
     char *end = strchr(client->request, '\n');
-    if (!end && client->have < sizeof client->request - 1)
+    if (!end)
         return;
-    if (!end) {
-        send_answer(client, control_refused("the request is longer than it may be"));
-        return;
-    }
     *end = 0;
     client->waits = true;
-    json_t *answer = control_request(k, client->number, client->fd, client->request);
+    struct control_ask ask = {.k = k, .client = {c, client->number}, .peer = &client->peer, .everybody = c->everybody};
+    json_t *answer = control_request(&ask, client->request);
     if (answer)
         send_answer(client, answer);
 }
@@ -148,7 +170,7 @@ void control_serve(struct control *c, struct keeper *k, const struct pollfd *fds
         if (client->fd < 0 || client->waits)
             continue;
         if (fds[i].revents && fds[i].fd == client->fd)
-            read_client(k, client);
+            read_client(c, k, client);
         else if (now - client->since_usec > CLIENT_USEC)
             client_close(client);
     }

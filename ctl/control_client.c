@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,9 @@
 #include "ctl/control.h"
 #include "ctl/gate_sockets.h"
 
-#define ANSWER_BYTES (32u << 20)
+#define ANSWER_BYTES     (32u << 20)
+#define CHANGE_WAIT_MSEC 30000 /* a million names take a second in each of two processes */
+#define BUSY_STEP_MSEC   20
 
 /* Everything until the gate closes.  NULL: nothing came in time, or too much. */
 static char *read_all(int fd, int wait_msec)
@@ -66,10 +69,12 @@ static json_t *exchange(int fd, const char *line, int wait_msec, struct error *e
     return NULL;
 }
 
-static int open_socket(struct error *e)
+static int open_socket(const char *path, struct error *e)
 {
-    struct sockaddr_un at;
-    if (!gate_sockets_path(&at, e))
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    if (path)
+        snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    else if (!gate_sockets_path(&at, e))
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -85,23 +90,43 @@ static int open_socket(struct error *e)
     return -1;
 }
 
-json_t *control_ask(json_t *request, int wait_msec, struct error *e)
+static json_t *ask_at(const char *path, json_t *request, int wait_msec, struct error *e)
 {
     json_t *answer = NULL;
     *e = (struct error){0};
     char *line = request && json_object_set_new(request, "version", json_integer(CONTROL_VERSION)) == 0
                      ? json_dumps(request, JSON_COMPACT)
                      : NULL;
-    json_decref(request);
     if (!line) {
         error_set(e, ERROR_LIMIT, 0, "no memory for the request");
         return NULL;
     }
-    int fd = open_socket(e);
+    int fd = open_socket(path, e);
     if (fd >= 0) {
         answer = exchange(fd, line, wait_msec, e);
         close(fd);
     }
     free(line);
+    return answer;
+}
+
+json_t *control_ask(json_t *request, int wait_msec, struct error *e)
+{
+    json_t *answer = ask_at(NULL, request, wait_msec, e);
+    json_decref(request);
+    return answer;
+}
+
+json_t *control_ask_change(const char *path, json_t *request, struct error *e)
+{
+    json_t *answer = NULL;
+    /* One change of policy at a time: whoever comes second waits. */
+    for (unsigned waited = 0; !answer; waited += BUSY_STEP_MSEC) {
+        answer = ask_at(path, request, CHANGE_WAIT_MSEC, e);
+        if (answer || e->code != ERROR_LIMIT || waited >= CHANGE_WAIT_MSEC)
+            break;
+        poll(NULL, 0, BUSY_STEP_MSEC);
+    }
+    json_decref(request);
     return answer;
 }

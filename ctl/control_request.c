@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What may be asked of the gate, one function a request. */
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ctl/control.h"
 #include "ctl/keeper.h"
-#include "nft/cgroup.h"
-
-struct ask {
-    struct keeper *k;
-    uint32_t client;
-    json_t *request;
-};
+#include "ctl/nested.h"
+#include "ctl/peer.h"
 
 json_t *control_error(const struct error *e)
 {
@@ -28,53 +25,55 @@ json_t *control_refused(const char *text)
                      "text", text);
 }
 
-static json_t *wrong(const char *text)
+json_t *control_failed(enum error_code code, const char *format, ...)
+{
+    struct error e = {.code = code};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(e.text, sizeof e.text, format, arguments);
+    va_end(arguments);
+    return control_error(&e);
+}
+
+json_t *control_wrong(const char *text)
 {
     struct error e;
     error_fill(&e, ERROR_INPUT, 0, "%s", text);
     return control_error(&e);
 }
 
-/* Is the peer a process of one of our own scopes? */
-static bool peer_is_held(const struct keeper *k, int fd)
+const struct policy_scope *control_scope_of(const struct keeper *k, const struct peer *peer)
 {
-    struct ucred peer;
-    socklen_t len = sizeof peer;
-    char path[PATH_MAX];
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != 0 || !cgroup_of(peer.pid, path, NULL))
-        return true;
     for (unsigned i = 0; i < k->policy->scopes; i++) {
         const struct policy_scope *scope = &k->policy->scope[i];
-        for (unsigned m = 0; m < scope->matches; m++) {
-            size_t held = scope->match[m].kind == POLICY_CGROUP ? strlen(scope->match[m].text) : 0;
-            if (held && strncmp(path, scope->match[m].text, held) == 0 && (path[held] == '/' || !path[held]))
-                return true;
-        }
+        for (unsigned m = 0; rules_holds(k->gate, scope) && m < scope->matches; m++)
+            if (scope->match[m].kind == POLICY_CGROUP && nested_below(peer->cgroup, scope->match[m].text))
+                return scope;
     }
-    return false;
+    return NULL;
 }
 
-static json_t *ask_status(const struct ask *a)
+static json_t *ask_status(const struct control_ask *a)
 {
     return control_status(a->k);
 }
 
-static json_t *ask_stop(const struct ask *a)
+static json_t *ask_stop(const struct control_ask *a)
 {
     a->k->stop_asked = true;
     return json_pack("{s:i, s:b}", "version", CONTROL_VERSION, "ok", 1);
 }
 
-static json_t *ask_apply(const struct ask *a)
+static json_t *ask_apply(const struct control_ask *a)
 {
     struct error e = {0};
     struct reload_ask reload = {.client = a->client};
     int dry = 0;
     const char *file = NULL;
-    if (json_unpack(a->request, "{s?s, s?b}", "policy", &file, "dry_run", &dry) < 0)
-        return wrong("apply takes \"policy\", the path of a file, and \"dry_run\", true or false");
+    if (json_unpack((json_t *)(uintptr_t)a->request, "{s?s, s?b}", "policy", &file, "dry_run", &dry) < 0)
+        return control_wrong("apply takes \"policy\", the path of a file, and \"dry_run\", true or false");
     if (file && (file[0] != '/' || strlen(file) >= PATH_MAX))
-        return wrong("\"policy\" must be the absolute path of a file");
+        return control_wrong("\"policy\" must be the absolute path of a file");
     reload.file = file;
     if (dry)
         return rehearse(a->k, file);
@@ -83,36 +82,44 @@ static json_t *ask_apply(const struct ask *a)
 
 static const struct request {
     const char *name;
-    bool from_scopes; /* a process in one of our scopes may ask it */
-    json_t *(*answer)(const struct ask *a);
+    bool everybody;   /* may be asked at the socket that is everybody's; who may what is looked at there */
+    bool from_scopes; /* a process in one of our scopes may ask it at root's */
+    json_t *(*answer)(const struct control_ask *a);
 } requests[] = {
-    {"status", true, ask_status},
-    {"apply", false, ask_apply},
-    {"stop", false, ask_stop},
+    {"status", false, true, ask_status},
+    {"apply", false, false, ask_apply},
+    {"stop", false, false, ask_stop},
+    {"job_start", true, true, control_job_start},
+    {"job_phase", true, true, control_job_phase},
+    {"job_end", true, true, control_job_end},
+    {"job_list", true, true, control_job_list},
 };
 
-json_t *control_request(struct keeper *k, uint32_t number, int fd, const char *text)
+json_t *control_request(struct control_ask *ask, const char *text)
 {
     const char *name;
     int version;
     json_t *answer = NULL, *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    struct ask ask = {k, number, root};
     if (json_unpack(root, "{s:i, s:s}", "version", &version, "request", &name) < 0) {
         json_decref(root);
-        return wrong("a request is a JSON object on one line with \"version\" and \"request\"");
+        return control_wrong("a request is a JSON object on one line with \"version\" and \"request\"");
     }
     const struct request *found = NULL;
     for (unsigned i = 0; i < sizeof requests / sizeof *requests; i++)
         if (strcmp(requests[i].name, name) == 0)
             found = &requests[i];
+    ask->request = root;
     if (version != CONTROL_VERSION)
-        answer = wrong("this gate speaks version 1 of the protocol");
+        answer = control_wrong("this gate speaks version 1 of the protocol");
     else if (!found)
-        answer = wrong("unknown request; there are: status, apply, stop");
-    else if (!found->from_scopes && peer_is_held(k, fd))
+        answer =
+            control_wrong("unknown request; there are: status, apply, stop, job_start, job_phase, job_end, job_list");
+    else if (ask->everybody && !found->everybody)
+        answer = control_refused("refused: this is asked at the socket that is root's");
+    else if (!peer_lives(ask->peer) || (!found->from_scopes && control_scope_of(ask->k, ask->peer)))
         answer = control_refused("refused: the caller is in a scope of this gate");
     else
-        answer = found->answer(&ask);
+        answer = found->answer(ask);
     json_decref(root);
     return answer;
 }

@@ -35,7 +35,7 @@ struct eventlog_table {
 struct eventlog {
     struct eventlog_sink file, line;
     bool color;
-    char host[256], job[256];
+    char host[256];
     struct summary *summary;
     uint32_t seed;
     struct eventlog_table exact, overflow;
@@ -81,7 +81,6 @@ struct eventlog *eventlog_new(const struct eventlog_config *config)
     log->color = config->color;
     log->summary = config->summary;
     snprintf(log->host, sizeof log->host, "%s", config->host ? config->host : "");
-    snprintf(log->job, sizeof log->job, "%s", config->job ? config->job : "");
     return log;
 }
 
@@ -102,7 +101,7 @@ static void eventlog_write_json(struct eventlog *log, const struct event *e)
 {
     if (log->file.fd < 0)
         return;
-    char *json = event_to_json(e, log->host, log->job);
+    char *json = event_to_json(e, log->host);
     /* The newline takes the NUL's place. */
     if (!json || !eventlog_sink_write(&log->file, json, strlen(json)))
         log->lost += e->count > 1 ? e->count : 1;

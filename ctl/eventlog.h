@@ -29,7 +29,7 @@ struct eventlog_config {
     int file_fd;             /* JSON lines; -1: none.  Borrowed, like line_fd */
     int line_fd;             /* lines for a person; -1: none */
     bool color;              /* of those lines */
-    const char *host, *job;  /* host.name, sluice.job; NULL: left out.  Copied */
+    const char *host;        /* host.name; NULL: left out.  Copied */
     struct summary *summary; /* borrowed, or NULL */
 };
 

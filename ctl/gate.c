@@ -38,6 +38,7 @@ void gate_init(struct gate *gate)
                           .control_fd = {-1, -1},
                           .main_fd = {-1, -1},
                           .status_fd = -1,
+                          .jobs_fd = -1,
                           .events_file_fd = -1};
     gate->run.main_pidfd = gate->run.job_diag_fd = gate->run.forwarding_fd = -1;
     for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++)
@@ -47,10 +48,10 @@ void gate_init(struct gate *gate)
 unsigned gate_fds(const struct gate *g, int out[GATE_FDS_MAX])
 {
     const int single[] = {
-        g->number_fd,      g->lock_fd,         g->rules_fd,         g->raw4_fd,    g->raw6_fd,      g->queue_tcp_fd,
-        g->queue_udp_fd,   g->bindings_fd,     g->bundle_fd,        g->relays_fd,  g->events_fd[0], g->events_fd[1],
-        g->control_fd[0],  g->control_fd[1],   g->main_fd[0],       g->main_fd[1], g->status_fd,    g->events_file_fd,
-        g->run.main_pidfd, g->run.job_diag_fd, g->run.forwarding_fd};
+        g->number_fd,      g->lock_fd,        g->rules_fd,        g->raw4_fd,          g->raw6_fd,      g->queue_tcp_fd,
+        g->queue_udp_fd,   g->bindings_fd,    g->bundle_fd,       g->relays_fd,        g->events_fd[0], g->events_fd[1],
+        g->control_fd[0],  g->control_fd[1],  g->main_fd[0],      g->main_fd[1],       g->status_fd,    g->jobs_fd,
+        g->events_file_fd, g->run.main_pidfd, g->run.job_diag_fd, g->run.forwarding_fd};
     unsigned count = 0;
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         if (single[i] >= 0)
@@ -179,7 +180,7 @@ bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids
         !pair(g->events_fd, 8 << 20, e) || !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e))
         return false;
     if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? 1 : GATE_RELAY_SCOPES, e) ||
-        (!g->run.on && !gate_sockets_status(g, e)))
+        !gate_sockets_control(g, e))
         return false;
     if (!ruleset_probe(&g->kernel, e) || !open_rules(g, e))
         return false;

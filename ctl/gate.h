@@ -52,7 +52,6 @@ struct gate {
     const char *events_path; /* --events, or NULL */
     bool color, quiet;       /* of the lines on standard error */
     bool json;               /* the summary as one JSON object */
-    char job[64];            /* sluice.job, or "" */
     bool goes_on;            /* where the gate before it ended: bindings, policy and ids are that one's (ctl/kept.h) */
 
     int number_fd;        /* the lock that says that this gate, or run, is alive (ctl/number.h); shared by all */
@@ -66,7 +65,8 @@ struct gate {
     int events_fd[2];               /* SOCK_SEQPACKET: [0] keeper, [1] inspector (nfq/channel.h) */
     int control_fd[2];              /* SOCK_SEQPACKET: [0] keeper, [1] inspector */
     int main_fd[2];     /* SOCK_SEQPACKET: [0] keeper, [1] the foreground process (ready, finish, summary) */
-    int status_fd;      /* listening unix socket, or -1 */
+    int status_fd;      /* listening unix socket, root's, or -1 */
+    int jobs_fd;        /* everybody's, or -1 */
     int events_file_fd; /* opened 0600, O_APPEND, or -1 */
     int relay_tcp4_fd[GATE_RELAY_SCOPES], relay_tcp6_fd[GATE_RELAY_SCOPES]; /* index = scope id - scope_first */
     int relay_udp4_fd[GATE_RELAY_SCOPES], relay_udp6_fd[GATE_RELAY_SCOPES]; /* marked value(scope, MARK_RELAYED) */

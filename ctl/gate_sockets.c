@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -139,21 +140,42 @@ static bool link_to_activated(int fd, const char *path, struct error *e)
     return symlink(at.sun_path, path) == 0 || error_set(e, ERROR_SYSTEM, errno, "cannot make %s", path);
 }
 
-bool gate_sockets_status(struct gate *gate, struct error *e)
+/* A listening socket at `path`; whatever lies there is left over, for the gate's lock is ours.  -1. */
+static int listen_at(const struct sockaddr_un *at, mode_t mode, struct error *e)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool ok = fd >= 0 || error_set(e, ERROR_SYSTEM, errno, "cannot open a control socket");
+    if (ok && unlink(at->sun_path) < 0 && errno != ENOENT)
+        ok = error_set(e, ERROR_SYSTEM, errno, "cannot remove %s", at->sun_path);
+    if (ok &&
+        (bind(fd, (const struct sockaddr *)at, sizeof *at) < 0 || chmod(at->sun_path, mode) < 0 || listen(fd, 64) < 0))
+        ok = error_set(e, ERROR_SYSTEM, errno, "cannot listen at %s", at->sun_path);
+    if (!ok && fd >= 0)
+        close(fd);
+    return ok ? fd : -1;
+}
+
+bool gate_sockets_jobs_path(pid_t run, struct sockaddr_un *out, struct error *e)
+{
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (!run)
+        return number_path("jobs.sock", out->sun_path, sizeof out->sun_path, e);
+    snprintf(out->sun_path, sizeof out->sun_path, NUMBER_DIRECTORY "/run-%d.sock", (int)run);
+    return true;
+}
+
+bool gate_sockets_control(struct gate *gate, struct error *e)
 {
     struct sockaddr_un at;
-    if (!number_directory(e) || !gate_sockets_path(&at, e))
+    if (!number_directory(e) || !gate_sockets_jobs_path(gate->run.on ? gate->run.main_pid : 0, &at, e))
+        return false;
+    gate->jobs_fd = listen_at(&at, 0666, e);
+    if (gate->jobs_fd < 0 || gate->run.on)
+        return gate->jobs_fd >= 0;
+    if (!gate_sockets_path(&at, e))
         return false;
     if (gate->status_fd >= 0)
         return link_to_activated(gate->status_fd, at.sun_path, e);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_set(e, ERROR_SYSTEM, errno, "cannot open the status socket");
-    gate->status_fd = fd;
-    /* The gate's lock is ours: whatever lies there is left over. */
-    if (unlink(at.sun_path) < 0 && errno != ENOENT)
-        return error_set(e, ERROR_SYSTEM, errno, "cannot remove %s", at.sun_path);
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || chmod(at.sun_path, 0600) < 0 || listen(fd, 16) < 0)
-        return error_set(e, ERROR_SYSTEM, errno, "cannot listen at %s", at.sun_path);
-    return true;
+    gate->status_fd = listen_at(&at, 0600, e);
+    return gate->status_fd >= 0;
 }

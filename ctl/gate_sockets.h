@@ -14,10 +14,13 @@
 bool gate_sockets_raw(struct gate *gate, struct error *e);
 /* Fills the relay's listeners, marked sockets and ports of the first `scopes` scopes. */
 bool gate_sockets_relay(struct gate *gate, unsigned scopes, struct error *e);
-/* Fills status_fd: listening at the gate's path, root's alone. */
-bool gate_sockets_status(struct gate *gate, struct error *e);
+/* Fills jobs_fd, which everybody may ask, and of a gate status_fd, root's alone: listening at their paths. */
+bool gate_sockets_control(struct gate *gate, struct error *e);
 
 /* Where the gate of this network namespace listens: NUMBER_DIRECTORY/<netns>.gate.sock. */
 bool gate_sockets_path(struct sockaddr_un *out, struct error *e);
+
+/* Where a gate (0), or the run with that main pid, is asked about jobs. */
+bool gate_sockets_jobs_path(pid_t run, struct sockaddr_un *out, struct error *e);
 
 #endif

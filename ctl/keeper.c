@@ -102,12 +102,12 @@ static bool open_all(struct keeper *k, struct error *e)
                                   .line_fd = g->quiet ? -1 : STDERR_FILENO,
                                   .color = g->color,
                                   .host = host[0] ? host : NULL,
-                                  .job = g->job[0] ? g->job : NULL,
                                   .summary = k->summary};
     k->log = eventlog_new(&log);
     if (!k->flows || !k->summary || !k->lookups || !k->log)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the keeper");
-    if (g->status_fd >= 0 && !(k->control = control_new(g->status_fd)))
+    if ((g->status_fd >= 0 && !(k->control = control_new(g->status_fd, false))) ||
+        (g->jobs_fd >= 0 && !(k->jobs_control = control_new(g->jobs_fd, true))))
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the keeper");
     k->finder = open_finder(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
     if (g->run.job_diag_fd >= 0)
@@ -276,8 +276,8 @@ static void watch_launcher(struct keeper *k, uint64_t now)
 
 static void serve(struct keeper *k)
 {
-    struct pollfd fds[6 + CONTROL_CLIENTS + 1];
-    unsigned count = 6;
+    struct pollfd fds[6 + 2 * CONTROL_FDS];
+    unsigned roots = 0, jobs = 0;
     uint64_t unread_usec = cgroup_watch_wait(&k->watch, clock_boot_usec());
     int most_msec = unread_usec && unread_usec < POLL_MSEC * 1000 ? (int)(unread_usec / 1000 + 1) : POLL_MSEC;
     fds[0] = (struct pollfd){.fd = k->gate->events_fd[0], .events = POLLIN};
@@ -287,8 +287,10 @@ static void serve(struct keeper *k)
     fds[4] = (struct pollfd){.fd = k->conntrack_fd, .events = POLLIN};
     fds[5] = (struct pollfd){.fd = unread_usec ? -1 : k->watch.fd, .events = POLLIN};
     if (k->control)
-        count += control_poll(k->control, fds + 6);
-    if (poll(fds, count, most_msec) < 0)
+        roots = control_poll(k->control, fds + 6);
+    if (k->jobs_control)
+        jobs = control_poll(k->jobs_control, fds + 6 + roots);
+    if (poll(fds, 6 + roots + jobs, most_msec) < 0)
         return;
     if (fds[5].revents)
         reload_cgroups(k);
@@ -303,7 +305,9 @@ static void serve(struct keeper *k)
     if (fds[2].revents)
         read_main(k);
     if (k->control)
-        control_serve(k->control, k, fds + 6, count - 6);
+        control_serve(k->control, k, fds + 6, roots);
+    if (k->jobs_control)
+        control_serve(k->jobs_control, k, fds + 6 + roots, jobs);
     if (k->stop_asked)
         stop(k, GATE_STOPS_DOWN);
 }

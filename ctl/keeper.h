@@ -12,8 +12,10 @@
 #include <jansson.h>
 
 #include "core/event.h"
+#include "ctl/control.h"
 #include "ctl/flows.h"
 #include "ctl/gate.h"
+#include "ctl/jobs.h"
 #include "ctl/lookups.h"
 #include "ctl/pressure.h"
 #include "ctl/process.h"
@@ -25,7 +27,6 @@
 #include "nfq/channel.h"
 
 struct eventlog;
-struct control;
 
 enum keeper_why {
     KEEPER_IDLE,
@@ -42,14 +43,25 @@ struct keeper_pending {
     struct policy *policy; /* RELOAD: what comes into force */
     struct bytes bundle;
     struct policy_ids *ids;
-    char *file;      /* RELOAD: where it was read from */
-    uint32_t client; /* of the control socket, who waits for the end of it; 0: nobody */
+    char *file; /* RELOAD: where it was read from */
+    struct control_client client;
+    json_t *answer;            /* of a change to jobs: what is told of it; NULL: an apply */
+    char leaves[JOBS_ID_SIZE]; /* the job that ends with it: its connections are forgotten, its summary told */
 };
 
 /* Which policy is to come into force. */
 struct reload_ask {
     const char *file; /* absolute; NULL: the gate's own */
-    uint32_t client;  /* of the control socket, who gets the answer; 0: nobody */
+    struct control_client client;
+};
+
+/* A change of the bundle in force that does not read the files again. */
+struct reload_change {
+    struct policy_bundle_change bundle;
+    const char *scope, *phase; /* that scope is in that phase from then on; NULL: as before */
+    const char *leaves;        /* as in struct keeper_pending, or NULL */
+    json_t *answer;            /* taken, also on failure */
+    struct control_client client;
 };
 
 struct keeper {
@@ -83,7 +95,8 @@ struct keeper {
     struct flows *flows;
     struct eventlog *log;
     struct summary *summary;
-    struct control *control;
+    struct control *control, *jobs_control; /* root's, and everybody's who runs in a scope */
+    struct jobs jobs;
     struct channel_counts counts;
     struct pressure pressure;
     uint64_t allowed, refused;
@@ -117,8 +130,8 @@ void reload_signal(struct keeper *k);                 /* SIGHUP: the gate's own 
 /* Reads the files and hands them to the inspector; the answer goes to ask->client when the policy is in force, or is
  * not to be.  False: nothing was begun, `e` says why, and nobody else was told. */
 bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e);
-/* The files in force with what the machine says now. */
-bool reload_move(struct keeper *k, const struct policy_system *system, struct error *e);
+/* The files in force, but for what *change says.  As above. */
+bool reload_change(struct keeper *k, const struct reload_change *change, struct error *e);
 /* Reads and compiles a policy file (NULL: the gate's own) with our scopes' ids; the caller frees what is in *out. */
 bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e);
 void reload_drop(struct keeper_pending *p);
@@ -127,6 +140,10 @@ void reload_tick(struct keeper *k);    /* time-outs, own addresses, cgroups, rul
 void reload_cgroups(struct keeper *k); /* something happened where scopes have their cgroups */
 bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
+
+/* control_job.c.  The job leaves the policy in force: its connections end, its summary goes into `answer`. */
+void jobs_leave(struct keeper *k, const char *id, json_t *answer);
+void jobs_tick(struct keeper *k); /* what ended jobs left: is it gone? */
 
 /* surroundings.c: what the machine says of itself, looked at each second. */
 #define RESOLV_CONF "/etc/resolv.conf"

@@ -12,14 +12,16 @@
 bool number_directory(struct error *e)
 {
     struct stat st;
-    if (mkdir(NUMBER_DIRECTORY, 0700) < 0 && errno != EEXIST)
+    if (mkdir(NUMBER_DIRECTORY, 0711) < 0 && errno != EEXIST)
         return error_set(e, ERROR_SYSTEM, errno, "cannot make " NUMBER_DIRECTORY);
     if (lstat(NUMBER_DIRECTORY, &st) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot look at " NUMBER_DIRECTORY);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077))
+    if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 066))
         return error_set(e, ERROR_INPUT, 0,
-                         NUMBER_DIRECTORY " must be a directory of root's with mode 0700; remove what is there");
-    return true;
+                         NUMBER_DIRECTORY " must be a directory of root's with mode 0711; remove what is there");
+    /* Jobs of other users reach their socket in it, by its name; all else in it is root's by its own mode. */
+    return (st.st_mode & 0777) == 0711 || chmod(NUMBER_DIRECTORY, 0711) == 0 ||
+           error_set(e, ERROR_SYSTEM, errno, "cannot set the mode of " NUMBER_DIRECTORY);
 }
 
 bool number_path(const char *what, char *out, size_t size_bytes, struct error *e)

@@ -15,7 +15,7 @@
 #define NUMBER_DIRECTORY "/run/sluice"
 #define NUMBER_RUNS_MAX  255 /* runs at one time in one network namespace */
 
-/* Makes NUMBER_DIRECTORY, root's and nobody else's. */
+/* Makes NUMBER_DIRECTORY: root's; others may pass through it, not list it. */
 bool number_directory(struct error *e);
 /* The lock of the gate; -1: one runs already (ERROR_LIMIT), or a failure. */
 int number_take_gate(struct error *e);

@@ -171,3 +171,20 @@ const char *options_nearest(const char *word, const char *const *words, size_t c
     }
     return near;
 }
+
+bool options_fail_on(const char *value, bool *deny, bool *alert, struct error *e)
+{
+    while (*value) {
+        size_t len = strcspn(value, ",");
+        if (len == 4 && memcmp(value, "deny", 4) == 0)
+            *deny = true;
+        else if (len == 5 && memcmp(value, "alert", 5) == 0)
+            *alert = true;
+        else
+            return error_set(e, ERROR_INPUT, 0, "--fail-on takes deny, alert or deny,alert, not '%.*s'", (int)len,
+                             value);
+        value += len;
+        value += *value == ',';
+    }
+    return true;
+}

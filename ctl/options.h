@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/error.h"
 #include "ctl/command.h"
 
 enum { OPTIONS_END = -1, OPTIONS_WRONG = -2, OPTIONS_OPERAND = -3 };
@@ -36,5 +37,8 @@ bool options_ask_help(const struct command *command, int argc, char **argv, bool
 /* The one of `count` words that a person most likely meant, or NULL (Damerau-Levenshtein, at most a third of it wrong).
  */
 const char *options_nearest(const char *word, const char *const *words, size_t count);
+
+/* The value of --fail-on: "deny", "alert" or both. */
+bool options_fail_on(const char *value, bool *deny, bool *alert, struct error *e);
 
 #endif

@@ -15,6 +15,7 @@
 
 struct rejudge {
     struct keeper *k;
+    uint16_t scope; /* 0: all */
     struct conntrack_flow *cut;
     unsigned cuts, size;
 };
@@ -167,6 +168,14 @@ static void cut(struct keeper *k, const struct conntrack_flow *flow)
         (void)conntrack_destroy_socket(flow, NULL); /* without it, its next packet is a stray and is reset */
 }
 
+static void forget(struct keeper *k, const struct conntrack_flow *flow)
+{
+    attend_flow_end(k, flow);
+    if (flow->protocol == IPPROTO_TCP)
+        (void)conntrack_destroy_socket(flow, NULL);
+    (void)conntrack_cut(flow, NULL);
+}
+
 unsigned rejudge_all(struct keeper *k)
 {
     struct error e = {0};
@@ -175,10 +184,14 @@ unsigned rejudge_all(struct keeper *k)
         struct rejudge r = {.k = k};
         if (!rejudge_each(k, k->policy, note_cut, &r, &e))
             fprintf(stderr, "sluice: keeper: cannot judge open connections again: %s\n", e.text);
-        for (unsigned i = 0; i < r.cuts; i++)
-            cut(k, &r.cut[i]);
+        for (unsigned i = 0; i < r.cuts; i++) {
+            if (r.cut[i].over) /* nothing to cut, and nobody to tell */
+                forget(k, &r.cut[i]);
+            else
+                cut(k, &r.cut[i]);
+            total += !r.cut[i].over;
+        }
         free(r.cut);
-        total += r.cuts;
         if (r.cuts < CUT_AT_ONCE_MAX)
             return total;
     }
@@ -193,22 +206,18 @@ static bool is_own(const struct keeper *k, const struct conntrack_flow *flow)
 static void note_own(void *ctx, const struct conntrack_flow *flow)
 {
     struct rejudge *r = ctx;
-    if (is_own(r->k, flow))
+    if (is_own(r->k, flow) && (!r->scope || mark_scope(&r->k->gate->marks, flow->mark) == r->scope))
         note_cut(r, flow, NULL);
 }
 
-/* All of them by a list of the kernel's whole table, which costs milliseconds. */
-static void forget_listed(struct keeper *k)
+/* All of them, or of one scope, by a list of the kernel's whole table, which costs milliseconds. */
+static void forget_listed(struct keeper *k, uint16_t scope)
 {
     for (int round = 0; round < FORGET_ROUNDS; round++) {
-        struct rejudge r = {.k = k};
+        struct rejudge r = {.k = k, .scope = scope};
         (void)conntrack_dump(k->gate->marks.mask, note_own, &r, NULL);
-        for (unsigned i = 0; i < r.cuts; i++) {
-            attend_flow_end(k, &r.cut[i]);
-            if (r.cut[i].protocol == IPPROTO_TCP)
-                (void)conntrack_destroy_socket(&r.cut[i], NULL);
-            (void)conntrack_cut(&r.cut[i], NULL);
-        }
+        for (unsigned i = 0; i < r.cuts; i++)
+            forget(k, &r.cut[i]);
         free(r.cut);
         if (r.cuts < CUT_AT_ONCE_MAX)
             return;
@@ -239,5 +248,10 @@ void rejudge_forget_all(struct keeper *k)
         conntrack_forget(scope_bits, mark_value(marks, k->gate->scope_first, 0), NULL) &&
         conntrack_events_read(k->conntrack_fd, marks->mask, forgotten, k))
         return;
-    forget_listed(k);
+    forget_listed(k, 0);
+}
+
+void rejudge_forget_scope(struct keeper *k, uint16_t scope)
+{
+    forget_listed(k, scope);
 }

@@ -23,5 +23,7 @@ unsigned rejudge_all(struct keeper *k);
  * first holds (an earlier one's scopes had the same ids), and at the end of a run (a socket may have bytes left when
  * its process is gone).  For a run a tenth of a millisecond, where no flow is left. */
 void rejudge_forget_all(struct keeper *k);
+/* The same for one scope: a job's that ended. */
+void rejudge_forget_scope(struct keeper *k, uint16_t scope);
 
 #endif

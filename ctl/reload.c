@@ -71,6 +71,7 @@ void reload_drop(struct keeper_pending *p)
     free((void *)(uintptr_t)p->bundle.at);
     free(p->ids);
     free(p->file);
+    json_decref(p->answer);
     *p = (struct keeper_pending){0};
 }
 
@@ -141,43 +142,93 @@ static void finish_start(struct keeper *k)
     gate_send(k->gate->main_fd[0], GATE_READY, text);
 }
 
+static struct policy_id *ids_find(struct policy_ids *ids, const char *name)
+{
+    for (unsigned i = 0; i < ids->count; i++)
+        if (strcmp(ids->row[i].name, name) == 0)
+            return &ids->row[i];
+    return NULL;
+}
+
+/* Makes room for one more: names that no scope has. */
+static bool ids_room(struct policy_ids *ids, const struct policy *policy)
+{
+    unsigned kept = 0;
+    if (ids->count < POLICY_SCOPES_MAX)
+        return true;
+    for (unsigned n = 0; n < ids->count; n++)
+        if (policy_scope_named(policy, ids->row[n].name))
+            ids->row[kept++] = ids->row[n];
+    ids->count = kept;
+    return kept < POLICY_SCOPES_MAX;
+}
+
+static struct policy_id *ids_add(struct policy_ids *ids, const char *name, uint16_t id)
+{
+    struct policy_id *row = &ids->row[ids->count++];
+    memset(row, 0, sizeof *row);
+    snprintf(row->name, sizeof row->name, "%s", name);
+    row->id = id;
+    return row;
+}
+
 /* Names that no scope has any more keep their ids until the ids run out: marks of their connections may still be about.
  */
 static void remember_ids(struct policy_ids *ids, const struct policy *policy)
 {
     for (unsigned i = 0; i < policy->scopes; i++) {
         const struct policy_scope *scope = &policy->scope[i];
-        bool known = i < ids->count && strcmp(ids->row[i].name, scope->name) == 0; /* mostly in the policy's order */
-        for (unsigned n = 0; !known && n < ids->count; n++)
-            known = strcmp(ids->row[n].name, scope->name) == 0;
-        if (known)
+        struct policy_id *known = i < ids->count ? &ids->row[i] : NULL; /* mostly in the policy's order */
+        if (known && strcmp(known->name, scope->name) != 0)
+            known = ids_find(ids, scope->name);
+        if (known) {
+            known->id = scope->id;
             continue;
-        if (ids->count == POLICY_SCOPES_MAX) {
-            unsigned kept = 0;
-            for (unsigned n = 0; n < ids->count; n++)
-                if (policy_scope_find(policy, ids->row[n].id))
-                    ids->row[kept++] = ids->row[n];
-            ids->count = kept;
         }
-        if (ids->count == POLICY_SCOPES_MAX || strlen(scope->name) >= sizeof ids->row[0].name)
-            continue;
-        struct policy_id *row = &ids->row[ids->count++];
-        memset(row, 0, sizeof *row);
-        snprintf(row->name, sizeof row->name, "%s", scope->name);
-        row->id = scope->id;
+        if (ids_room(ids, policy) && strlen(scope->name) < sizeof ids->row[0].name)
+            ids_add(ids, scope->name, scope->id);
     }
+}
+
+/* A name that no scope has yet gets its id when it is compiled. */
+static bool set_phase(struct policy_ids *ids, const struct policy *policy, const char *scope, const char *phase,
+                      struct error *e)
+{
+    struct policy_id *row = ids_find(ids, scope);
+    if (!row && !ids_room(ids, policy))
+        return error_set(e, ERROR_LIMIT, 0, "more than %d scopes", POLICY_SCOPES_MAX);
+    if (!row)
+        row = ids_add(ids, scope, 0);
+    snprintf(row->phase, sizeof row->phase, "%s", phase);
+    return true;
 }
 
 /* The old policy stays in force; `why` goes to whoever asked. */
 static void reload_failed(struct keeper *k, const struct error *why)
 {
     struct error e = {0};
-    snprintf(k->reload_error, sizeof k->reload_error, "%s", why->text);
-    fprintf(stderr, "sluice: reload refused, the old policy stays in force: %s\n", why->text);
-    control_answer(k->control, k->pending.client, control_error(why));
+    if (!k->pending.answer) {
+        snprintf(k->reload_error, sizeof k->reload_error, "%s", why->text);
+        fprintf(stderr, "sluice: reload refused, the old policy stays in force: %s\n", why->text);
+    }
+    control_answer(k->pending.client, control_error(why));
     reload_drop(&k->pending);
     if (!reload_send(k, KEEPER_AGAIN, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
+}
+
+static json_t *tell_reload(struct keeper *k, unsigned cut)
+{
+    char text[300];
+    k->reload_error[0] = 0;
+    k->reloads++;
+    k->reloaded_usec = clock_real_usec();
+    ready_text(k, text, sizeof text);
+    if (k->policy->scopes == 0)
+        fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", k->policy_file);
+    fprintf(stderr, "sluice: policy reloaded: %s; %u open connection%s cut\n", text, cut, cut == 1 ? "" : "s");
+    return json_pack("{s:i, s:b, s:s, s:i, s:i, s:s}", "version", CONTROL_VERSION, "ok", 1, "policy", k->policy_file,
+                     "scopes", (int)k->policy->scopes, "cut", (int)cut, "holds", text);
 }
 
 static void finish_reload(struct keeper *k)
@@ -191,6 +242,10 @@ static void finish_reload(struct keeper *k)
     }
     if (!bundle_write(k->gate->bundle_fd, p->bundle, p->ids, &e)) /* in force, but a keeper started anew has the old */
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    json_t *answer = p->answer;
+    if (p->leaves[0])
+        jobs_leave(k, p->leaves, answer);
+    struct control_client client = p->client;
     struct policy *old = k->policy;
     k->policy = p->policy;
     free((void *)(uintptr_t)k->bundle.at);
@@ -199,21 +254,16 @@ static void finish_reload(struct keeper *k)
     k->ids = p->ids;
     free(k->policy_file);
     k->policy_file = p->file;
-    uint32_t client = p->client;
     k->pending = (struct keeper_pending){0};
-    k->reload_error[0] = 0;
-    k->reloads++;
-    k->reloaded_usec = clock_real_usec();
+    if (!jobs_read(&k->jobs, k->bundle, &e))
+        fprintf(stderr, "sluice: keeper: %s\n", e.text);
     unsigned cut = rejudge_all(k);
     policy_free(old);
-    char text[300];
-    ready_text(k, text, sizeof text);
-    if (k->policy->scopes == 0)
-        fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", k->policy_file);
-    fprintf(stderr, "sluice: policy reloaded: %s; %u open connection%s cut\n", text, cut, cut == 1 ? "" : "s");
-    control_answer(k->control, client,
-                   json_pack("{s:i, s:b, s:s, s:i, s:i, s:s}", "version", CONTROL_VERSION, "ok", 1, "policy",
-                             k->policy_file, "scopes", (int)k->policy->scopes, "cut", (int)cut, "holds", text));
+    if (answer)
+        json_object_set_new(answer, "cut", json_integer(cut));
+    else
+        answer = tell_reload(k, cut);
+    control_answer(client, answer);
 }
 
 void reload_answer(struct keeper *k, const struct channel_policy_done *done)
@@ -255,6 +305,8 @@ bool reload_start(struct keeper *k, struct error *e)
     if (!k->policy)
         return false;
     remember_ids(k->ids, k->policy);
+    if (!jobs_read(&k->jobs, k->bundle, e))
+        return false;
     k->own_addresses = surroundings_addresses(k->own_address);
     if (!policy_system_read(RESOLV_CONF, &k->system, e))
         return false;
@@ -272,58 +324,81 @@ static bool take_bundle(struct keeper *k, struct keeper_pending *out, struct err
 
 static bool begin_pending(const struct keeper *k, const char *file, struct keeper_pending *out, struct error *e)
 {
-    *out = (struct keeper_pending){.ids = malloc(sizeof *out->ids), .file = file ? strdup(file) : NULL};
+    out->ids = malloc(sizeof *out->ids);
+    out->file = file ? strdup(file) : NULL;
     if (!out->ids || (file && !out->file))
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
     *out->ids = *k->ids;
     return true;
 }
 
+/* The jobs that run go on under whatever files come. */
+static bool carry_jobs(const struct keeper *k, struct bytes *bundle, struct error *e)
+{
+    struct bytes with;
+    if (k->jobs.count == 0)
+        return true;
+    if (!policy_bundle_change(*bundle, &(struct policy_bundle_change){.jobs_of = k->bundle}, k->ids, &with, e))
+        return false;
+    free((void *)(uintptr_t)bundle->at);
+    *bundle = with;
+    return true;
+}
+
 bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e)
 {
     struct policy_system system = {0};
+    *out = (struct keeper_pending){0};
     bool ok = begin_pending(k, file ? file : k->gate->policy_path, out, e) &&
               policy_system_read(RESOLV_CONF, &system, e) &&
               /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): reload_drop frees it */
-              policy_bundle_load(out->file, &system, k->ids, &out->bundle, e) && take_bundle(k, out, e);
+              policy_bundle_load(out->file, &system, k->ids, &out->bundle, e) && carry_jobs(k, &out->bundle, e) &&
+              take_bundle(k, out, e);
     if (!ok)
         reload_drop(out);
     return ok;
 }
 
 /* Hands it to the inspector and keeps it until the answer comes; what is not kept is freed. */
-static bool send_pending(struct keeper *k, struct keeper_pending *next, uint32_t client, struct error *e)
+static bool send_pending(struct keeper *k, struct keeper_pending *next, struct error *e)
 {
     if (!reload_send(k, KEEPER_RELOAD, next->bundle, e)) {
         reload_drop(next);
         return false;
     }
-    k->pending.policy = next->policy;
-    k->pending.bundle = next->bundle;
-    k->pending.ids = next->ids;
-    k->pending.file = next->file;
-    k->pending.client = client;
+    next->why = k->pending.why;
+    next->generation = k->pending.generation;
+    next->deadline_usec = k->pending.deadline_usec;
+    k->pending = *next;
     return true;
 }
 
-bool reload_move(struct keeper *k, const struct policy_system *system, struct error *e)
+static bool may_begin(const struct keeper *k, struct error *e)
 {
-    struct keeper_pending next;
-    bool ok =
-        begin_pending(k, k->policy_file, &next, e) &&
-        policy_bundle_change(k->bundle, &(struct policy_bundle_change){.system = system}, k->ids, &next.bundle, e) &&
-        take_bundle(k, &next, e);
+    return (k->pending.why != KEEPER_START && k->pending.why != KEEPER_RELOAD) ||
+           error_set(e, ERROR_LIMIT, 0, "the change of policy before this one is not finished yet; try again");
+}
+
+bool reload_change(struct keeper *k, const struct reload_change *change, struct error *e)
+{
+    struct keeper_pending next = {.answer = change->answer};
+    bool ok = may_begin(k, e) && begin_pending(k, k->policy_file, &next, e) &&
+              (!change->phase || set_phase(next.ids, k->policy, change->scope, change->phase, e)) &&
+              policy_bundle_change(k->bundle, &change->bundle, next.ids, &next.bundle, e) && take_bundle(k, &next, e);
+    next.client = change->client;
+    snprintf(next.leaves, sizeof next.leaves, "%s", change->leaves ? change->leaves : "");
     if (!ok)
         reload_drop(&next);
-    return ok && send_pending(k, &next, 0, e);
+    return ok && send_pending(k, &next, e);
 }
 
 bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e)
 {
     struct keeper_pending next;
-    if (k->pending.why == KEEPER_START || k->pending.why == KEEPER_RELOAD)
-        return error_set(e, ERROR_LIMIT, 0, "the change of policy before this one is not finished yet; try again");
-    return reload_read(k, ask->file, &next, e) && send_pending(k, &next, ask->client, e);
+    if (!may_begin(k, e) || !reload_read(k, ask->file, &next, e))
+        return false;
+    next.client = ask->client;
+    return send_pending(k, &next, e);
 }
 
 void reload_signal(struct keeper *k)
@@ -399,5 +474,6 @@ void reload_tick(struct keeper *k)
     if (!k->applied || k->finished)
         return;
     surroundings_tick(k);
+    jobs_tick(k);
     verify_rules(k);
 }

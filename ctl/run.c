@@ -20,6 +20,7 @@
 #include "ctl/command.h"
 #include "ctl/confine.h"
 #include "ctl/gate.h"
+#include "ctl/gate_sockets.h"
 #include "ctl/isolate.h"
 #include "ctl/job.h"
 #include "ctl/launcher.h"
@@ -43,7 +44,8 @@ struct run {
     int signal_fd, cgroup_fd;
     sigset_t mask; /* as we were called */
     char *resolv_conf;
-    bool removing; /* the veth pair, in a thread of its own */
+    struct sockaddr_un jobs_at; /* where it is asked to enter a phase */
+    bool removing;              /* the veth pair, in a thread of its own */
     pthread_t remover;
 };
 
@@ -115,9 +117,12 @@ static bool prepare(struct run *r, struct error *e)
     r->config->isolate |= r->confine.root;
     r->confine.keeps = r->config->sockets;
     r->confine.agent = getenv("SSH_AUTH_SOCK");
-    memcpy(r->confine.keep, r->config->socket, sizeof r->confine.keep);
+    memcpy(r->confine.keep, r->config->socket, sizeof r->config->socket);
     g->run.on = true;
     g->run.main_pid = getpid();
+    if (!gate_sockets_jobs_path(g->run.main_pid, &r->jobs_at, e))
+        return false;
+    r->confine.keep[r->confine.keeps++] = r->jobs_at.sun_path; /* by which the command enters a phase */
     g->run.main_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (g->run.main_pidfd < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot watch ourselves");
@@ -300,6 +305,8 @@ static void tidy(struct run *r)
         isolate_undo(&r->isolate); /* closes what it shares with the gate */
         r->gate.run.job_diag_fd = r->gate.run.forwarding_fd = -1;
     }
+    if (r->jobs_at.sun_path[0] && r->gate.jobs_fd >= 0)
+        unlink(r->jobs_at.sun_path);
     if (r->removing)
         pthread_join(r->remover, NULL);
     if (r->isolate.netns_fd >= 0)

@@ -183,7 +183,21 @@ static const char *choose_profile(const struct run_policy *r, const struct polic
     return NULL;
 }
 
-static void set_id(struct policy_ids *ids, const char *scope, uint16_t id)
+/* In a phase only what it allows is allowed, and no --allow. */
+static bool check_phase(const struct run_policy *r, const struct policy *file, const char *profile, struct error *e)
+{
+    if (!r->phase)
+        return true;
+    if (!file)
+        return error_set(e, ERROR_INPUT, 0, "--phase needs a policy file (-p), whose profile has phases");
+    if (strlen(r->phase) >= POLICY_PHASE_SIZE || !policy_phase_find(file, policy_profile_find(file, profile), r->phase))
+        return error_set(e, ERROR_INPUT, 0, "%s: profile \"%s\" has no phase \"%s\"", r->file, profile, r->phase);
+    return r->allows == 0 ||
+           error_set(e, ERROR_INPUT, 0, "%s: in phase \"%s\" only what it allows is allowed; write it there",
+                     r->allow[0].origin, r->phase);
+}
+
+static void set_id(struct policy_ids *ids, const char *scope, uint16_t id, const char *phase)
 {
     memset(ids, 0, sizeof *ids);
     ids->first = 1;
@@ -191,6 +205,7 @@ static void set_id(struct policy_ids *ids, const char *scope, uint16_t id)
     ids->count = 1;
     ids->row[0].id = id;
     snprintf(ids->row[0].name, sizeof ids->row[0].name, "%s", scope);
+    snprintf(ids->row[0].phase, sizeof ids->row[0].phase, "%s", phase ? phase : "");
 }
 
 /* Adds the command line to a bundle that has the file (`file` compiled), or stands alone. */
@@ -200,12 +215,12 @@ static bool make_bundle(const struct run_policy *r, const struct policy *file, s
 {
     const char *base = NULL;
     char scope[64] = RULES_RUN_SCOPE;
-    if (file && !(base = choose_profile(r, file, e)))
+    if ((file && !(base = choose_profile(r, file, e))) || !check_phase(r, file, base, e))
         return false;
     for (unsigned i = 0; file && i < file->scopes; i++)
         if (strcmp(file->scope[i].name, RULES_RUN_SCOPE) == 0)
             snprintf(scope, sizeof scope, RULES_RUN_SCOPE "-%u", (unsigned)id);
-    set_id(ids, scope, id);
+    set_id(ids, scope, id, r->phase);
     char *text = write_source(r, base, scope, cgroup, interface);
     if (!text)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot make the policy");

@@ -14,7 +14,7 @@
 #define RUN_POLICY_ALLOW_MAX 4096
 
 struct run_policy {
-    const char *file, *profile; /* -p, --profile; NULL */
+    const char *file, *profile, *phase; /* -p, --profile, --phase; NULL */
     unsigned allows, resolvers;
     struct run_policy_allow {
         const char *text;

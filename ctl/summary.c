@@ -175,6 +175,8 @@ static void summary_refuse(struct summary *s, const struct event *e)
 
 void summary_add(struct summary *s, const struct event *e)
 {
+    if (e->reason == REASON_POLICY_CHANGED) /* the policy's owner cut it: nobody tried anything */
+        return;
     if (e->verdict == VERDICT_ALLOW)
         summary_allow(s, e);
     else if (event_is_refusal(e))

@@ -63,7 +63,7 @@ static void follow_resolvers(struct keeper *k)
         return;
     fprintf(stderr, "sluice: " RESOLV_CONF " changed: %u resolver%s\n", now.resolvers, now.resolvers == 1 ? "" : "s");
     k->system = now; /* once: what is wrong with it now is told once */
-    if (!reload_move(k, &now, &e))
+    if (!reload_change(k, &(struct reload_change){.bundle.system = &now}, &e))
         fprintf(stderr, "sluice: the resolvers of before stay in force: %s\n", e.text);
 }
 

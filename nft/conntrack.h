@@ -14,6 +14,7 @@ struct conntrack_flow {
     struct address source, destination;     /* original direction, as the client sees them */
     uint16_t source_port, destination_port; /* of ICMP: identifier; type << 8 | code */
     uint8_t protocol;
+    bool over; /* TCP: both sides have closed; the kernel remembers it a while */
     uint32_t mark;
     uint32_t id;
     uint64_t bytes_out, packets_out, bytes_in, packets_in; /* 0 without nf_conntrack_acct */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
@@ -81,6 +82,15 @@ static void get_ports(const struct attributes *proto, struct conntrack_flow *flo
                                         get_u8(proto->at[six ? CTA_PROTO_ICMPV6_CODE : CTA_PROTO_ICMP_CODE]));
 }
 
+/* Both sides have sent FIN, or one a reset. */
+static bool is_over(const struct nlattr *protoinfo)
+{
+    struct attributes info = nested(protoinfo, CTA_PROTOINFO_MAX);
+    struct attributes tcp = nested(info.at[CTA_PROTOINFO_TCP], CTA_PROTOINFO_TCP_MAX);
+    uint8_t state = get_u8(tcp.at[CTA_PROTOINFO_TCP_STATE]);
+    return state == TCP_CONNTRACK_LAST_ACK || state == TCP_CONNTRACK_TIME_WAIT || state == TCP_CONNTRACK_CLOSE;
+}
+
 bool conntrack_message_parse(const struct nlmsghdr *nlh, struct conntrack_flow *out)
 {
     struct attributes top = {.max = CTA_MAX};
@@ -97,6 +107,7 @@ bool conntrack_message_parse(const struct nlmsghdr *nlh, struct conntrack_flow *
         return false;
     flow.protocol = get_u8(proto.at[CTA_PROTO_NUM]);
     get_ports(&proto, &flow);
+    flow.over = flow.protocol == IPPROTO_TCP && is_over(top.at[CTA_PROTOINFO]);
     flow.mark = get_u32(top.at[CTA_MARK]);
     flow.id = get_u32(top.at[CTA_ID]);
     flow.zone = get_u16(top.at[CTA_ZONE]);

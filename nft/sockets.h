@@ -12,4 +12,8 @@
  * directory.  Its processes must have ended, else they make new ones. */
 bool sockets_end(uint64_t cgroup, struct error *e);
 
+/* Destroys TCP and UDP sockets by their inodes (sorted on return): those that a process had before it came into the
+ * cgroup by which it is known, which bear the cgroup of before. */
+bool sockets_end_inodes(uint64_t *inode, size_t count, struct error *e);
+
 #endif

@@ -55,11 +55,14 @@ struct policy_scope {
     uint16_t id; /* stable over reloads for one name (struct policy_ids) */
     char *name;
     const struct policy_profile *profile; /* of a scope in a phase that phase's */
+    const struct policy_profile *base;    /* without the phase: as it was written */
     const char *phase;                    /* of profile; "": in none */
     char *job;                            /* the id of the job that it holds; NULL: of the files */
     enum policy_mode mode;
-    bool drop;     /* on_deny: drop (silence); default reject */
-    bool incoming; /* incoming: pass */
+    bool drop;       /* on_deny: drop (silence); default reject */
+    bool incoming;   /* incoming: pass */
+    unsigned starts; /* starts_jobs: profiles of the jobs that its processes may start */
+    const struct policy_profile **start;
     unsigned matches;
     struct policy_matcher_line *match;
     unsigned resolvers; /* pinned; expanded from `system`, never 0 unless the policy says [] */
@@ -148,10 +151,8 @@ const struct policy_scope *policy_scope_named(const struct policy *policy, const
 const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name); /* no phase */
 /* The only profile beside its phases; NULL: there are more, or none. */
 const struct policy_profile *policy_profile_only(const struct policy *policy);
-/* The phase of a profile, its own or one that it inherits; NULL: there is none. */
+/* The phase of a profile that is none itself, its own or one that it inherits; NULL: there is none. */
 const struct policy_profile *policy_phase_find(const struct policy *policy, const struct policy_profile *profile,
                                                const char *phase);
-/* A profile without its phase: itself, or whose phase it is. */
-const struct policy_profile *policy_profile_base(const struct policy_profile *profile);
 
 #endif

@@ -46,11 +46,6 @@ bool policy_build_phases(struct policy_build *b, const struct document *d, uint3
     return true;
 }
 
-const struct policy_profile *policy_profile_base(const struct policy_profile *profile)
-{
-    return profile->phase ? profile->parent : profile;
-}
-
 const struct policy_profile *policy_profile_only(const struct policy *policy)
 {
     const struct policy_profile *only = NULL;
@@ -65,7 +60,7 @@ const struct policy_profile *policy_profile_only(const struct policy *policy)
 const struct policy_profile *policy_phase_find(const struct policy *policy, const struct policy_profile *profile,
                                                const char *phase)
 {
-    for (const struct policy_profile *of = policy_profile_base(profile); of; of = of->parent) {
+    for (const struct policy_profile *of = profile; of; of = of->parent) {
         for (unsigned i = 0; i < policy->profiles; i++) {
             const struct policy_profile *p = policy->profile[i];
             if (p->phase && p->parent == of && strcmp(p->phase, phase) == 0)

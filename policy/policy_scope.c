@@ -187,6 +187,26 @@ static bool add_search_domain(void *ctx, const struct document *d, uint32_t node
     return true;
 }
 
+struct starts_list {
+    struct policy_build *build;
+    struct policy_scope *scope;
+};
+
+static bool add_start(void *ctx, const struct document *d, uint32_t node, struct error *e)
+{
+    struct starts_list *list = ctx;
+    struct policy_scope *s = list->scope;
+    const struct policy_profile *profile = policy_build_profile_find(list->build, d, node);
+    if (!profile)
+        return false;
+    const struct policy_profile **grown = reallocarray(s->start, s->starts + 1, sizeof(void *));
+    if (!grown)
+        return policy_no_memory(e);
+    s->start = grown;
+    s->start[s->starts++] = profile;
+    return true;
+}
+
 /* A scope that had an id before keeps it; the ids of others are not given anew, because marks may still hold them. */
 static bool give_id(struct policy_build *b, const struct document *d, uint32_t node, struct policy_scope *s)
 {
@@ -238,6 +258,7 @@ static bool enter_phase(struct policy_build *b, const struct document *d, uint32
         if (strcmp(b->ids->row[i].name, out->name) == 0)
             phase = b->ids->row[i].phase;
     out->phase = "";
+    out->base = out->profile;
     if (!*phase)
         return true;
     const struct policy_profile *found = policy_phase_find(&b->whole->policy, out->profile, phase);
@@ -261,8 +282,8 @@ static bool take_job(struct policy_build *b, const struct document *d, struct po
 
 static bool build_scope(struct policy_build *b, const struct document *d, uint32_t scope, struct policy_scope *out)
 {
-    static const char *const keys[] = {"name",      "match",    "profile",        "mode", "on_deny",
-                                       "resolvers", "incoming", "search_domains", NULL};
+    static const char *const keys[] = {"name",      "match",    "profile",        "mode",        "on_deny",
+                                       "resolvers", "incoming", "search_domains", "starts_jobs", NULL};
     static const char *const modes[] = {"enforce", "audit", NULL}, *const denials[] = {"reject", "drop", NULL},
                              *const incoming[] = {"refuse", "pass", NULL};
     unsigned mode = 0, drop = 0, pass = 0;
@@ -270,7 +291,8 @@ static bool build_scope(struct policy_build *b, const struct document *d, uint32
     if (!document_keys(d, scope, "a scope", keys, b->e) || !scope_name(b, d, scope, out))
         return false;
     uint32_t profile = document_find(d, scope, "profile"), list = document_find(d, scope, "resolvers");
-    uint32_t search = document_find(d, scope, "search_domains");
+    uint32_t search = document_find(d, scope, "search_domains"), starts = document_find(d, scope, "starts_jobs");
+    struct starts_list list_of_starts = {b, out};
     if (!build_match(b, d, scope, out))
         return false;
     if (!profile)
@@ -280,7 +302,8 @@ static bool build_scope(struct policy_build *b, const struct document *d, uint32
         !policy_choose(d, document_find(d, scope, "on_deny"), "on_deny", denials, &drop, b->e) ||
         !policy_choose(d, document_find(d, scope, "incoming"), "incoming", incoming, &pass, b->e) ||
         (list && !policy_build_resolvers(b, d, list, &resolvers)) ||
-        (search && !document_texts(d, search, "search_domains", add_search_domain, out, b->e)))
+        (search && !document_texts(d, search, "search_domains", add_search_domain, out, b->e)) ||
+        (starts && !document_texts(d, starts, "starts_jobs", add_start, &list_of_starts, b->e)))
         return false;
     out->mode = mode ? POLICY_AUDIT : POLICY_ENFORCE;
     out->drop = drop;
@@ -304,7 +327,7 @@ static bool build_unmatched(struct policy_build *b)
     p->deny = matcher_new(0);
     s->name = strdup(UNMATCHED);
     s->phase = "";
-    s->profile = p;
+    s->profile = s->base = p;
     s->resolvers = b->resolvers.count;
     memcpy(s->resolver, b->resolvers.address, sizeof s->resolver);
     policy->scopes++;
@@ -321,6 +344,7 @@ static void scope_drop(struct policy_scope *s)
     free(s->search_domain);
     free(s->name);
     free(s->job);
+    free(s->start);
     *s = (struct policy_scope){0};
 }
 

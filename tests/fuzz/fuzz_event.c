@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             at[n++] = data[k];
     event_sanitize(&e);
 
-    char *json = event_to_json(&e, "host", e.scope);
+    char *json = event_to_json(&e, "host");
     if (!json)
         abort();
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error); /* jansson refuses invalid UTF-8 */

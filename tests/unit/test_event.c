@@ -26,6 +26,8 @@ static struct event dns_refusal(void)
                       .reason = REASON_NOT_IN_ALLOWLIST,
                       .verdict = VERDICT_DENY,
                       .scope = "runner",
+                      .job = "job-7",
+                      .phase = "build",
                       .source = {v4(10, 0, 0, 2), 40000},
                       .destination = {v4(10, 0, 0, 53), 53},
                       .ip_protocol = 17,
@@ -49,7 +51,7 @@ static struct event dns_refusal(void)
 static json_t *json_of(const struct event *e)
 {
     json_error_t error;
-    char *text = event_to_json(e, "host1", "job-7");
+    char *text = event_to_json(e, "host1");
     assert_non_null(text);
     assert_null(strchr(text, '\n'));
     for (const char *p = text; *p; p++)
@@ -175,6 +177,7 @@ static void test_json_dns_refusal(void **state)
     assert_true(json_is_true(at(j, "sluice.package_claimed")));
     expect_text(j, "sluice.scope", "runner");
     expect_text(j, "sluice.job", "job-7");
+    expect_text(j, "sluice.phase", "build");
     expect_text(j, "sluice.verdict", "deny");
     expect_text(j, "sluice.hint", "payload.evil.test");
     assert_null(at(j, "sluice.count"));

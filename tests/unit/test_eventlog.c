@@ -31,7 +31,7 @@ struct fixture {
 static struct fixture fixture_new(struct summary *summary)
 {
     struct fixture f = {memfd_create("events", MFD_CLOEXEC), memfd_create("lines", MFD_CLOEXEC), NULL};
-    struct eventlog_config c = {.file_fd = f.file, .line_fd = f.line, .host = "h", .job = "j", .summary = summary};
+    struct eventlog_config c = {.file_fd = f.file, .line_fd = f.line, .host = "h", .summary = summary};
     f.log = eventlog_new(&c);
     assert_non_null(f.log);
     return f;

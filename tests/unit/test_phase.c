@@ -51,7 +51,7 @@ static void test_phase_replaces_what_is_allowed(void **state)
     assert_non_null(p);
     assert_string_equal(p->scope[0].phase, "test");
     assert_string_equal(p->scope[0].profile->name, "base/test");
-    assert_ptr_equal(policy_profile_base(p->scope[0].profile), policy_profile_find(p, "base"));
+    assert_ptr_equal(p->scope[0].base, policy_profile_find(p, "node"));
     assert_true(resolves(p, "registry.example") && resolves(p, "a.cdn.example"));
     assert_false(resolves(p, "npm.example") || resolves(p, "b.cdn.example"));
     assert_false(resolves(p, "ads.cdn.example")); /* the profile's denials hold on */

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A job's start: who may, what it is made of, and that nobody else has its place. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "ctl/control_caller.h"
+#include "ctl/jobs.h"
+#include "ctl/nested.h"
+#include "ctl/peer.h"
+#include "policy/endpoint.h"
+
+static bool texts_good(const json_t *list)
+{
+    size_t i;
+    json_t *text;
+    json_array_foreach(list, i, text) if (!json_is_string(text) || !*json_string_value(text)) return false;
+    return true;
+}
+
+/* A list of texts of the request, under its key; NULL: it is none.  An absent one is empty. */
+static json_t *list_of(const json_t *request, const char *key)
+{
+    json_t *list = json_object_get(request, key);
+    if (!list)
+        return json_array();
+    return json_is_array(list) && texts_good(list) ? json_deep_copy(list) : NULL;
+}
+
+static bool discard(void *ctx, const struct endpoint *endpoint)
+{
+    (void)ctx;
+    (void)endpoint;
+    return true;
+}
+
+/* The entries are read again with the policy; here so that the error shows what was typed. */
+static bool entries_good(const json_t *allow, struct error *e)
+{
+    size_t i;
+    json_t *text;
+    json_array_foreach(allow, i, text)
+    {
+        struct error why = {0};
+        size_t column = 0;
+        const char *entry = json_string_value(text);
+        if (!endpoint_parse((struct bytes){(const uint8_t *)entry, strlen(entry)}, discard, NULL, &column, &why))
+            return error_set(e, ERROR_INPUT, 0, "--allow: column %zu: %s\n  %s\n  %*s^", column ? column : 1, why.text,
+                             entry, column ? (int)column - 1 : 0, "");
+    }
+    return true;
+}
+
+/* A cgroup of a new job may not be in, or hold, one of another job's; an ended job's own cgroup is taken over. */
+static const struct held_job *cgroup_taken(const struct keeper *k, const char *cgroup, const char **replaces)
+{
+    for (unsigned i = 0; i < k->jobs.count; i++) {
+        const struct held_job *job = k->jobs.job[i];
+        size_t n;
+        json_t *text;
+        json_array_foreach(json_object_get(job->order, "cgroup"), n, text)
+        {
+            const char *other = json_string_value(text);
+            if (job->ended && strcmp(other, cgroup) == 0)
+                *replaces = job->id;
+            else if (nested_below(cgroup, other) || nested_below(other, cgroup))
+                return job;
+        }
+    }
+    return NULL;
+}
+
+/* A cgroup that a scope which starts jobs may give to one: below what it holds itself, and nobody else's. */
+static bool cgroup_is_of(const struct keeper *k, const struct policy_scope *starter, const char *cgroup)
+{
+    bool first = true; /* no scope before the starter's holds it */
+    for (unsigned i = 0; i < k->policy->scopes; i++) {
+        const struct policy_scope *scope = &k->policy->scope[i];
+        for (unsigned m = 0; m < scope->matches; m++) {
+            const struct policy_matcher_line *line = &scope->match[m];
+            if (line->kind != POLICY_CGROUP || scope->job)
+                continue;
+            bool below = nested_below(cgroup, line->text) && strcmp(cgroup, line->text) != 0;
+            if (scope != starter && (nested_below(line->text, cgroup) || (below && first)))
+                return false;
+            if (scope == starter && below)
+                first = false;
+        }
+    }
+    return !first;
+}
+
+static json_t *check_starter(const struct control_ask *a, const struct control_caller *c, const char *profile,
+                             const json_t *order)
+{
+    bool may = false;
+    size_t i;
+    json_t *text;
+    for (unsigned n = 0; n < c->scope->starts; n++)
+        may = may || strcmp(c->scope->start[n]->name, profile) == 0;
+    if (!may)
+        return control_failed(ERROR_INPUT, "refused: the caller's scope may not start jobs of profile \"%s\"", profile);
+    if (json_array_size(json_object_get(order, "allow")) || json_array_size(json_object_get(order, "interface")) ||
+        json_array_size(json_object_get(order, "source")) || json_array_size(json_object_get(order, "resolver")) ||
+        json_is_true(json_object_get(order, "audit")))
+        return control_refused(
+            "refused: from inside a scope a job is started with its profile as it is, in a cgroup: no "
+            "--allow, --audit, --resolver, --interface or --source");
+    json_array_foreach(
+        json_object_get(order, "cgroup"), i,
+        text) if (!cgroup_is_of(a->k, c->scope,
+                                json_string_value(text))) return control_failed(ERROR_INPUT,
+                                                                                "refused: cgroup %s is not below the "
+                                                                                "caller's own scope alone",
+                                                                                json_string_value(text));
+    return NULL;
+}
+
+/* The job's owner: the caller's parent, or the ancestor that it names. */
+static json_t *order_owner(const struct control_ask *a)
+{
+    json_int_t pid = json_integer_value(json_object_get(a->request, "owner"));
+    uint64_t start = pid > 0 && pid <= INT32_MAX ? peer_start((pid_t)pid) : 0;
+    if (!start || !peer_descends(a->peer, (pid_t)pid, start))
+        return NULL;
+    return json_pack("{s:I, s:I}", "pid", pid, "start", (json_int_t)start);
+}
+
+static json_t *make_order(const struct control_ask *a, const char *id, const char *profile, struct error *e)
+{
+    static const char *const lists[] = {"allow", "resolver", "cgroup", "interface", "source"};
+    json_t *order =
+        json_pack("{s:s, s:s, s:b, s:I}", "id", id, "profile", profile, "audit",
+                  json_is_true(json_object_get(a->request, "audit")), "started", (json_int_t)clock_real_usec());
+    size_t matches = 0;
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        json_t *list = list_of(a->request, lists[i]);
+        if (!list) {
+            error_set(e, ERROR_INPUT, 0, "\"%s\" is a list of texts", lists[i]);
+            json_decref(order);
+            return NULL;
+        }
+        matches += i >= 2 ? json_array_size(list) : 0;
+        json_object_set_new(order, lists[i], list);
+    }
+    const char *made = json_string_value(json_object_get(a->request, "made"));
+    if (made)
+        json_object_set_new(order, "made", json_string(made));
+    json_t *owner = order_owner(a);
+    if (owner)
+        json_object_set_new(order, "owner", owner);
+    if (matches && entries_good(json_object_get(order, "allow"), e))
+        return order;
+    if (!matches)
+        error_set(e, ERROR_INPUT, 0, "a job needs a cgroup, an interface or a source by which it is known");
+    json_decref(order);
+    return NULL;
+}
+
+static json_t *start_order(const struct control_ask *a, const json_t *order, const char *phase)
+{
+    const char *id = json_string_value(json_object_get(order, "id")), *replaces = NULL;
+    char name[JOBS_SOURCE_SIZE], old[JOBS_SOURCE_SIZE], scope[64];
+    size_t i;
+    json_t *text;
+    const struct held_job *same = jobs_find(&a->k->jobs, id);
+    if (same && !same->ended)
+        return control_failed(ERROR_INPUT, "job \"%s\" runs already", id);
+    replaces = same ? id : NULL;
+    json_array_foreach(json_object_get(order, "cgroup"), i, text)
+    {
+        const char *taker = NULL;
+        const struct held_job *other = cgroup_taken(a->k, json_string_value(text), &taker);
+        if (other && other != same)
+            return control_failed(ERROR_INPUT, "job \"%s\" has that cgroup, or one that holds it or is in it",
+                                  other->id);
+        if (taker && replaces && strcmp(taker, replaces) != 0)
+            return control_failed(ERROR_INPUT,
+                                  "what job \"%s\" left running is still held there: end it with --release", taker);
+        replaces = taker ? taker : replaces;
+    }
+    if (a->k->jobs.count == JOBS_MAX && !replaces)
+        return control_failed(ERROR_LIMIT, "no more than 1,000 jobs at a time");
+    jobs_source_name(id, name);
+    jobs_source_name(replaces ? replaces : "", old);
+    snprintf(scope, sizeof scope, JOBS_SCOPE "%s", id);
+    char *source = jobs_source_text(order);
+    struct policy_source more = {
+        .file = name, .text = {(const uint8_t *)source, source ? strlen(source) : 0}, .job = true};
+    struct reload_change change = {.bundle = {.more = &more, .without = replaces ? old : NULL},
+                                   .scope = scope,
+                                   .phase = phase,
+                                   .answer = json_pack("{s:i, s:b, s:s, s:s, s:O, s:s}", "version", CONTROL_VERSION,
+                                                       "ok", 1, "job", id, "scope", scope, "profile",
+                                                       json_object_get(order, "profile"), "phase", phase),
+                                   .client = a->client};
+    json_t *answer = source ? control_change(a, &change) : control_failed(ERROR_LIMIT, "no memory for the job");
+    free(source);
+    return answer;
+}
+
+json_t *control_job_start(const struct control_ask *a)
+{
+    struct error e = {0};
+    struct control_caller c = control_caller_of(a);
+    const char *id = NULL, *profile = NULL, *phase = "";
+    int audit = 0;
+    if (c.right < RIGHT_STARTER)
+        return control_refuse_caller(&c);
+    if (a->k->gate->run.on)
+        return control_refused("refused: 'sluice run' holds one command; jobs are started by 'sluice gate'");
+    if (json_unpack((json_t *)(uintptr_t)a->request, "{s:s, s:s, s?s, s?b}", "id", &id, "profile", &profile, "phase",
+                    &phase, "audit", &audit) < 0)
+        return control_wrong("job_start takes \"id\", \"profile\" and what the job is known by");
+    if (!jobs_id_good(id))
+        return control_wrong(
+            "a job's id is 1 to 48 letters, digits, '.', '_' and '-', and begins with a letter or digit");
+    if (!policy_profile_find(a->k->policy, profile))
+        return control_failed(ERROR_INPUT, "the policy has no profile \"%s\"", profile);
+    if (strlen(phase) >= POLICY_PHASE_SIZE ||
+        (*phase && !policy_phase_find(a->k->policy, policy_profile_find(a->k->policy, profile), phase)))
+        return control_failed(ERROR_INPUT, "the profile has no phase \"%s\"", phase);
+    json_t *order = make_order(a, id, profile, &e);
+    if (!order)
+        return control_error(&e);
+    json_t *answer = c.right == RIGHT_STARTER ? check_starter(a, &c, profile, order) : NULL;
+    if (!answer)
+        answer = start_order(a, order, phase);
+    json_decref(order);
+    return answer;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/job_cgroup.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/nested.h"
+#include "ctl/process_proc.h"
+#include "nft/cgroup.h"
+#include "nft/sockets.h"
+
+#define ROUNDS_MAX 100 /* each one finds what was forked during the one before */
+
+struct numbers {
+    uint64_t *at;
+    size_t count, size;
+};
+
+static bool add(struct numbers *n, uint64_t number)
+{
+    if (n->count == n->size) {
+        size_t size = n->size ? 2 * n->size : 256;
+        uint64_t *grown = reallocarray(n->at, size, sizeof *grown);
+        if (!grown)
+            return false;
+        n->at = grown;
+        n->size = size;
+    }
+    n->at[n->count++] = number;
+    return true;
+}
+
+bool job_cgroup_make(pid_t pid, const char *id, char out[PATH_MAX], struct error *e)
+{
+    char now[PATH_MAX];
+    if (!cgroup_of(pid, now, e))
+        return false;
+    if (snprintf(out, PATH_MAX, "%s/sluice-job-%s", strcmp(now, "/") == 0 ? "" : now, id) >= PATH_MAX)
+        return error_set(e, ERROR_LIMIT, 0, "the cgroup's path is too long");
+    return cgroup_make(out, e);
+}
+
+static bool descends(pid_t pid, pid_t from)
+{
+    for (unsigned i = 0; i < 256 && pid > 1; i++) {
+        pid_t parent = 0;
+        uint64_t start;
+        if (pid == from)
+            return true;
+        int proc = process_proc_open(pid);
+        bool ok = proc >= 0 && process_proc_stat(proc, &parent, &start);
+        if (proc >= 0)
+            close(proc);
+        if (!ok)
+            return false;
+        pid = parent;
+    }
+    return false;
+}
+
+/* One pass over all processes; how many were moved. */
+static unsigned take_some(const char *path, pid_t from, struct error *e)
+{
+    unsigned moved = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *entry; proc && (entry = readdir(proc));) {
+        char now[PATH_MAX];
+        pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
+        if (!pid || !descends(pid, from) || !cgroup_of(pid, now, NULL) || nested_below(now, path))
+            continue;
+        moved += cgroup_enter(path, pid, e); /* one that ended meanwhile is looked for no more */
+    }
+    if (proc)
+        closedir(proc);
+    return moved;
+}
+
+/* The sockets that a process holds. */
+static void list_sockets(void *ctx, pid_t pid)
+{
+    char path[64], link[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *fds = opendir(path);
+    for (struct dirent *entry; fds && (entry = readdir(fds));) {
+        unsigned long long inode;
+        ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
+        link[n > 0 ? n : 0] = 0;
+        if (sscanf(link, "socket:[%llu]", &inode) == 1)
+            (void)add(ctx, inode);
+    }
+    if (fds)
+        closedir(fds);
+}
+
+bool job_cgroup_take(const char *path, pid_t pid, struct error *e)
+{
+    struct numbers sockets = {0};
+    if (!cgroup_enter(path, pid, e)) /* first: what it forks from now on is born there */
+        return false;
+    for (unsigned round = 0; round < ROUNDS_MAX && take_some(path, pid, NULL); round++)
+        ;
+    bool ok = cgroup_each_pid(path, list_sockets, &sockets, e) && sockets_end_inodes(sockets.at, sockets.count, e);
+    free(sockets.at);
+    return ok;
+}
+
+static void list_pid(void *ctx, pid_t pid)
+{
+    (void)add(ctx, (uint64_t)pid);
+}
+
+bool job_cgroup_leave(const char *path, unsigned *left, struct error *e)
+{
+    char above[PATH_MAX];
+    struct error ignored;
+    *left = 0;
+    snprintf(above, sizeof above, "%s", path);
+    char *last = strrchr(above, '/');
+    if (!last)
+        return error_set(e, ERROR_INPUT, 0, "%s is no cgroup's path", path);
+    *(last == above ? last + 1 : last) = 0;
+    for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+        struct numbers pids = {0};
+        if (!cgroup_each_pid(path, list_pid, &pids, &ignored) || pids.count == 0) {
+            free(pids.at);
+            break;
+        }
+        for (size_t i = 0; i < pids.count; i++)
+            *left += cgroup_enter(above, (pid_t)pids.at[i], &ignored);
+        free(pids.at);
+    }
+    return cgroup_remove(path, e);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/jobs.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/nested.h"
+#include "nft/cgroup.h"
+#include "policy/policy.h"
+
+bool jobs_id_good(const char *id)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t len = strlen(id);
+    for (const char *at = id; *at; at++)
+        if (!strchr(letters, *at) && (at == id || !strchr("._-", *at)))
+            return false;
+    return len && len < JOBS_ID_SIZE;
+}
+
+void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE])
+{
+    snprintf(out, JOBS_SOURCE_SIZE, "job %s", id);
+}
+
+static const char *text_of(const json_t *order, const char *key)
+{
+    const char *text = json_string_value(json_object_get(order, key));
+    return text ? text : "";
+}
+
+/* Copies a list that is not empty. */
+static void carry(json_t *to, const char *as, const json_t *order, const char *key)
+{
+    json_t *list = json_object_get(order, key);
+    if (json_array_size(list))
+        json_object_set(to, as, list);
+}
+
+char *jobs_source_text(const json_t *order)
+{
+    char name[64];
+    bool ended = json_is_true(json_object_get(order, "ended"));
+    snprintf(name, sizeof name, JOBS_SCOPE "%s", text_of(order, "id"));
+    json_t *profile = json_object(), *match = json_object();
+    json_t *scope =
+        json_pack("{s:s, s:s, s:s, s:O}", "name", name, "profile", name, "mode",
+                  json_is_true(json_object_get(order, "audit")) && !ended ? "audit" : "enforce", "match", match);
+    if (!ended) {
+        json_object_set_new(profile, "extends", json_string(text_of(order, "profile")));
+        carry(profile, "allow", order, "allow");
+        carry(scope, "resolvers", order, "resolver");
+    }
+    carry(match, "cgroup", order, "cgroup");
+    carry(match, "interface", order, "interface");
+    carry(match, "source", order, "source");
+    json_t *root =
+        json_pack("{s:i, s:O, s:{s:o}, s:[o]}", "version", 1, "job", order, "profiles", name, profile, "scopes", scope);
+    json_decref(match);
+    char *text = json_dumps(root, JSON_INDENT(1)); /* an entry a line: errors show the line */
+    json_decref(root);
+    return text;
+}
+
+static void drop(struct held_job *job)
+{
+    json_decref(job->order);
+    summary_free(job->summary);
+    free(job);
+}
+
+static struct held_job *make(json_t *order)
+{
+    struct held_job *job = calloc(1, sizeof *job);
+    struct summary *summary = summary_new();
+    if (!job || !summary) {
+        free(job);
+        summary_free(summary);
+        return NULL;
+    }
+    job->summary = summary;
+    snprintf(job->id, sizeof job->id, "%s", text_of(order, "id"));
+    snprintf(job->scope, sizeof job->scope, JOBS_SCOPE "%s", job->id);
+    job->started_usec = (uint64_t)json_integer_value(json_object_get(order, "started"));
+    return job;
+}
+
+static void take_order(struct held_job *job, json_t *order)
+{
+    const json_t *owner = json_object_get(order, "owner");
+    snprintf(job->profile, sizeof job->profile, "%s", text_of(order, "profile"));
+    job->owner = (pid_t)json_integer_value(json_object_get(owner, "pid"));
+    job->owner_start = (uint64_t)json_integer_value(json_object_get(owner, "start"));
+    job->ended = json_is_true(json_object_get(order, "ended"));
+    json_decref(job->order);
+    job->order = json_incref(order);
+    job->seen = true;
+}
+
+static bool read_one(void *ctx, const char *file, struct bytes text)
+{
+    struct jobs *jobs = ctx;
+    (void)file;
+    json_t *root = json_loadb((const char *)text.at, text.len, 0, NULL);
+    json_t *order = json_object_get(root, "job");
+    struct held_job *job = jobs_find(jobs, text_of(order, "id"));
+    uint64_t started = (uint64_t)json_integer_value(json_object_get(order, "started"));
+    if (job && job->started_usec != started) /* another job of the same name */
+        job = NULL;
+    if (!job && jobs->count < JOBS_MAX && order && (job = make(order)))
+        jobs->job[jobs->count++] = job;
+    if (job)
+        take_order(job, order);
+    json_decref(root);
+    return true;
+}
+
+bool jobs_read(struct jobs *jobs, struct bytes bundle, struct error *e)
+{
+    for (unsigned i = 0; i < jobs->count; i++)
+        jobs->job[i]->seen = false;
+    bool ok = policy_bundle_jobs(bundle, read_one, jobs, e);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < jobs->count; i++) {
+        if (jobs->job[i]->seen)
+            jobs->job[kept++] = jobs->job[i];
+        else
+            drop(jobs->job[i]);
+    }
+    jobs->count = kept;
+    return ok;
+}
+
+struct held_job *jobs_find(const struct jobs *jobs, const char *id)
+{
+    for (unsigned i = jobs->count; i-- > 0;) /* the newest first: one of the same name may be about to go */
+        if (strcmp(jobs->job[i]->id, id) == 0)
+            return jobs->job[i];
+    return NULL;
+}
+
+struct held_job *jobs_of_scope(const struct jobs *jobs, const struct policy_scope *scope)
+{
+    return scope && scope->job ? jobs_find(jobs, scope->job) : NULL;
+}
+
+/* One match line: does some other scope hold it? */
+static bool line_held(const struct policy *policy, const struct policy_scope *except,
+                      const struct policy_matcher_line *line)
+{
+    for (unsigned i = 0; i < policy->scopes; i++) {
+        const struct policy_scope *scope = &policy->scope[i];
+        for (unsigned m = 0; scope != except && m < scope->matches; m++) {
+            const struct policy_matcher_line *other = &scope->match[m];
+            size_t len = strlen(other->text);
+            if (other->kind != line->kind)
+                continue;
+            if (line->kind == POLICY_CGROUP && nested_below(line->text, other->text))
+                return true;
+            if (line->kind == POLICY_INTERFACE &&
+                (strcmp(line->text, other->text) == 0 ||
+                 (len && other->text[len - 1] == '*' && strncmp(line->text, other->text, len - 1) == 0)))
+                return true;
+            if (line->kind == POLICY_SOURCE && other->source.prefix_bits <= line->source.prefix_bits &&
+                address_in_range(&line->source.base, &other->source))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool jobs_fall_back(const struct policy *policy, const struct policy_scope *scope)
+{
+    bool held = true;
+    for (unsigned i = 0; i < scope->matches && held && !policy->refuse_unmatched; i++)
+        held = line_held(policy, scope, &scope->match[i]);
+    return held;
+}
+
+static void count_pid(void *ctx, pid_t pid)
+{
+    (void)pid;
+    (*(unsigned *)ctx)++;
+}
+
+bool jobs_live(const struct policy_scope *scope)
+{
+    unsigned pids = 0;
+    for (unsigned i = 0; i < scope->matches; i++) {
+        const struct policy_matcher_line *line = &scope->match[i];
+        if (line->kind == POLICY_SOURCE || (line->kind == POLICY_INTERFACE && if_nametoindex(line->text)))
+            return true;
+        if (line->kind == POLICY_CGROUP)
+            (void)cgroup_each_pid(line->text, count_pid, &pids, NULL);
+    }
+    return pids != 0;
+}

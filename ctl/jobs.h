@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The jobs that a gate holds.
+ *
+ * A job is one more source in the policy's bundle: a JSON text (JSON is YAML) with a scope, a profile that extends the
+ * one it was started with, and under "job" the order it was made from.  So a job comes into force as any policy does,
+ * all or nothing, and is kept by whatever keeps the bundle: over a death of the keeper, a restart and an upgrade.
+ * What is here is the keeper's view of it, read back from the bundle after each change.  Keeper only, one thread. */
+#ifndef SLUICE_CTL_JOBS_H
+#define SLUICE_CTL_JOBS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "ctl/summary.h"
+
+#define JOBS_MAX         1000
+#define JOBS_ID_SIZE     49     /* with its NUL */
+#define JOBS_SCOPE       "job-" /* and the id: the job's scope and profile */
+#define JOBS_SOURCE_SIZE (JOBS_ID_SIZE + 4)
+
+struct keeper;
+struct policy;
+struct policy_scope;
+
+struct held_job {
+    char id[JOBS_ID_SIZE], scope[64], profile[64];
+    uint64_t started_usec; /* CLOCK_REALTIME */
+    pid_t owner;           /* who may end it from a scope that starts jobs, and when that process began */
+    uint64_t owner_start;
+    bool ended; /* what it left running is held, and allowed nothing, until it is gone */
+    json_t *order;
+    struct summary *summary;
+    uint64_t stored_usec, stored_events; /* ctl/jobs_store.c: when and what was written last */
+    bool seen;                           /* while the list is read anew */
+};
+
+struct jobs {
+    unsigned count;
+    struct held_job *job[JOBS_MAX];
+};
+
+/* 1 to 48 letters, digits, '.', '_' and '-', none of the last three first. */
+bool jobs_id_good(const char *id);
+/* How the job's source is called in the bundle and in errors. */
+void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
+/* The source's text, malloc'ed; NULL: no memory.  `order`: {"id", "profile", "allow": [..], "resolver": [..],
+ * "cgroup": [..], "interface": [..], "source": [..], "audit": bool, "ended": bool, "started": usec,
+ * "owner": {"pid", "start"}}. */
+char *jobs_source_text(const json_t *order);
+
+/* Makes the list what the bundle says: who is known stays, with its summary. */
+bool jobs_read(struct jobs *jobs, struct bytes bundle, struct error *e);
+struct held_job *jobs_find(const struct jobs *jobs, const char *id);
+struct held_job *jobs_of_scope(const struct jobs *jobs, const struct policy_scope *scope);
+
+/* Does another scope of the policy, or unmatched: refuse, hold what a job's match lines hold? */
+bool jobs_fall_back(const struct policy *policy, const struct policy_scope *scope);
+/* Is anything of it left: processes in its cgroups, its interfaces, or addresses (which nobody sees go)? */
+bool jobs_live(const struct policy_scope *scope);
+
+#endif
