@@ -46,7 +46,7 @@ static const struct command_option options[] = {
     [OPTION_CGROUP] =
         {"--cgroup", "PATH",
          "start: what runs in this cgroup (its path below the cgroup v2 mount) and below it is the job; it "
-         "may be made later; may be given again"},
+         "is made if it is not there; may be given again"},
     [OPTION_PID] =
         {"--pid", "PID",
          "start: this process and all that descends from it are the job: they get a cgroup of their own, and "
@@ -145,6 +145,16 @@ static const char *plural(long long n)
 
 /* ---- start ---- */
 
+/* Those that are not there yet: what begins in one that is made later may be quicker than the gate.  Whoever may not
+ * make one there lets the gate wait for it; a path that is none is refused by the gate, in its words. */
+static void make_cgroups(const json_t *paths)
+{
+    size_t i;
+    json_t *path;
+    struct error ignored;
+    json_array_foreach(paths, i, path) (void)cgroup_make(json_string_value(path), &ignored);
+}
+
 static int start(struct job_ask *a)
 {
     struct error e = {0};
@@ -165,6 +175,7 @@ static int start(struct job_ask *a)
         json_array_append_new(list, json_string(made));
         json_object_set_new(a->request, "made", json_string(made));
     }
+    make_cgroups(json_object_get(a->request, "cgroup"));
     json_t *answer = ask(a, json_incref(a->request), &status);
     if (!answer) {
         if (made[0])

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ctl/nested.h"
@@ -82,32 +84,104 @@ static unsigned take_some(const char *path, pid_t from, struct error *e)
     return moved;
 }
 
-/* The sockets that a process holds. */
-static void list_sockets(void *ctx, pid_t pid)
+/* Sockets bear the cgroup in which they were made.  SOCK_DESTROY ends a connection, but the descriptor lives on, and
+ * may send or connect again: so it is bound to an interface that there is not, which only CAP_NET_RAW may undo, and
+ * shut, because a datagram may name another interface. */
+static void blind(int fd)
 {
-    char path[64], link[64];
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    int nowhere = INT32_MAX, family = 0;
+    socklen_t len = sizeof family;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 || (family != AF_INET && family != AF_INET6))
+        return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof nowhere);
+    (void)shutdown(fd, SHUT_RDWR); /* ENOTCONN of what is not connected, and it is shut all the same */
+}
+
+struct taken {
+    struct numbers sockets;
+    pid_t unseen; /* a thread with descriptors of its own, which nobody can get at */
+};
+
+/* Calls for each descriptor of a socket in /proc/PID/fd or /proc/PID/task/TID/fd. */
+static void each_socket(const char *path, void (*each)(void *ctx, int number, uint64_t inode), void *ctx)
+{
+    char link[64];
     DIR *fds = opendir(path);
     for (struct dirent *entry; fds && (entry = readdir(fds));) {
         unsigned long long inode;
         ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
         link[n > 0 ? n : 0] = 0;
         if (sscanf(link, "socket:[%llu]", &inode) == 1)
-            (void)add(ctx, inode);
+            each(ctx, (int)strtol(entry->d_name, NULL, 10), inode);
     }
     if (fds)
         closedir(fds);
 }
 
+struct process {
+    struct taken *taken;
+    int pidfd;
+    pid_t thread;
+};
+
+static void take_socket(void *ctx, int number, uint64_t inode)
+{
+    struct process *p = ctx;
+    int fd = (int)syscall(SYS_pidfd_getfd, p->pidfd, number, 0);
+    if (fd < 0)
+        return;
+    blind(fd);
+    close(fd);
+    (void)add(&p->taken->sockets, inode);
+}
+
+static void look_at_thread(void *ctx, int number, uint64_t inode)
+{
+    struct process *p = ctx;
+    bool seen = false;
+    (void)number;
+    for (size_t i = 0; i < p->taken->sockets.count && !seen; i++)
+        seen = p->taken->sockets.at[i] == inode;
+    if (!seen)
+        p->taken->unseen = p->thread;
+}
+
+static void take_process(void *ctx, pid_t pid)
+{
+    char path[96];
+    struct process p = {.taken = ctx, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    if (p.pidfd < 0)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    each_socket(path, take_socket, &p);
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        p.thread = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
+        snprintf(path, sizeof path, "/proc/%d/task/%d/fd", (int)pid, (int)p.thread);
+        if (p.thread && p.thread != pid)
+            each_socket(path, look_at_thread, &p);
+    }
+    if (tasks)
+        closedir(tasks);
+    close(p.pidfd);
+}
+
 bool job_cgroup_take(const char *path, pid_t pid, struct error *e)
 {
-    struct numbers sockets = {0};
+    struct taken taken = {0};
     if (!cgroup_enter(path, pid, e)) /* first: what it forks from now on is born there */
         return false;
     for (unsigned round = 0; round < ROUNDS_MAX && take_some(path, pid, NULL); round++)
         ;
-    bool ok = cgroup_each_pid(path, list_sockets, &sockets, e) && sockets_end_inodes(sockets.at, sockets.count, e);
-    free(sockets.at);
+    bool ok =
+        cgroup_each_pid(path, take_process, &taken, e) && sockets_end_inodes(taken.sockets.at, taken.sockets.count, e);
+    if (ok && taken.unseen)
+        ok = error_set(e, ERROR_SYSTEM, 0,
+                       "thread %d has descriptors of its own, among them sockets from before the job, which stay as "
+                       "they were: start the job before its processes",
+                       (int)taken.unseen);
+    free(taken.sockets.at);
     return ok;
 }
 
