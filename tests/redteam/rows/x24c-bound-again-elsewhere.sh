@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2329
 # SPDX-License-Identifier: GPL-3.0-or-later
 title='Sockets outside of /run that are bound again while the job runs'
-origin='SECURITY.md of 0.1'
+origin='found here'
 reason='silent: their directories are covered: one that the job may not write to, one that holds sockets alone'
 forms=run verdict=masked
 PLACES=("$T/place/opt/control" "$T/place/home/.ssh/masters/host" "$T/place/opt/late")
