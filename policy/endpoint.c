@@ -192,10 +192,14 @@ static bool path_parse(struct endpoint_text *t, const struct scheme *scheme, con
         return true;
     if ((scheme && !scheme->url) || out->host == ENDPOINT_ADDRESS)
         return endpoint_wrong(t, t->next, "no path may follow here; leave out what begins with \"/\"");
-    if (t->next + 1 < t->len)
+    if (t->next + 1 < t->len) {
+        char quoted[TEXT_QUOTE_SIZE];
+        struct bytes before = {t->at, t->next};
         return endpoint_wrong(t, t->next,
-                              "a path needs inspection, which is not built yet; write the host alone, which "
-                              "allows all of its paths");
+                              "an entry allows a host with all of its paths, there are none for one path alone (sluice "
+                              "does not look inside TLS); write \"%s\"",
+                              text_quote(before, quoted));
+    }
     t->next++;
     return true;
 }
