@@ -325,6 +325,11 @@ bool endpoint_parse(struct bytes text, endpoint_sink *sink, void *ctx, size_t *c
     return ok;
 }
 
+bool endpoint_is_single_label(const struct endpoint *ep)
+{
+    return ep->host == ENDPOINT_NAME && !memchr(ep->name.text, '.', ep->name.len);
+}
+
 bool endpoint_wrong(struct endpoint_text *t, size_t offset, const char *format, ...)
 {
     char text[sizeof t->e->text];
