@@ -59,6 +59,7 @@ void event_sanitize(struct event *e)
         e->verdict = VERDICT_DENY;
     event_sanitize_bool(&e->incoming);
     event_sanitize_bool(&e->relayed);
+    event_sanitize_bool(&e->domain_escaped);
     event_sanitize_bool(&e->cut);
     event_sanitize_bool(&e->websocket);
     event_sanitize_address(&e->source.address);
@@ -82,7 +83,7 @@ void event_sanitize(struct event *e)
     event_sanitize_process(&e->process);
 }
 
-size_t event_escape(const char *in, char *out, size_t size_bytes)
+static size_t escape(const char *in, bool backslash_too, char *out, size_t size_bytes)
 {
     static const char hex[] = "0123456789abcdef";
     size_t n = 0;
@@ -90,7 +91,7 @@ size_t event_escape(const char *in, char *out, size_t size_bytes)
         return 0;
     for (; *in; in++) {
         unsigned char c = (unsigned char)*in;
-        bool plain = c >= 0x20 && c <= 0x7e && c != '\\';
+        bool plain = c >= 0x20 && c <= 0x7e && (c != '\\' || !backslash_too);
         size_t need = plain ? 1 : 4;
         if (n + need >= size_bytes) /* a whole escape or none of it, and the NUL */
             break;
@@ -105,6 +106,16 @@ size_t event_escape(const char *in, char *out, size_t size_bytes)
     }
     out[n] = '\0';
     return n;
+}
+
+size_t event_escape(const char *in, char *out, size_t size_bytes)
+{
+    return escape(in, true, out, size_bytes);
+}
+
+size_t event_escape_domain(const struct event *e, char *out, size_t size_bytes)
+{
+    return escape(e->domain, !e->domain_escaped, out, size_bytes);
 }
 
 bool event_is_dns(const struct event *e)

@@ -58,6 +58,7 @@ struct event {
     bool incoming;                             /* toward the scope */
     bool cut;                                  /* an open connection was ended: conntrack is to forget it */
     bool relayed;        /* a DNS message that came over TCP through the relay; source is the relay's */
+    bool domain_escaped; /* `domain` is written as labels_show writes it: its backslashes are escapes already */
     bool websocket;      /* an upgrade to WebSocket was asked for */
     uint16_t asked_port; /* of what a proxy was asked for; 0: no proxy was asked */
     uint8_t answers;
@@ -95,5 +96,7 @@ size_t event_to_line(const struct event *e, bool color, char *out, size_t size_b
 
 /* Copies the printable form of hostile bytes into out (\xNN for all outside 0x20..0x7e, and for backslash). */
 size_t event_escape(const char *in, char *out, size_t size_bytes);
+/* The same of the event's domain, whose own escapes stay as they are. */
+size_t event_escape_domain(const struct event *e, char *out, size_t size_bytes);
 
 #endif

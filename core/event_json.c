@@ -61,6 +61,13 @@ static void event_put_text(struct event_object *o, const char *path, const char 
     event_put(o, path, json_string(escaped));
 }
 
+static void event_put_domain(struct event_object *o, const char *path, const struct event *e)
+{
+    char escaped[EVENT_ESCAPED_SIZE];
+    if (event_escape_domain(e, escaped, sizeof escaped))
+        event_put(o, path, json_string(escaped));
+}
+
 static void event_put_number(struct event_object *o, const char *path, uint64_t number)
 {
     event_put(o, path, json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number));
@@ -178,7 +185,7 @@ static void event_put_network(struct event_object *o, const struct event *e)
     if (e->destination.port)
         event_put_number(o, "destination.port", e->destination.port);
     if (!event_is_dns(e))
-        event_put_text(o, "destination.domain", e->domain);
+        event_put_domain(o, "destination.domain", e);
     if (e->action != ACTION_CONNECTION_END)
         return;
     event_put_number(o, "source.bytes", e->bytes_out);
@@ -196,7 +203,7 @@ static void event_put_dns(struct event_object *o, const struct event *e)
 {
     char word[EVENT_WORD_SIZE], text[ADDRESS_TEXT_SIZE];
     event_put(o, "dns.type", json_string(e->action == ACTION_DNS_ANSWER ? "answer" : "query"));
-    event_put_text(o, "dns.question.name", e->domain);
+    event_put_domain(o, "dns.question.name", e);
     if (e->dns_type)
         event_put(o, "dns.question.type", json_string(event_dns_type(e->dns_type, word)));
     if (!e->answers)
@@ -224,7 +231,7 @@ static void event_put_application(struct event_object *o, const struct event *e)
     event_put_text(o, "tls.next_protocol", e->tls_next_protocol);
     event_put_text(o, "http.request.method", e->http_method);
     if (e->action == ACTION_HTTP_REQUEST || e->http_method[0]) {
-        event_put_text(o, "url.domain", e->domain);
+        event_put_domain(o, "url.domain", e);
         event_put_text(o, "url.path", e->http_path);
         if (e->asked_port)
             event_put_number(o, "url.port", e->asked_port);

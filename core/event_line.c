@@ -8,7 +8,8 @@
 
 #include "core/event_words.h"
 
-enum { LINE_VERDICT = 6, LINE_WORD = 5, LINE_SUBJECT = 32, LINE_ACTOR = 40 };
+/* Where columns begin; what is too long for its own ends in the next one, and the one after stands where it did. */
+enum { LINE_WORD = 6, LINE_SUBJECT = 11, LINE_ACTOR = 43, LINE_REASON = 83 };
 
 #define LINE_PATH_BYTES 100 /* of a URL's path, escaped */
 
@@ -38,6 +39,13 @@ static void __attribute__((format(printf, 2, 3))) line_format(struct line *l, co
     line_text(l, text);
 }
 
+static void line_domain(struct line *l, const struct event *e)
+{
+    char escaped[4 * NAME_MAX_BYTES + 1];
+    event_escape_domain(e, escaped, sizeof escaped);
+    line_text(l, escaped);
+}
+
 /* Hostile bytes, at most `most` bytes of their printable form. */
 static void line_hostile(struct line *l, const char *text, size_t most)
 {
@@ -46,14 +54,14 @@ static void line_hostile(struct line *l, const char *text, size_t most)
     line_text(l, escaped);
 }
 
-/* Fills up with spaces so that the column that began at `from` is `width` wide; at least `gap` spaces. */
-static void line_column(struct line *l, size_t from, size_t width, size_t gap)
+/* Fills up with spaces to `column`, where the line began at `from`; at least `gap` spaces. */
+static void line_column(struct line *l, size_t from, size_t column, size_t gap)
 {
     do {
         line_text(l, " ");
         if (gap)
             gap--;
-    } while (l->len + 1 < l->size && (gap || l->len - from < width));
+    } while (l->len + 1 < l->size && (gap || l->len - from < column));
 }
 
 static const char *line_word(const struct event *e, char word[EVENT_WORD_SIZE])
@@ -79,7 +87,7 @@ static void line_dns(struct line *l, const struct event *e)
 {
     char word[EVENT_WORD_SIZE], text[ADDRESS_TEXT_SIZE];
     if (e->domain[0])
-        line_hostile(l, e->domain, 4 * NAME_MAX_BYTES);
+        line_domain(l, e);
     else
         line_text(l, "a message");
     if (e->domain[0] && e->dns_type)
@@ -113,7 +121,10 @@ static void line_subject(struct line *l, const struct event *e)
     }
     bool bracket = e->asked_port && strchr(name, ':');
     line_text(l, bracket ? "[" : "");
-    line_hostile(l, name, 4 * NAME_MAX_BYTES);
+    if (name == e->domain)
+        line_domain(l, e);
+    else
+        line_hostile(l, name, 4 * NAME_MAX_BYTES);
     line_text(l, bracket ? "]" : "");
     if (e->asked_port)
         line_format(l, ":%u", e->asked_port);
@@ -200,16 +211,13 @@ size_t event_to_line(const struct event *e, bool color, char *out, size_t size_b
     if (color && (unsigned)e->verdict < VERDICT_COUNT)
         line_text(&l, "\033[0m");
     from = l.len - verdict_len; /* as if the colour took no room */
-    line_column(&l, from, LINE_VERDICT, 1);
-    from = l.len;
-    line_text(&l, line_word(e, word));
     line_column(&l, from, LINE_WORD, 1);
-    from = l.len;
-    line_subject(&l, e);
+    line_text(&l, line_word(e, word));
     line_column(&l, from, LINE_SUBJECT, 1);
-    from = l.len;
+    line_subject(&l, e);
+    line_column(&l, from, LINE_ACTOR, 1);
     line_actor(&l, e);
-    line_column(&l, from, LINE_ACTOR, 2);
+    line_column(&l, from, LINE_REASON, 2);
     line_reason(&l, e->reason);
     if (e->limit[0]) {
         line_text(&l, " (");

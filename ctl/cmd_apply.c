@@ -77,7 +77,7 @@ static void print_cut(const json_t *answer)
         printf("  %s", text_of(row, "transport"));
         printf("  %s port %lld to %s port %lld", text_of(from, "ip"), number_of(from, "port"), text_of(to, "ip"),
                number_of(to, "port"));
-        print_text("  ", text_of(row, "domain"));
+        printf("  %s", text_of(row, "domain")); /* escaped by the gate */
         print_text("  scope ", text_of(row, "scope"));
         putchar('\n');
     }

@@ -142,8 +142,25 @@ static void each_warning(const struct policy *policy, each_remark *each, void *c
     }
 }
 
+static void each_single_label(const struct policy_profile *p, each_remark *each, void *ctx)
+{
+    struct matcher_hit hit;
+    for (size_t next = 0; matcher_each(p->allow, &next, &hit);) {
+        struct endpoint ep;
+        char text[500];
+        if (hit.shape->host != ENDPOINT_NAME)
+            continue;
+        matcher_endpoint(&hit, &ep);
+        snprintf(text, sizeof text, "%s " ENDPOINT_SINGLE_LABEL, ep.name.text);
+        if (endpoint_is_single_label(&ep))
+            each(ctx, "single_label", "profile", p->name, text);
+    }
+}
+
 static void each_note(const struct policy *policy, each_remark *each, void *ctx)
 {
+    for (unsigned i = 0; i < policy->profiles; i++)
+        each_single_label(policy->profile[i], each, ctx);
     for (unsigned i = 0; i < policy->profiles; i++)
         if (policy->profile[i]->ech == POLICY_ECH_OUTER)
             each(ctx, "ech_outer", "profile", policy->profile[i]->name,
@@ -289,7 +306,8 @@ const struct command command_check = {
     .text =
         "Reads POLICY and the files of policy.d beside it, as the gate would.  Prints its scopes, profiles and the "
         "number of their entries, the budget of profiles with wildcards, for each wildcard over a public suffix what "
-        "it lets in, and what ech: outer means.  A scope whose hosts leave it by taking another address is warned of, "
+        "it lets in, what ech: outer means, and names of one label.  A scope whose hosts leave it by taking another "
+        "address is warned of, "
         "a mistake is shown with file, line and column, both on standard error.  Exit status 0: good; 2: not.",
     .option = check_options,
     .run = check_run,

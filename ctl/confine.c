@@ -28,6 +28,13 @@ static const int root_keeps[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FOWNER,     
                                  CAP_SETGID,  CAP_SETUID,       CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_SETFCAP,
                                  CAP_SETPCAP, CAP_NET_RAW,      CAP_AUDIT_WRITE};
 
+/* Of one that is removed, or beyond what the caller sees ("(unreachable)/…"), nothing is kept. */
+static void note_directory(struct confine *c)
+{
+    if (!getcwd(c->directory, sizeof c->directory) || c->directory[0] != '/')
+        c->directory[0] = 0;
+}
+
 static bool number_from(const char *variable, unsigned *out)
 {
     const char *text = getenv(variable);
@@ -50,6 +57,7 @@ bool confine_user(bool as_root, struct confine *out, struct error *e)
     if (sudo && (!number_from("SUDO_UID", &uid) || !number_from("SUDO_GID", &gid)))
         return error_set(e, ERROR_INPUT, 0, "SUDO_UID or SUDO_GID is no number");
     if (as_root || !sudo || uid == 0) {
+        note_directory(&c);
         *out = c;
         return true;
     }
@@ -63,8 +71,17 @@ bool confine_user(bool as_root, struct confine *out, struct error *e)
         if (getgrouplist(c.user, gid, c.group, &c.groups) < 0)
             return error_set(e, ERROR_LIMIT, 0, "%s is in more than %d groups", c.user, CONFINE_GROUPS_MAX);
     }
+    note_directory(&c);
     *out = c;
     return true;
+}
+
+bool confine_enter(const struct confine *c, struct error *e)
+{
+    const char *directory = c->directory[0] ? c->directory : "/";
+    return chdir(directory) == 0 ||
+           error_set(e, errno == ENOENT ? ERROR_INPUT : ERROR_SYSTEM, errno,
+                     "the command cannot be started in %s, of which the job sees nothing", directory);
 }
 
 bool confine_stdio(struct error *e)

@@ -14,8 +14,6 @@
 
 #include "ctl/number.h"
 
-#define MOUNTS_MAX 4096
-
 const struct confine_mask confine_masks[] = {
     /* daemons that start processes for others */
     {"/run/dbus/system_bus_socket", false},
@@ -38,9 +36,9 @@ const struct confine_mask confine_masks[] = {
     {"/run/snapd-snap.socket", false},
     {"/run/lxd.socket", false},
     {"/run/incus", false},
-    {"/var/lib/incus/unix.socket", false},
-    {"/var/lib/lxd/unix.socket", false},
-    {"/var/snap/lxd/common/lxd/unix.socket", false},
+    {"/var/lib/incus", false},
+    {"/var/lib/lxd", false},
+    {"/var/snap/lxd/common/lxd", false},
     {"/run/screen", false},
     {"/tmp/screens", false},
     {"/tmp/tmux-*", false},
@@ -155,7 +153,7 @@ static bool is_kernel_own(const char *type)
 
 /* One line of mountinfo: cgroupfs (and for root all below /sys, whose v1 release_agent runs as the host's root, and
  * views of the same elsewhere) becomes read-only; each view of /proc is replaced by one of this pid namespace. */
-static bool treat_mount(const struct confine *c, char *line, struct error *e)
+static bool treat_mount(const struct confine *c, char *line, struct confine_mounted *mounted, struct error *e)
 {
     char *save = NULL, *field = strtok_r(line, " ", &save), *path = NULL;
     for (int i = 0; field && i < 4; i++)
@@ -166,6 +164,7 @@ static bool treat_mount(const struct confine *c, char *line, struct error *e)
     if (!path || !type)
         return true;
     unescape(path);
+    mounted->path[mounted->count++] = path;
     if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
         return mount_is_read_only(path, e);
     if (strcmp(type, "proc") == 0 && access(path, F_OK) == 0) {
@@ -178,24 +177,30 @@ static bool treat_mount(const struct confine *c, char *line, struct error *e)
     return true;
 }
 
-static bool treat_mounts(const struct confine *c, struct error *e)
+/* `lines` hold what *mounted points to. */
+static bool read_mounts(char *lines[], unsigned *count, struct error *e)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
-    char *lines[MOUNTS_MAX];
-    unsigned count = 0;
-    bool ok = true;
     if (!file)
         return error_set(e, ERROR_SYSTEM, errno, "cannot read /proc/self/mountinfo");
     size_t size = 0;
-    for (char *line = NULL; count < MOUNTS_MAX && getline(&line, &size, file) >= 0; line = NULL, size = 0)
-        lines[count++] = line;
-    if (count == MOUNTS_MAX)
-        ok = error_set(e, ERROR_LIMIT, 0, "more than %d mounts", MOUNTS_MAX);
+    for (char *line = NULL; *count < CONFINE_MOUNTS_MAX && getline(&line, &size, file) >= 0; line = NULL, size = 0)
+        lines[(*count)++] = line;
     fclose(file);
-    for (unsigned i = 0; i < count; i++) {
-        ok = ok && treat_mount(c, lines[i], e);
+    return *count < CONFINE_MOUNTS_MAX || error_set(e, ERROR_LIMIT, 0, "more than %d mounts", CONFINE_MOUNTS_MAX);
+}
+
+static bool treat_mounts(const struct confine *c, struct confine_covers *covers, struct error *e)
+{
+    static struct confine_mounted mounted;
+    static char *lines[CONFINE_MOUNTS_MAX];
+    unsigned count = 0;
+    bool ok = read_mounts(lines, &count, e);
+    for (unsigned i = 0; ok && i < count; i++)
+        ok = treat_mount(c, lines[i], &mounted, e);
+    ok = ok && confine_cover_run(c, &mounted, covers, e);
+    for (unsigned i = 0; i < count; i++)
         free(lines[i]);
-    }
     return ok;
 }
 
@@ -233,6 +238,7 @@ bool confine_mounts(const struct confine *c, const struct confine_sockets *socke
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot make mounts private");
-    return treat_mounts(c, e) && mask_all(c, e) && confine_sockets_mask(c, sockets, e) && own_directory(c, e) &&
-           (c->root || no_file_capabilities(e));
+    static struct confine_covers covers = {.empty = -1};
+    return treat_mounts(c, &covers, e) && mask_all(c, e) && confine_sockets_mask(c, sockets, &covers, e) &&
+           own_directory(c, e) && (c->root || no_file_capabilities(e));
 }

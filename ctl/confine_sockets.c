@@ -15,10 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Who has which id: programs cannot do without, and what is asked there goes to the machine's own user directory. */
-static const char *const directories_kept[] = {"/run/systemd/userdb/", "/var/lib/sss/pipes/", "/run/samba/winbindd/",
-                                               NULL};
-
 /* landlock(7): struct landlock_ruleset_attr of Linux 6.12, newer than Debian 12's header. */
 #define LANDLOCK_CREATE              444
 #define LANDLOCK_RESTRICT            446
@@ -42,12 +38,7 @@ bool confine_is_kept(const struct confine *c, const char *path, const struct sta
     for (unsigned i = 0; i < c->keeps; i++)
         if (is_same(c->keep[i], st))
             return true;
-    if (is_same(c->agent, st))
-        return true;
-    for (size_t i = 0; directories_kept[i]; i++)
-        if (strncmp(path, directories_kept[i], strlen(directories_kept[i])) == 0)
-            return true;
-    return false;
+    return is_same(c->agent, st) || confine_is_kept_directory(path);
 }
 
 /* By descriptor: whoever owns the directory must not lead the mount elsewhere meanwhile.  `at` is where `name` begins.
@@ -73,33 +64,44 @@ static bool hide(const struct confine *c, int at, const char *name, const char *
 
 /* A socket whose name is gone: it was given another one there (ssh binds its control socket so, then links it in
  * place). Which one is not told, so all that are there are hidden. */
-static bool hide_beside(const struct confine *c, const char *path, struct error *e)
+static bool hide_beside(const struct confine *c, int directory, const char *folder, struct error *e)
 {
-    char folder[PATH_MAX], one[PATH_MAX + NAME_MAX + 2];
-    int len = (int)(strrchr(path, '/') - path);
-    snprintf(folder, sizeof folder, "%.*s", len ? len : 1, path);
-    DIR *dir = opendir(folder);
+    char one[PATH_MAX + NAME_MAX + 2];
+    DIR *dir = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     bool ok = true, there;
     for (struct dirent *entry; dir && ok && (entry = readdir(dir));) {
         if (entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN)
             continue;
         snprintf(one, sizeof one, "%s/%s", folder, entry->d_name);
-        ok = hide(c, dirfd(dir), entry->d_name, one, &there, e);
+        ok = hide(c, directory, entry->d_name, one, &there, e);
     }
     if (dir)
         closedir(dir);
-    return ok; /* no such directory: of another mount namespace */
+    return ok;
 }
 
-bool confine_sockets_mask(const struct confine *c, const struct confine_sockets *sockets, struct error *e)
+static bool mask_one(const struct confine *c, const char *path, struct confine_covers *covers, struct error *e)
+{
+    char folder[PATH_MAX];
+    const char *name = strrchr(path, '/') + 1;
+    int len = (int)(name - 1 - path);
+    snprintf(folder, sizeof folder, "%.*s", len ? len : 1, path);
+    int directory = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return true; /* of another mount namespace */
+    bool there, ok = confine_is_covered(covers, directory) || confine_cover(c, directory, covers) ||
+                     (hide(c, directory, name, path, &there, e) && (there || hide_beside(c, directory, folder, e)));
+    close(directory);
+    return ok;
+}
+
+bool confine_sockets_mask(const struct confine *c, const struct confine_sockets *sockets, struct confine_covers *covers,
+                          struct error *e)
 {
     struct stat st;
-    for (unsigned i = 0; i < sockets->count; i++) {
-        bool there;
-        if (!hide(c, AT_FDCWD, sockets->path[i], sockets->path[i], &there, e) ||
-            (!there && !hide_beside(c, sockets->path[i], e)))
+    for (unsigned i = 0; i < sockets->count; i++)
+        if (!mask_one(c, sockets->path[i], covers, e))
             return false;
-    }
     for (unsigned i = 0; i < c->keeps; i++)
         if (stat(c->keep[i], &st) < 0 || !S_ISSOCK(st.st_mode))
             return error_set(e, ERROR_INPUT, 0, "--socket %s: there is no such socket, or its directory is masked",

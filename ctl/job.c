@@ -41,7 +41,9 @@ static bool confine_all(const struct job_config *config, int report_fd, struct e
     if (!ok)
         return false;
     confine_environment(config->confine);
-    if (!confine_calls(e) || !confine_domain(e) || !confine_rights(config->confine, e))
+    bool inside = confine_enter(config->confine, e);
+    if (!confine_calls(e) || !confine_domain(e) || !confine_rights(config->confine, e) ||
+        (!inside && !confine_enter(config->confine, e)))
         return false;
     /* A change of credentials resets it, so after them.  Not dumpable: the command shall not trace us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

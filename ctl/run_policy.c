@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "ctl/rules.h"
 #include "policy/endpoint.h"
 
@@ -27,10 +28,10 @@ void run_policy_done(struct run_policy *r)
     *r = (struct run_policy){0};
 }
 
-static bool discard(void *ctx, const struct endpoint *endpoint)
+static bool remark(void *ctx, const struct endpoint *ep)
 {
-    (void)ctx;
-    (void)endpoint;
+    if (endpoint_is_single_label(ep))
+        log_note("%s: \"%s\" " ENDPOINT_SINGLE_LABEL, (const char *)ctx, ep->name.text);
     return true;
 }
 
@@ -41,7 +42,8 @@ bool run_policy_allow(struct run_policy *r, const char *text, const char *origin
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return error_set(e, ERROR_INPUT, 0, "%s: column %zu: a control character", origin, (size_t)(c - text) + 1);
-    if (!endpoint_parse((struct bytes){(const uint8_t *)text, strlen(text)}, discard, NULL, &column, &why))
+    if (!endpoint_parse((struct bytes){(const uint8_t *)text, strlen(text)}, remark, (void *)(uintptr_t)origin, &column,
+                        &why))
         return error_set(e, ERROR_INPUT, 0, "%s: column %zu: %s\n  %s\n  %*s^", origin, column ? column : 1, why.text,
                          text, column ? (int)column - 1 : 0, "");
     if (r->allows == RUN_POLICY_ALLOW_MAX)

@@ -88,18 +88,30 @@ static bool summary_flow(struct summary *s, const struct event *e)
     return !known;
 }
 
-static void summary_allow(struct summary *s, const struct event *e)
+static bool summary_is_connection(const struct event *e)
+{
+    return e->action == ACTION_TLS_HELLO || e->action == ACTION_HTTP_REQUEST || e->action == ACTION_TCP_CONNECT ||
+           e->action == ACTION_DATAGRAM;
+}
+
+/* How many connections this event is the first of. */
+static uint64_t summary_new_flows(struct summary *s, const struct event *e)
 {
     if (e->action == ACTION_CONNECTION_END)
         summary_flow(s, e);
-    if (e->action != ACTION_TLS_HELLO && e->action != ACTION_HTTP_REQUEST && e->action != ACTION_TCP_CONNECT &&
-        e->action != ACTION_DATAGRAM)
+    if (!summary_is_connection(e) || !summary_flow(s, e))
+        return 0;
+    return e->count > 1 ? e->count : 1;
+}
+
+static void summary_allow(struct summary *s, const struct event *e)
+{
+    char text[EVENT_ENDPOINT_SIZE], domain[SUMMARY_KEY_SIZE];
+    s->connections += summary_new_flows(s, e);
+    if (!summary_is_connection(e))
         return;
-    char text[EVENT_ENDPOINT_SIZE];
     event_endpoint_format(&e->destination, text);
-    const char *name = e->domain[0] ? e->domain : text;
-    if (summary_flow(s, e))
-        s->connections += e->count > 1 ? e->count : 1;
+    const char *name = event_escape_domain(e, domain, sizeof domain) ? domain : text;
     struct summary_row *r = *name ? summary_row(s, SUMMARY_ALLOWED, name, NULL) : NULL;
     if (r)
         r->count++;
@@ -109,15 +121,16 @@ static void summary_allow(struct summary *s, const struct event *e)
  * name and the address; without a name the address; for a foreign resolver the resolver. */
 static void summary_key(const struct event *e, char out[SUMMARY_KEY_SIZE], bool *is_address)
 {
-    char address[EVENT_ENDPOINT_SIZE], word[EVENT_WORD_SIZE];
+    char address[EVENT_ENDPOINT_SIZE], word[EVENT_WORD_SIZE], domain[4 * NAME_MAX_BYTES + 1];
+    event_escape_domain(e, domain, sizeof domain);
     event_endpoint_format(&e->destination, address);
     *is_address = e->reason == REASON_FOREIGN_RESOLVER || e->reason == REASON_METADATA_ADDRESS || !e->domain[0];
     if (*is_address)
         snprintf(out, SUMMARY_KEY_SIZE, "%s", address[0] ? address : event_ip_protocol(e->ip_protocol, word));
     else if (reason_is_attack(e->reason) && !event_is_dns(e) && address[0])
-        snprintf(out, SUMMARY_KEY_SIZE, "%s at %s", e->domain, address);
+        snprintf(out, SUMMARY_KEY_SIZE, "%s at %s", domain, address);
     else
-        snprintf(out, SUMMARY_KEY_SIZE, "%s", e->domain);
+        snprintf(out, SUMMARY_KEY_SIZE, "%s", domain);
 }
 
 /* The entry that would allow it.  That for a literal address is no hint of the event: it is never offered, only told.
@@ -145,6 +158,8 @@ static void summary_refuse(struct summary *s, const struct event *e)
     uint64_t count = e->count > 1 ? e->count : 1;
     bool attack = reason_is_attack(e->reason);
     s->denied += count;
+    if (e->verdict == VERDICT_WOULD_DENY)
+        s->went_on += summary_new_flows(s, e);
     if (attack)
         s->alerts += count;
     if (e->action == ACTION_GATE) /* the gate's own losses have no name */

@@ -135,9 +135,7 @@ static void summary_print_hints(const struct summary *s, const struct summary_ro
 
 static void summary_print_reason(const struct summary_row *r, enum reason reason, FILE *out)
 {
-    fputs("  ", out);
-    summary_print_escaped(r->text, out);
-    fprintf(out, ": %s", reason_text(reason));
+    fprintf(out, "  %s: %s", r->text, reason_text(reason));
     if (r->limit[0]) {
         fputs(", ", out);
         summary_print_escaped(r->limit, out);
@@ -213,9 +211,11 @@ void summary_print(const struct summary *s, bool audit, FILE *out)
     size_t hints = s->table[SUMMARY_HINT].rows;
     const struct summary_row **offered = calloc(hints + 1, sizeof *offered);
     size_t offers = offered ? summary_offered(s, offered, hints) : 0;
-    fprintf(out, "sluice: run finished: %llu connection%s to %zu name%s allowed, %llu %s",
-            (unsigned long long)s->connections, summary_plural(s->connections), allowed, summary_plural(allowed),
-            (unsigned long long)s->denied, audit ? "would be refused" : "refused");
+    fprintf(out, "sluice: run finished: %llu connection%s to %zu name%s allowed, ", (unsigned long long)s->connections,
+            summary_plural(s->connections), allowed, summary_plural(allowed));
+    if (s->went_on)
+        fprintf(out, "%llu more went on, ", (unsigned long long)s->went_on);
+    fprintf(out, "%llu %s", (unsigned long long)s->denied, audit ? "would be refused" : "refused");
     if (s->table[SUMMARY_REFUSED].rows) {
         fputs(" (", out);
         summary_print_findings(s, out);
@@ -260,9 +260,9 @@ static json_t *summary_json_refused(const struct summary *s, const struct summar
     for (const struct summary_row *h = s->table[SUMMARY_HINT].first; h; h = h->next)
         if (h->finding == r)
             json_array_append_new(takes, summary_json_text(h->text));
-    return json_pack("{s:o,s:s,s:b,s:I,s:o,s:o,s:o}", "name", summary_json_text(r->text), "reason",
-                     reason_name(r->reason), "attack", r->attack, "count", (json_int_t)r->count, "process",
-                     summary_json_text(r->process), "package", summary_json_text(r->package), "takes", takes);
+    return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:o}", "name", r->text, "reason", reason_name(r->reason), "attack",
+                     r->attack, "count", (json_int_t)r->count, "process", summary_json_text(r->process), "package",
+                     summary_json_text(r->package), "takes", takes);
 }
 
 char *summary_json(const struct summary *s)
@@ -270,16 +270,16 @@ char *summary_json(const struct summary *s)
     json_t *allowed = json_array(), *refused = json_array(), *hints = json_array(), *settings = json_array();
     size_t setting;
     for (const struct summary_row *r = s->table[SUMMARY_ALLOWED].first; r; r = r->next)
-        json_array_append_new(
-            allowed, json_pack("{s:o,s:I}", "name", summary_json_text(r->text), "connections", (json_int_t)r->count));
+        json_array_append_new(allowed, json_pack("{s:s,s:I}", "name", r->text, "connections", (json_int_t)r->count));
     for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
         json_array_append_new(refused, summary_json_refused(s, r));
     for (const struct summary_row *r = s->table[SUMMARY_HINT].first; r; r = r->next)
         if (summary_offers(s, r))
             json_array_append_new(summary_is_setting(r->text, &setting) ? settings : hints, summary_json_text(r->text));
-    json_t *root = json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "connections", (json_int_t)s->connections, "denied",
-                             (json_int_t)s->denied, "alerts", (json_int_t)s->alerts, "ignored", (json_int_t)s->ignored,
-                             "allowed", allowed, "refused", refused, "allow", hints, "settings", settings);
+    json_t *root =
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "connections", (json_int_t)s->connections, "went_on",
+                  (json_int_t)s->went_on, "denied", (json_int_t)s->denied, "alerts", (json_int_t)s->alerts, "ignored",
+                  (json_int_t)s->ignored, "allowed", allowed, "refused", refused, "allow", hints, "settings", settings);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(root);
     return text;

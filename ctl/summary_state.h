@@ -8,12 +8,12 @@
 #define SUMMARY_NAMES_MAX 10000
 #define SUMMARY_BUCKETS   4096
 #define SUMMARY_FLOWS     4096 /* tuples of open connections, one a slot */
-#define SUMMARY_KEY_SIZE  400
+#define SUMMARY_KEY_SIZE  1100 /* a name of 255 bytes, escaped, and an address */
 
 enum summary_kind { SUMMARY_ALLOWED, SUMMARY_REFUSED, SUMMARY_HINT, SUMMARY_KINDS };
 
-/* A name that was allowed; a finding (what was refused: a name, or an address where there is no name); or a hint that a
- * finding offers (text: the hint, then the finding it belongs to). */
+/* A name that was allowed; a finding (what was refused: a name, or an address where there is no name), both escaped as
+ * they are printed; or a hint that a finding offers, as it is. */
 struct summary_row {
     struct summary_row *next_in_bucket, *next; /* in order of appearance */
     const struct summary_row *finding;         /* of a hint */
@@ -36,6 +36,7 @@ struct summary_table {
 struct summary {
     uint32_t seed;
     uint64_t connections, denied, alerts, ignored;
+    uint64_t went_on; /* connections that an audit let go on, and a policy in force would not */
     struct summary_table table[SUMMARY_KINDS];
     uint64_t flow[SUMMARY_FLOWS];
 };

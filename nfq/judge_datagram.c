@@ -29,10 +29,12 @@ static void name_foreign_question(const struct packet *p, struct event *e)
     char shown[256];
     enum reason form = message_read_query(p->payload, &q, shown);
     e->dns_type = q.labels_len ? q.type : 0;
-    if (q.name.len)
+    if (q.name.len) {
         memcpy(e->domain, q.name.text, q.name.len + 1u);
-    else if (form == REASON_DNS_NAME_FORM)
+    } else if (form == REASON_DNS_NAME_FORM) {
         memcpy(e->domain, shown, sizeof e->domain - 1);
+        e->domain_escaped = true;
+    }
 }
 
 void judge_foreign_resolver(const struct address *resolver, struct event *e)

@@ -45,8 +45,10 @@ static void refuse_form(struct judge *j, struct visit *v, const struct question 
     question_event(j, v, ACTION_DNS_QUERY, q, &e);
     e.reason = reason;
     e.verdict = VERDICT_DENY;
-    if (!q->name.len)
+    if (!q->name.len) {
         snprintf(e.domain, sizeof e.domain, "%.253s", shown);
+        e.domain_escaped = true;
+    }
     enum message_denial denial = reason == REASON_DNS_NAME_FORM ? MESSAGE_NXDOMAIN
                                  : reason == REASON_DNS_CLASS   ? MESSAGE_REFUSED
                                                                 : MESSAGE_FORMERR;

@@ -192,10 +192,14 @@ static bool path_parse(struct endpoint_text *t, const struct scheme *scheme, con
         return true;
     if ((scheme && !scheme->url) || out->host == ENDPOINT_ADDRESS)
         return endpoint_wrong(t, t->next, "no path may follow here; leave out what begins with \"/\"");
-    if (t->next + 1 < t->len)
+    if (t->next + 1 < t->len) {
+        char quoted[TEXT_QUOTE_SIZE];
+        struct bytes before = {t->at, t->next};
         return endpoint_wrong(t, t->next,
-                              "a path needs inspection, which is not built yet; write the host alone, which "
-                              "allows all of its paths");
+                              "an entry allows a host with all of its paths, there are none for one path alone (sluice "
+                              "does not look inside TLS); write \"%s\"",
+                              text_quote(before, quoted));
+    }
     t->next++;
     return true;
 }
@@ -319,6 +323,11 @@ bool endpoint_parse(struct bytes text, endpoint_sink *sink, void *ctx, size_t *c
     if (!ok && offset != before && column)
         *column = offset + 1;
     return ok;
+}
+
+bool endpoint_is_single_label(const struct endpoint *ep)
+{
+    return ep->host == ENDPOINT_NAME && !memchr(ep->name.text, '.', ep->name.len);
 }
 
 bool endpoint_wrong(struct endpoint_text *t, size_t offset, const char *format, ...)

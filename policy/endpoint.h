@@ -55,6 +55,12 @@ typedef bool endpoint_sink(void *ctx, const struct endpoint *endpoint);
  * bytes, may be NULL) where. */
 bool endpoint_parse(struct bytes text, endpoint_sink *sink, void *ctx, size_t *column, struct error *e);
 
+/* A name of one label, as "mirror": the name of a container among others, else most likely the begin of a name. */
+bool endpoint_is_single_label(const struct endpoint *ep);
+#define ENDPOINT_SINGLE_LABEL                                                                               \
+    "is a name of one label: only a resolver that knows it as it stands (that of containers in a network) " \
+    "answers it; where a search domain completes it, write the whole name, as in mirror.corp.example"
+
 /* The canonical written form; returns its length (cut to size). */
 size_t endpoint_format(const struct endpoint *ep, char *out, size_t size_bytes);
 

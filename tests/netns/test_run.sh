@@ -94,6 +94,15 @@ for label in b"\x1b[2J\nsluice: allow", b"quote\"and\\backslash", bytes(range(1,
     fails grep -aqP '[\x00-\x08\x0b-\x1f\x7f-\xff]' "$T/run.events"
     jq -e . "$T/run.events" > /dev/null
     grep -q dns_name_form "$T/run.events"
+    # Its escapes are not escaped again.
+    grep -q 'quote\\034and\\092backslash' "$T/err"
+    jq -se 'any(.dns.question.name == "quote\\034and\\092backslash.evil.test")' "$T/run.events"
+    fails grep -q x5c "$T/err"
+}
+one_label() {
+    run --allow mirror --allow allowed.test -- true
+    said_line '^sluice: --allow: "mirror" is a name of one label'
+    [ "$(grep -c 'one label' "$T/err")" = 1 ]
 }
 packages() {
     rm -f "$T/run.events"
@@ -333,6 +342,7 @@ check "braces and many --allow" many_names
 check "the lines on standard error" lines
 check "the events file: 0600, valid, complete" events_file
 check "the events file: nothing that was planted in its place" events_file_planted
+check "a name of one label is told of" one_label
 check "hostile names do not reach the terminal or the file raw" hostile_names
 check "a package's script is named: npm, cargo" packages
 check "secrets of a command line are masked" secrets

@@ -92,6 +92,61 @@ agent_by_link() {
 # Names of users and groups are asked at a socket on some machines.
 users() { as_user -- sh -c 'id -un && getent passwd root' | grep '^root:'; }
 
+# ---- what lies beside the sockets is as it was ----
+
+# /run of a machine: a link of resolv.conf's kind, a mount, a directory of the user's own, one of the build's, sockets between.
+h c mkdir -p /run/systemd/resolve /run/mounted /run/theirs /run/build/tree /run/lists
+h c sh -c 'echo "nameserver 198.18.2.53" > /run/systemd/resolve/stub.conf && ln -s ../run/systemd/resolve/stub.conf /run/link && echo 7 > /run/some.pid
+    mount -t tmpfs tmpfs /run/mounted && chmod 777 /run/mounted && echo mounted > /run/mounted/file && chown 65534 /run/theirs && chmod 777 /run/build/tree'
+start "$T/daemon.run" c "$PYTHON" -c "$DAEMON" /run/daemon.sock SOCK_STREAM "$T/log.run"
+# A directory that the user may not write to, with what it may.
+mkdir -p "$T/mixed/inner" && echo text > "$T/mixed/text" && : > "$T/mixed/notes" && ln -s text "$T/mixed/link" && chown 65534 "$T/mixed/inner" "$T/mixed/notes"
+start "$T/daemon.mixed" c "$PYTHON" -c "$DAEMON" "$T/mixed/control" SOCK_STREAM "$T/log.mixed"
+eventually 5 [ -e "$T/log.run" ] && eventually 5 [ -e "$T/log.mixed" ] || t_fail "daemons beside files"
+
+run_directory() {
+    local who=$1
+    [ "$($who -- cat /run/systemd/resolve/stub.conf /run/some.pid /run/mounted/file | tr '\n' ' ')" = 'nameserver 198.18.2.53 7 mounted ' ]
+    $who -- sh -c "test -S /run/daemon.sock && ls /run/build > $T/theirs.out 2>&1; echo $who > /run/mounted/$who && [ \"\$(readlink /run/link)\" = ../run/systemd/resolve/stub.conf ]"
+    [ "$(h c cat /run/mounted/$who)" = "$who" ]
+}
+own_in_run() {
+    as_user -- sh -c 'echo kept > /run/theirs/result'
+    [ "$(h c cat /run/theirs/result)" = kept ]
+    h c sh -c 'cd /run/build/tree && exec "$@"' sh env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run -- sh -c 'echo kept > result && [ "$(pwd)" = /run/build/tree ]'
+    [ "$(h c cat /run/build/tree/result)" = kept ]
+    # Root may write to /run as a package's installation does; it is not the machine's.
+    as_root -- sh -c 'mkdir /run/package && echo 1 > /run/package/pid && echo 8 > /run/some.pid'
+    [ "$(h c cat /run/some.pid)" = 7 ] && fails h c test -e /run/package
+    status 1 as_user -- sh -c 'echo 9 | tee /run/some.pid'
+}
+mixed_directory() {
+    [ "$(as_user -- sh -c "cat $T/mixed/link && echo note >> $T/mixed/notes && echo kept > $T/mixed/inner/result")" = text ]
+    [ "$(cat "$T/mixed/notes" "$T/mixed/inner/result" | tr '\n' ' ')" = 'note kept ' ]
+    : > "$T/mixed/notes"
+    # Root writes where it wants: there only the socket is masked.
+    as_root -- sh -c "echo root > $T/mixed/root"
+    [ "$(cat "$T/mixed/root")" = root ]
+    rm "$T/mixed/root"
+}
+kept_in_run() {
+    local n
+    n=$(nonce)
+    $1 --socket /run/daemon.sock -- "$PYTHON" -c "$SAY" /run/daemon.sock SOCK_STREAM "$n"
+    grep "$n" "$T/log.run"
+    n=$(nonce)
+    $1 --socket "$T/mixed/control" -- "$PYTHON" -c "$SAY" "$T/mixed/control" SOCK_STREAM "$n"
+    grep "$n" "$T/log.mixed"
+    status 1 $1 -- "$PYTHON" -c "$SAY" /run/daemon.sock SOCK_STREAM "$n"
+}
+# The directory is entered by its name; one that the job does not see is not.
+directories() {
+    [ "$(h c sh -c 'cd /run && exec "$@"' sh env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run -- sh -c 'pwd; ls ../run/some.pid' | tr '\n' ' ')" = '/run ../run/some.pid ' ]
+    h c mkdir -p /run/user/1/place
+    status 125 h c sh -c 'cd /run/user/1/place && exec "$@"' sh env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run -- true
+    [ "$(h c sh -c 'mkdir /run/gone && cd /run/gone && rmdir /run/gone && exec "$@"' sh env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run -- /bin/pwd)" = / ]
+}
+
 LANDLOCK=$("$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(444, 0, 0, 1))')
 for number in 1 2 3 4 5 6 7; do check "without sluice ${OUTSIDE[number - 1]#"$T"/} is reached" arrives $number h c; done
 for who in as_user as_root; do
@@ -100,6 +155,13 @@ for who in as_user as_root; do
     check "--socket keeps one ($who)" kept $who
     check "--socket with nothing there ($who)" not_there $who
 done
+for who in as_user as_root; do
+    check "files, links and mounts of /run ($who)" run_directory $who
+    check "--socket keeps one in /run, and in a directory that is covered ($who)" kept_in_run $who
+done
+check "the user's own in /run is the machine's, all else the job's" own_in_run
+check "a directory with a socket keeps what the user may write" mixed_directory
+check "the directory in which the command starts" directories
 check "the ssh agent is kept" agent
 check "the ssh agent is kept, by another name" agent_by_link
 check "names of users" users

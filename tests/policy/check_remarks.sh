@@ -53,5 +53,14 @@ shown() {
         { echo "not ok: search domains are not shown" && failed=1; }
 }
 shown
+# Names of one label, which is right among containers only; a name that has more, and a wildcard, are not told of.
+labels() {
+    printf 'version: 1\nresolvers: [192.0.2.53]\nprofiles: { node: { allow: [mirror, "http://db", whole.example, "*.corp.example", 10.0.0.1] } }\n' > "$work/policy.yaml"
+    count=$((count + 1))
+    [ "$("$sluice" check "$work/policy.yaml" | grep -c 'note: profile node: \(mirror\|db\) is a name of one label')" = 2 ] &&
+        "$sluice" check --json "$work/policy.yaml" | jq -e '[.notes[] | select(.kind == "single_label" and .profile == "node")] | length == 2' > /dev/null ||
+        { echo "not ok: names of one label are not told of" && failed=1; }
+}
+labels
 echo "$count policies, $([ $failed = 0 ] && echo "remarked on as they should be" || echo "some not as they should be")"
 exit $failed

@@ -80,6 +80,17 @@ engine() {
     start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine "$1" 198.18.3.66 9999
     eventually 3 grep -q listening "$T/engine.$NAME" || die "$(cat "$T/engine.$NAME")"
 }
+# Those at PATH..., each of which binds its socket again and again; the last comes to life only when the job runs.
+engines_again() {
+    local path number=0
+    for path in "$@"; do
+        number=$((number + 1))
+        h c mkdir -p "$(dirname "$path")"
+        start "$T/again.$NAME.$number" c sh -c 'sleep "$1" && shift && exec "$@"' sh "$([ $number = $# ] && echo 1.2 || echo 0)" \
+            "$PYTHON" "$TOOL/send.py" engine_again "$path" 198.18.3.66 9999
+        [ $number = $# ] || eventually 3 grep -q listening "$T/again.$NAME.$number" || die "$(cat "$T/again.$NAME.$number")"
+    done
+}
 # Packets with a false source are let in, as where nobody looks (rp_filter).
 strangers_pass() { h g sh -c 'for i in all default gc gs ga; do echo 0 > /proc/sys/net/ipv4/conf/$i/rp_filter; done'; }
 # stranger_answers NONCE HOW...: the job asks a slow server; a stranger answers in the resolver's name (tools/dnswire.py), before it.

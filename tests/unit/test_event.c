@@ -348,7 +348,18 @@ static void test_line_kinds(void **state)
          "allow dns  a.test TYPE65280 @203.0.113.7:443"},
         {{.action = ACTION_DNS_QUERY, .reason = REASON_DNS_MALFORMED}, "allow dns  a message @203.0.113.7:443"},
         {{.action = ACTION_GATE, .verdict = VERDICT_DENY, .reason = REASON_OVERRUN}, "deny  gate "},
-        {{.action = ACTION_TLS_HELLO, .verdict = VERDICT_WOULD_DENY, .domain = "x.test"}, "would_deny tls  x.test ("},
+        {{.action = ACTION_TLS_HELLO, .verdict = VERDICT_WOULD_DENY, .domain = "x.test"}, "would_deny tls x.test ("},
+        /* The columns behind it stand where they do in other lines. */
+        {{.action = ACTION_TLS_HELLO, .verdict = VERDICT_WOULD_DENY, .domain = "x.test", .incoming = true},
+         "would_deny tls x.test (203.0.113.7:443)    by unknown"},
+        {{.action = ACTION_TLS_HELLO, .verdict = VERDICT_DENY, .domain = "x.test", .incoming = true},
+         "deny  tls  x.test (203.0.113.7:443)        by unknown"},
+        {{.action = ACTION_GATE, .verdict = VERDICT_WOULD_DENY, .reason = REASON_OVERRUN},
+         "would_deny gate 203.0.113.7:443                                                    packets arrived faster"},
+        /* What the DNS reader has escaped is not escaped again; what it has not, is. */
+        {{.action = ACTION_DNS_QUERY, .domain = "a\\.b\\255\x1b.test", .domain_escaped = true, .dns_type = 1},
+         "allow dns  a\\.b\\255\\x1b.test A"},
+        {{.action = ACTION_TLS_HELLO, .domain = "a\\.b.test"}, "allow tls  a\\x5c.b.test ("},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -112,9 +112,10 @@ static void test_one_finding(void **state)
     add(s, dns);
     add(s, event(ACTION_TLS_HELLO, VERDICT_WOULD_DENY, REASON_NOT_IN_ALLOWLIST, "new.example"));
     add(s, event(ACTION_TCP_CONNECT, VERDICT_WOULD_DENY, REASON_NOT_IN_ALLOWLIST, "new.example"));
-    expect_printed(s, true,
-                   "sluice: run finished: 0 connections to 0 names allowed, 5 would be refused (1 name).\n"
-                   "sluice: these entries would have sufficed:\n  --allow new.example\n");
+    expect_printed(
+        s, true,
+        "sluice: run finished: 0 connections to 0 names allowed, 1 more went on, 5 would be refused (1 name).\n"
+        "sluice: these entries would have sufficed:\n  --allow new.example\n");
     summary_free(s);
 }
 
@@ -168,10 +169,11 @@ static void test_what_suffices(void **state)
     add(s, refused(ACTION_TLS_HELLO, REASON_TLS_ECH, "a.example", "ech: outer"));
     add(s, refused(ACTION_DATAGRAM, REASON_QUIC, "b.example", "quic: judge"));
     add(s, refused(ACTION_DNS_QUERY, REASON_TYPE_NOT_ALLOWED, "a.example", "dns://a.example?types=TXT"));
-    expect_printed(s, true,
-                   "sluice: run finished: 0 connections to 0 names allowed, 4 would be refused (2 names).\n"
-                   "sluice: these entries would have sufficed:\n  --allow a.example\n  --ech outer\n"
-                   "  --quic judge\n  --allow 'dns://a.example?types=TXT'\n");
+    expect_printed(
+        s, true,
+        "sluice: run finished: 0 connections to 0 names allowed, 1 more went on, 4 would be refused (2 names).\n"
+        "sluice: these entries would have sufficed:\n  --allow a.example\n  --ech outer\n"
+        "  --quic judge\n  --allow 'dns://a.example?types=TXT'\n");
     add(s, refused(ACTION_DNS_QUERY, REASON_NOT_IN_ALLOWLIST, "in.example", "in.example"));
     add(s, refused(ACTION_DNS_ANSWER, REASON_PRIVATE_ADDRESS, "in.example", "in.example@10.0.0.1"));
     add(s, refused(ACTION_HTTP_REQUEST, REASON_NOT_IN_ALLOWLIST, "in.example", "http://in.example"));

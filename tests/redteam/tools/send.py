@@ -73,24 +73,58 @@ def local(path, word):
     wait(sock)
 
 
-def engine(path, address, port):
-    """A daemon outside of the job that sends on what it is told: a container engine, D-Bus, a resolver's socket."""
+def local_tries(word, *paths):
+    """The word to each of these unix sockets, for two seconds: as soon as one is there that can be reached."""
+    for _ in range(20):
+        for path in paths:
+            try:
+                local(path, word)
+            except OSError as error:
+                print(path, error)
+        time.sleep(0.1)
+
+
+def bind(path):
+    """A listener there that all users may call, in the place of one that was ended."""
     sock = socket.socket(socket.AF_UNIX)
-    if path[0] == "@":
-        sock.bind(path.replace("@", "\0", 1))
-    else:
-        if os.path.exists(path):  # of one that was ended
-            os.unlink(path)
-        sock.bind(path)
+    if path[0] != "@" and os.path.lexists(path):
+        os.unlink(path)
+    sock.bind(path.replace("@", "\0", 1) if path[0] == "@" else path)
+    if path[0] != "@":
         os.chmod(path, 0o666)
     sock.listen(5)
+    return sock
+
+
+def serve_engine(sock, address, port):
+    conn = sock.accept()[0]
+    socket.socket(family(address), socket.SOCK_DGRAM).sendto(conn.recv(4096), (address, int(port)))
+    conn.sendall(b"done")
+    conn.close()
+
+
+def engine(path, address, port):
+    """A daemon outside of the job that sends on what it is told: a container engine, D-Bus, a resolver's socket."""
+    sock = bind(path)
     print("listening", flush=True)
     sock.settimeout(600)
     while True:
-        conn = sock.accept()[0]
-        socket.socket(family(address), socket.SOCK_DGRAM).sendto(conn.recv(4096), (address, int(port)))
-        conn.sendall(b"done")
-        conn.close()
+        serve_engine(sock, address, port)
+
+
+def engine_again(path, address, port):
+    """The same, which starts again five times a second, for six."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        sock = bind(path)
+        print("listening", flush=True)
+        sock.settimeout(0.2)
+        try:
+            serve_engine(sock, address, port)
+        except TimeoutError:
+            pass
+        sock.close()
 
 
 def serve(port, word):
