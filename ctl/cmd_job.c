@@ -12,6 +12,7 @@
 #include "core/address.h"
 #include "core/event.h"
 #include "ctl/command.h"
+#include "ctl/confine.h"
 #include "ctl/control.h"
 #include "ctl/gate_sockets.h"
 #include "ctl/job_cgroup.h"
@@ -105,14 +106,14 @@ static bool find_socket(struct job_ask *a, struct error *e)
 {
     char cgroup[PATH_MAX];
     struct sockaddr_un at;
-    int run = 0;
     if (!cgroup_of(getpid(), cgroup, e))
         return false;
-    if (sscanf(cgroup, "/sluice-run-%d", &run) != 1 && geteuid() == 0)
+    bool in_run = strncmp(cgroup, "/sluice-run-", 12) == 0;
+    if (!in_run && geteuid() == 0)
         return true;
-    if (!gate_sockets_jobs_path(run, &at, e))
+    if (!in_run && !gate_sockets_jobs_path(0, &at, e))
         return false;
-    snprintf(a->path, sizeof a->path, "%s", at.sun_path);
+    snprintf(a->path, sizeof a->path, "%s", in_run ? CONFINE_JOBS : at.sun_path);
     return true;
 }
 
@@ -152,7 +153,7 @@ static void make_cgroups(const json_t *paths)
     size_t i;
     json_t *path;
     struct error ignored;
-    json_array_foreach(paths, i, path) (void)cgroup_make(json_string_value(path), &ignored);
+    json_array_foreach(paths, i, path)(void) cgroup_make(json_string_value(path), &ignored);
 }
 
 static int start(struct job_ask *a)

@@ -28,10 +28,12 @@
 #include <sys/types.h>
 
 #include "core/error.h"
+#include "ctl/number.h"
 
 #define CONFINE_GROUPS_MAX  256
 #define CONFINE_SOCKETS_MAX 4096 /* on the host */
 #define CONFINE_KEEP_MAX    16   /* of these, for the job */
+#define CONFINE_JOBS        NUMBER_DIRECTORY "/job.sock"
 #define CONFINE_MOUNTS_MAX  4096 /* that the job sees */
 #define CONFINE_COVERS_MAX  64   /* directories under an overlay */
 
@@ -44,9 +46,10 @@ struct confine {
     char user[64], home[256], shell[256];
     char directory[PATH_MAX]; /* where the caller was, as the command shall be; empty: it is no more */
     unsigned keeps;
-    const char *keep[CONFINE_KEEP_MAX + 1]; /* sockets outside that the job may use, and the gate's; borrowed */
-    const char *agent;                      /* SSH_AUTH_SOCK: git over ssh needs it, and it carries nothing; or NULL */
-    const char *resolv_conf;                /* what /etc/resolv.conf shall say in there, or NULL: as it is */
+    const char *keep[CONFINE_KEEP_MAX]; /* sockets outside that the job may use; borrowed */
+    const char *jobs;                   /* the gate's, at which the job narrows itself: CONFINE_JOBS in there */
+    const char *agent;                  /* SSH_AUTH_SOCK: git over ssh needs it, and it carries nothing; or NULL */
+    const char *resolv_conf;            /* what /etc/resolv.conf shall say in there, or NULL: as it is */
 };
 
 /* Who the command runs as: SUDO_UID and SUDO_GID, or root (`as_root`, or no SUDO_UID). */

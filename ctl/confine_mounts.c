@@ -204,10 +204,23 @@ static bool treat_mounts(const struct confine *c, struct confine_covers *covers,
     return ok;
 }
 
-/* Hides the gates' own directory, and on top of it keeps the resolv.conf that the job sees. */
-static bool own_directory(const struct confine *c, struct error *e)
+static bool show_jobs(int jobs_fd, struct error *e)
 {
-    if (!mask_directory(NUMBER_DIRECTORY, "size=64k,mode=0755", true, e))
+    char self[64];
+    int fd = open(CONFINE_JOBS, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    snprintf(self, sizeof self, "/proc/self/fd/%d", jobs_fd);
+    bool ok = fd >= 0 && mount(self, CONFINE_JOBS, NULL, MS_BIND, NULL) == 0;
+    if (!ok)
+        error_set(e, ERROR_SYSTEM, errno, "cannot show the job the gate's socket");
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Hides the gates' own directory, and on top of it keeps the resolv.conf that the job sees. */
+static bool own_directory(const struct confine *c, int jobs_fd, struct error *e)
+{
+    if (!mask_directory(NUMBER_DIRECTORY, "size=64k,mode=0755", true, e) || !show_jobs(jobs_fd, e))
         return false;
     if (c->resolv_conf) {
         int fd = open(NUMBER_DIRECTORY "/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -239,6 +252,11 @@ bool confine_mounts(const struct confine *c, const struct confine_sockets *socke
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot make mounts private");
     static struct confine_covers covers = {.empty = -1};
-    return treat_mounts(c, &covers, e) && mask_all(c, e) && confine_sockets_mask(c, sockets, &covers, e) &&
-           own_directory(c, e) && (c->root || no_file_capabilities(e));
+    int jobs_fd = open(c->jobs, O_PATH | O_NOFOLLOW | O_CLOEXEC); /* before it is masked with all others */
+    if (jobs_fd < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot find the gate's socket %s", c->jobs);
+    bool ok = treat_mounts(c, &covers, e) && mask_all(c, e) && confine_sockets_mask(c, sockets, &covers, e) &&
+              own_directory(c, jobs_fd, e) && (c->root || no_file_capabilities(e));
+    close(jobs_fd);
+    return ok;
 }

@@ -117,12 +117,12 @@ static bool prepare(struct run *r, struct error *e)
     r->config->isolate |= r->confine.root;
     r->confine.keeps = r->config->sockets;
     r->confine.agent = getenv("SSH_AUTH_SOCK");
-    memcpy(r->confine.keep, r->config->socket, sizeof r->config->socket);
+    memcpy(r->confine.keep, r->config->socket, sizeof r->confine.keep);
     g->run.on = true;
     g->run.main_pid = getpid();
     if (!gate_sockets_jobs_path(g->run.main_pid, &r->jobs_at, e))
         return false;
-    r->confine.keep[r->confine.keeps++] = r->jobs_at.sun_path; /* by which the command enters a phase */
+    r->confine.jobs = r->jobs_at.sun_path;
     g->run.main_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (g->run.main_pidfd < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot watch ourselves");

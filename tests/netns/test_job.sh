@@ -395,7 +395,7 @@ survives() {
     may v cdn.test
     may_not v allowed.test
     jobs_say | jq -e '.jobs[0] | .id == "v" and .phase == "test" and .denied > 0'
-    old=$(role_pid inspector)
+    old=$(role_pid inspect)
     kill -KILL "$old"
     eventually 10 may v cdn.test
     may_not v allowed.test
