@@ -19,13 +19,29 @@
 
 #define ANSWER_USEC 15000000u /* for the inspector to compile a million names */
 
+static void heed_audit(const struct keeper *k, struct policy *policy)
+{
+    for (unsigned i = 0; policy && k->gate->audit && i < policy->scopes; i++)
+        policy->scope[i].mode = POLICY_AUDIT;
+}
+
 /* The bundle, compiled as the inspector compiles it. */
 static struct policy *compile(const struct keeper *k, struct bytes bundle, struct error *e)
 {
     struct policy *policy = policy_from_bundle(bundle, e);
-    for (unsigned i = 0; policy && k->gate->audit && i < policy->scopes; i++)
-        policy->scope[i].mode = POLICY_AUDIT;
+    heed_audit(k, policy);
     return policy;
+}
+
+/* The policy that the gate began with is here already, compiled by the launcher, and its memory is shared by all. */
+static bool take_stored(struct keeper *k, struct error *e)
+{
+    bool first = k->gate->policy && bundle_serial(k->gate->bundle_fd) == k->gate->policy_serial;
+    if (!bundle_read(k->gate->bundle_fd, first ? NULL : &k->bundle, k->ids, e))
+        return false;
+    k->policy = first ? k->gate->policy : compile(k, k->bundle, e);
+    heed_audit(k, k->policy);
+    return k->policy != NULL;
 }
 
 /* Hands a bundle to the inspector; its answer comes to reload_answer. */
@@ -36,27 +52,33 @@ bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, str
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } ancillary = {0};
-    int fd = bundle_seal(bundle, e);
-    if (fd < 0)
+    bool inherited = why != KEEPER_RELOAD && k->policy == k->gate->policy;
+    int fd = inherited ? -1 : bundle_seal(bundle, e);
+    if (fd < 0 && !inherited)
         return false;
     message = (struct channel_policy){.kind = CHANNEL_POLICY,
                                       .generation = ++k->generation,
                                       .audit = k->gate->audit,
+                                      .inherited = inherited,
                                       .bundle_len = bundle.len,
                                       .own_addresses = k->own_addresses};
     memcpy(message.own_address, k->own_address, sizeof message.own_address);
     struct iovec vector = {&message, sizeof message};
-    struct msghdr header = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = ancillary.bytes, .msg_controllen = sizeof ancillary.bytes};
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (fd >= 0) {
+        header.msg_control = ancillary.bytes;
+        header.msg_controllen = sizeof ancillary.bytes;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    }
     bool sent = sendmsg(k->gate->control_fd[0], &header, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof message;
     if (!sent)
         error_set(e, ERROR_SYSTEM, errno, "cannot hand the policy to the inspector");
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     if (sent) {
         k->pending.why = why;
         k->pending.generation = k->generation;
@@ -205,6 +227,8 @@ static void finish_reload(struct keeper *k)
     k->reloads++;
     k->reloaded_usec = clock_real_usec();
     unsigned cut = rejudge_all(k);
+    if (old == k->gate->policy)
+        k->gate->policy = NULL; /* ours only: the others have theirs */
     policy_free(old);
     char text[300];
     ready_text(k, text, sizeof text);
@@ -249,10 +273,7 @@ bool reload_start(struct keeper *k, struct error *e)
     k->ids = calloc(1, sizeof *k->ids);
     if (!k->ids)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
-    if (!bundle_read(k->gate->bundle_fd, &k->bundle, k->ids, e))
-        return false;
-    k->policy = compile(k, k->bundle, e);
-    if (!k->policy)
+    if (!take_stored(k, e))
         return false;
     remember_ids(k->ids, k->policy);
     k->own_addresses = surroundings_addresses(k->own_address);
@@ -310,6 +331,7 @@ bool reload_move(struct keeper *k, const struct policy_system *system, struct er
 {
     struct keeper_pending next;
     bool ok = begin_pending(k, k->policy_file, &next, e) &&
+              (k->bundle.at || bundle_read(k->gate->bundle_fd, &k->bundle, NULL, e)) &&
               policy_bundle_move(k->bundle, system, k->ids, &next.bundle, e) && take_bundle(k, &next, e);
     if (!ok)
         reload_drop(&next);

@@ -122,7 +122,8 @@ bool policy_bundle_load(const char *path, const struct policy_system *system, co
                         struct bytes *out, struct error *e);
 bool policy_bundle_make(const struct policy_source *sources, unsigned count, const struct policy_system *system,
                         const struct policy_ids *ids, struct bytes *out, struct error *e);
-/* The same files and system with one file more at the end, and these ids: what `sluice run` adds to a policy. */
+/* The same files and system with these ids and, if `more` is not NULL, one file more at the end: what `sluice run` adds
+ * to a policy. */
 bool policy_bundle_add(struct bytes bundle, const struct policy_source *more, const struct policy_ids *ids,
                        struct bytes *out, struct error *e);
 /* The same files on a machine that says something else: resolv.conf changed. */
