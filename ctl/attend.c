@@ -36,31 +36,6 @@ static bool resolve_relayed(const struct keeper *k, struct event *e)
     return true;
 }
 
-/* Finds the process of a refusal.  Scopes by interface or address have theirs elsewhere (a container, another host). */
-static void attribute(struct keeper *k, struct event *e)
-{
-    const struct policy_scope *scope = policy_scope_find(k->policy, e->scope_id);
-    const char *cgroup[POLICY_MATCHES_MAX];
-    unsigned cgroups = 0;
-    uint8_t protocol = e->ip_protocol;
-    if (e->relayed) {
-        if (!resolve_relayed(k, e))
-            return;
-        protocol = IPPROTO_TCP;
-    }
-    if (e->incoming || !scope)
-        return;
-    for (unsigned i = 0; i < scope->matches && cgroups < POLICY_MATCHES_MAX; i++)
-        if (scope->match[i].kind == POLICY_CGROUP)
-            cgroup[cgroups++] = scope->match[i].text;
-    struct process_finder *finder = k->job_finder ? k->job_finder : k->finder;
-    uint64_t began_usec = clock_boot_usec();
-    if (!finder || !cgroups || !lookups_may(k->lookups, e->scope_id, began_usec))
-        return;
-    process_find(finder, protocol, &e->source, &e->destination, cgroup, cgroups, &e->process);
-    lookups_took(k->lookups, e->scope_id, began_usec, clock_boot_usec());
-}
-
 static bool is_relay_port(const struct keeper *k, const struct event *e)
 {
     unsigned i = (unsigned)(e->scope_id - k->gate->scope_first);
@@ -68,9 +43,63 @@ static bool is_relay_port(const struct keeper *k, const struct event *e)
            (e->source.port == k->relay_udp_port[0][i] || e->source.port == k->relay_udp_port[1][i]);
 }
 
+#define ATTEND_EVENTS PROCESS_FIND_MAX /* that are attended together */
+
 static bool refusal(const struct event *e)
 {
     return e->verdict == VERDICT_DENY || e->verdict == VERDICT_WOULD_DENY;
+}
+
+/* What is looked for to name the process of this event; false: nothing is. */
+static bool attribute_want(const struct keeper *k, struct event *e, struct process_wanted *out)
+{
+    uint8_t protocol = e->ip_protocol;
+    if (!refusal(e) || !protocol)
+        return false;
+    if (e->relayed) {
+        if (!resolve_relayed(k, e))
+            return false;
+        protocol = IPPROTO_TCP;
+    }
+    *out = (struct process_wanted){
+        .protocol = protocol, .source = e->source, .destination = e->destination, .out = &e->process};
+    return !e->incoming;
+}
+
+/* Finds the processes of a scope's refusals.  Scopes by interface or address have theirs elsewhere (a container,
+ * another host). */
+static void attribute_scope(struct keeper *k, uint16_t scope_id, struct process_wanted *wanted, unsigned count)
+{
+    const struct policy_scope *scope = policy_scope_find(k->policy, scope_id);
+    const char *cgroup[POLICY_MATCHES_MAX];
+    unsigned cgroups = 0;
+    for (unsigned i = 0; scope && i < scope->matches && cgroups < POLICY_MATCHES_MAX; i++)
+        if (scope->match[i].kind == POLICY_CGROUP)
+            cgroup[cgroups++] = scope->match[i].text;
+    struct process_finder *finder = k->job_finder ? k->job_finder : k->finder;
+    uint64_t began_usec = clock_boot_usec();
+    if (!finder || !cgroups || !lookups_may(k->lookups, scope_id, began_usec))
+        return;
+    process_find_all(finder, wanted, count, cgroup, cgroups);
+    lookups_took(k->lookups, scope_id, began_usec, clock_boot_usec());
+}
+
+/* A look-up costs nearly the same for one refusal and for many of its scope. */
+static void attribute(struct keeper *k, struct event *events, unsigned count)
+{
+    static struct process_wanted wanted[ATTEND_EVENTS]; /* one thread */
+    bool seen[ATTEND_EVENTS] = {false};
+    for (unsigned i = 0; i < count; i++) {
+        unsigned wants = 0;
+        for (unsigned n = i; n < count && !seen[i]; n++) {
+            if (seen[n] || events[n].scope_id != events[i].scope_id)
+                continue;
+            wants += attribute_want(k, &events[n], &wanted[wants]);
+            seen[n] = n != i;
+        }
+        if (wants)
+            attribute_scope(k, events[i].scope_id, wanted, wants);
+    }
 }
 
 void attend_write(struct keeper *k, struct event *e)
@@ -106,7 +135,8 @@ static void forget_connection(const struct keeper *k, const struct event *e)
     (void)conntrack_cut_marked(&flow, scope_bits, mark_value(marks, e->scope_id, 0), NULL);
 }
 
-static void attend_event(struct keeper *k, struct event *e)
+/* What came in, as it is to be told; false: not at all. */
+static bool take_event(const struct keeper *k, struct event *e)
 {
     event_sanitize(e);
     memset(&e->process, 0,
@@ -114,29 +144,37 @@ static void attend_event(struct keeper *k, struct event *e)
     if (!e->time_usec)
         e->time_usec = clock_real_usec();
     if (e->action == ACTION_GATE && e->reason == REASON_OVERRUN && k->pressure.queues_known)
-        return; /* how often it was late; the kernel says how many packets that cost (ctl/pressure.c) */
+        return false; /* how often it was late; the kernel says how many packets that cost (ctl/pressure.c) */
     e->relayed = is_relay_port(k, e);
-    if (refusal(e) && e->ip_protocol)
-        attribute(k, e);
-    if (e->ticket) {
-        struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e->ticket};
-        /* A full channel: the inspector goes on by itself after JUDGE_ATTRIBUTION_USEC. */
-        (void)send(k->gate->events_fd[0], &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return true;
+}
+
+static void attend_taken(struct keeper *k, struct event *events, unsigned count)
+{
+    attribute(k, events, count);
+    for (unsigned i = 0; i < count; i++) {
+        struct event *e = &events[i];
+        if (e->ticket) {
+            struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e->ticket};
+            /* A full channel: the inspector goes on by itself after JUDGE_ATTRIBUTION_USEC. */
+            (void)send(k->gate->events_fd[0], &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        forget_connection(k, e);
+        flows_open(k->flows, e); /* where there is no room, this flow's end is not told */
+        attend_write(k, e);
     }
-    forget_connection(k, e);
-    flows_open(k->flows, e); /* where there is no room, this flow's end is not told */
-    attend_write(k, e);
 }
 
 void attend_events(struct keeper *k, unsigned most)
 {
     static uint8_t message[CHANNEL_EVENTS_BYTES]; /* one thread */
-    static struct event event;
+    static struct event event[ATTEND_EVENTS];
+    unsigned count = 0;
     for (unsigned i = 0; i < most; i++) {
         ssize_t len = recv(k->gate->events_fd[0], message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
         uint32_t kind;
         if (len < 0)
-            return;
+            break;
         if (len < (ssize_t)sizeof kind || len > (ssize_t)sizeof message)
             continue;
         memcpy(&kind, message, sizeof kind);
@@ -144,9 +182,15 @@ void attend_events(struct keeper *k, unsigned most)
             k->marked = true;
         struct reader r = reader_init((struct bytes){message, (size_t)len}, false);
         reader_bytes(&r, sizeof kind);
-        while (kind == CHANNEL_EVENTS && event_unpack(&r, &event))
-            attend_event(k, &event);
+        while (kind == CHANNEL_EVENTS && event_unpack(&r, &event[count])) {
+            count += take_event(k, &event[count]);
+            if (count == ATTEND_EVENTS) {
+                attend_taken(k, event, count);
+                count = 0;
+            }
+        }
     }
+    attend_taken(k, event, count);
 }
 
 void attend_quiet(struct keeper *k)

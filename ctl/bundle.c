@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MAGIC     0x736c7562u
+#define MAGIC     0x736c7563u /* of this layout */
 #define SLOT_SIZE (1ll << 34) /* of a sparse file */
 #define IDS_AT    4096
 #define TEXT_AT   (1 << 20)
@@ -16,6 +16,7 @@ _Static_assert(IDS_AT + sizeof(struct policy_ids) <= TEXT_AT, "the ids fit befor
 
 struct header {
     uint32_t magic, slot;
+    uint32_t serial, zero;
     uint64_t len;
 };
 
@@ -65,6 +66,8 @@ bool bundle_read(int fd, struct bytes *bundle, struct policy_ids *ids, struct er
         return error_set(e, ERROR_SYSTEM, 0, "no policy is stored");
     if (ids && !read_all(fd, ids, sizeof *ids, slot_at(h.slot) + IDS_AT, e))
         return false;
+    if (!bundle)
+        return true;
     uint8_t *copy = malloc(h.len ? h.len : 1);
     if (!copy)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot read the stored policy");
@@ -74,6 +77,12 @@ bool bundle_read(int fd, struct bytes *bundle, struct policy_ids *ids, struct er
     }
     *bundle = (struct bytes){copy, h.len};
     return true;
+}
+
+uint32_t bundle_serial(int fd)
+{
+    struct header h;
+    return pread(fd, &h, sizeof h, 0) == sizeof h && h.magic == MAGIC ? h.serial : 0;
 }
 
 bool bundle_write(int fd, struct bytes bundle, const struct policy_ids *ids, struct error *e)
@@ -87,7 +96,7 @@ bool bundle_write(int fd, struct bytes bundle, const struct policy_ids *ids, str
     if (!write_all(fd, ids, sizeof *ids, slot_at(spare) + IDS_AT, e) ||
         !write_all(fd, bundle.at, bundle.len, slot_at(spare) + TEXT_AT, e))
         return false;
-    h = (struct header){MAGIC, spare, bundle.len};
+    h = (struct header){MAGIC, spare, first ? 1 : h.serial + 1, 0, bundle.len};
     if (!write_all(fd, &h, sizeof h, 0, e))
         return false;
     /* The old slot's memory goes back; where the kernel cannot do that, it stays until the next reload. */

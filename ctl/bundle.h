@@ -13,8 +13,10 @@
 #include "core/error.h"
 #include "policy/policy.h"
 
-/* The slot in use: a private copy of the bundle (malloc'ed) and, if `ids` is not NULL, the ids. */
+/* The slot in use: a private copy of the bundle (malloc'ed) and the ids, each if it is not NULL. */
 bool bundle_read(int fd, struct bytes *bundle, struct policy_ids *ids, struct error *e);
+/* The number of the policy that holds, one more with each that is written; 0: none is stored. */
+uint32_t bundle_serial(int fd);
 /* Writes the spare slot and switches to it. */
 bool bundle_write(int fd, struct bytes bundle, const struct policy_ids *ids, struct error *e);
 /* A new sealed memfd with these bytes, for the inspector; -1. */

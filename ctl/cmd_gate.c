@@ -23,31 +23,55 @@ static const struct command_option options[] = {
     {NULL, NULL, NULL},
 };
 
-/* The mark bits that the policy's files ask for; 0: they are wrong. */
-static uint32_t mask_of(const char *path, const struct policy_system *system, struct error *e)
+/* The files, and gate->policy, compiled from them without ids. */
+static bool read_files(struct gate *gate, const struct policy_system *system, struct bytes *bundle, struct error *e)
 {
-    struct bytes bundle = {0};
-    if (!policy_bundle_load(path, system, NULL, &bundle, e))
-        return 0;
-    struct policy *policy = policy_from_bundle(bundle, e);
-    uint32_t mask = policy ? policy->mark_mask : 0;
-    policy_free(policy);
-    free((void *)(uintptr_t)bundle.at);
-    return mask;
+    if (policy_bundle_load(gate->policy_path, system, NULL, bundle, e))
+        gate->policy = policy_from_bundle(*bundle, e);
+    return gate->policy != NULL;
 }
 
-/* The files, compiled once to see that they are good; the keeper compiles the same bytes.  Where a gate goes on that
- * was there before, wrong files are no reason to hold nothing: its last good policy stays in force. */
+static bool is_job(void *ctx, const char *file, struct bytes text)
+{
+    (void)file;
+    (void)text;
+    *(bool *)ctx = true;
+    return true;
+}
+
+/* The same files with these ids, and the jobs of the gate before, where this one goes on in its place.  A policy that
+ * was compiled without any ids has 1 and so on in file order, and so has one with none that are reserved, if they
+ * reach: then it need not be compiled again. */
+static bool take_ids(struct gate *gate, const struct policy_ids *ids, struct bytes *bundle, struct error *e)
+{
+    struct bytes kept = {0}, whole = {0};
+    bool jobs = false;
+    bool ok = !kept_policy(gate, &kept) || policy_bundle_jobs(kept, is_job, &jobs, e);
+    bool same = ids->count == 0 && !jobs;
+    struct policy_bundle_change change = {.jobs_of = jobs ? kept : (struct bytes){0}};
+    ok = ok && policy_bundle_change(*bundle, &change, ids, &whole, e);
+    free((void *)(uintptr_t)kept.at);
+    free((void *)(uintptr_t)bundle->at);
+    *bundle = whole;
+    for (unsigned i = 0; i < gate->policy->scopes; i++)
+        same = same && gate->policy->scope[i].id >= ids->first && gate->policy->scope[i].id <= ids->last;
+    if (!ok || !same) {
+        policy_free(gate->policy);
+        gate->policy = ok ? policy_from_bundle(*bundle, e) : NULL;
+    }
+    return gate->policy != NULL;
+}
+
+/* The files, compiled: to see that they are good, and for all the processes to come.  Where a gate goes on that was
+ * there before, wrong files are no reason to hold nothing: its last good policy stays in force. */
 static bool load(struct gate *gate, int fds[SYSTEMD_FDS], struct policy_ids *ids, struct bytes *bundle, struct error *e)
 {
     struct policy_system system = {0};
-    /* Which ids may be given depends on the mark's width, which the policy says: so twice, the second time for good. */
     if (!policy_system_read("/etc/resolv.conf", &system, e))
         return false;
-    uint32_t mask = mask_of(gate->policy_path, &system, e);
-    bool wrong = !mask;
-    if (wrong)
-        mask = kept_mask(fds);
+    bool wrong = !read_files(gate, &system, bundle, e);
+    /* Which ids may be given depends on the mark's width, which the policy says. */
+    uint32_t mask = wrong ? kept_mask(fds) : gate->policy->mark_mask;
     if (!mask)
         return false;
     if (!mark_layout_init(mask, &gate->marks))
@@ -60,17 +84,17 @@ static bool load(struct gate *gate, int fds[SYSTEMD_FDS], struct policy_ids *ids
     kept_take(gate, fds, ids);
     ids->first = gate->scope_first;
     ids->last = gate->scope_last;
-    if (wrong && kept_policy(gate, bundle)) {
+    if (wrong || !take_ids(gate, ids, bundle, e)) {
+        free((void *)(uintptr_t)bundle->at);
+        *bundle = (struct bytes){0};
+        if (!kept_policy(gate, bundle))
+            return false;
         fprintf(stderr, "sluice: %s\nsluice: the policy of before stays in force\n", e->text);
         return true;
     }
-    if (wrong || !policy_bundle_load(gate->policy_path, &system, ids, bundle, e))
-        return false;
-    struct policy *policy = policy_from_bundle(*bundle, e);
-    if (policy && policy->scopes == 0)
+    if (gate->policy->scopes == 0)
         fprintf(stderr, "sluice: warning: " GATE_HOLDS_NOTHING "\n", gate->policy_path);
-    policy_free(policy);
-    return policy != NULL;
+    return true;
 }
 
 static bool start(struct gate *gate, struct error *e)

@@ -70,6 +70,7 @@ void gate_close(struct gate *gate)
     unsigned count = gate_fds(gate, fds);
     for (unsigned i = 0; i < count; i++)
         close(fds[i]);
+    policy_free(gate->policy);
     struct gate keep = *gate;
     gate_init(gate);
     gate->run = keep.run;
@@ -177,7 +178,8 @@ bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids
         !memory("sluice-bindings", binding_table_size(), &g->bindings_fd, e) ||
         !memory("sluice-bundle", 4096, &g->bundle_fd, e) ||
         !memory("sluice-relays", relay_table_size(), &g->relays_fd, e) || !bundle_write(g->bundle_fd, bundle, ids, e) ||
-        !pair(g->events_fd, 8 << 20, e) || !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e))
+        !(g->policy_serial = bundle_serial(g->bundle_fd)) || !pair(g->events_fd, 8 << 20, e) ||
+        !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e))
         return false;
     if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? 1 : GATE_RELAY_SCOPES, e) ||
         !gate_sockets_control(g, e))

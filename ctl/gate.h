@@ -41,8 +41,11 @@ struct gate_run {
 };
 
 struct gate {
-    bool audit;                       /* --audit: every scope */
-    const char *policy_path;          /* NULL: the bundle below is all there is */
+    bool audit;              /* --audit: every scope */
+    const char *policy_path; /* NULL: the bundle below is all there is */
+    /* NULL, or the bundle of that serial (ctl/bundle.h), compiled before any fork: whoever is forked shares it. */
+    struct policy *policy;
+    uint32_t policy_serial;
     char table[32];                   /* RULESET_TABLE or "sluice_run_N" */
     uint16_t scope_first, scope_last; /* ids this gate may give */
     uint16_t queue_tcp, queue_udp;

@@ -102,7 +102,7 @@ static bool prepare(struct inspector *inspector, const int *own, unsigned owns, 
         !queue_rebind(gate->queue_udp_fd, gate->queue_udp, false, e))
         return false;
     inspector->bindings = binding_map(gate->bindings_fd, true, e);
-    return inspector->bindings && inspector_policy_init(&inspector->policy, gate->control_fd[1], e);
+    return inspector->bindings && inspector_policy_init(&inspector->policy, gate->control_fd[1], gate->policy, e);
 }
 
 static bool start_control(struct inspector *inspector, struct error *e)

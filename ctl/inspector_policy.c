@@ -20,11 +20,12 @@
 _Static_assert(sizeof((struct channel_policy *)0)->own_address == sizeof((struct worker_policy *)0)->own_address,
                "both hold as many addresses");
 
-bool inspector_policy_init(struct inspector_policy *p, int control_fd, struct error *e)
+bool inspector_policy_init(struct inspector_policy *p, int control_fd, struct policy *inherited, struct error *e)
 {
     struct epoll_event event = {.events = EPOLLIN};
 
-    *p = (struct inspector_policy){.control_fd = control_fd, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    *p = (struct inspector_policy){
+        .control_fd = control_fd, .inherited = inherited, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
     if (p->epoll_fd < 0 || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, control_fd, &event) < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot watch the control channel");
     return true;
@@ -55,11 +56,12 @@ static struct policy *compile(int fd, uint64_t len)
     return policy;
 }
 
-static void release(struct worker_policy *old)
+static void release(const struct inspector_policy *p, struct worker_policy *old)
 {
     if (!old)
         return;
-    policy_free((struct policy *)(uintptr_t)old->policy); /* made by compile: ours to free */
+    if (old->policy != p->inherited)
+        policy_free((struct policy *)(uintptr_t)old->policy); /* made by compile: ours to free */
     free(old);
 }
 
@@ -68,7 +70,7 @@ static bool replace(struct inspector_policy *p, const struct channel_policy *mes
     struct worker_policy *next = calloc(1, sizeof *next);
     if (!next)
         return false;
-    struct policy *policy = compile(fd, message->bundle_len);
+    struct policy *policy = message->inherited ? p->inherited : compile(fd, message->bundle_len);
     if (!policy) {
         free(next);
         return false;
@@ -82,7 +84,7 @@ static bool replace(struct inspector_policy *p, const struct channel_policy *mes
 
     struct worker_policy *old = rcu_xchg_pointer(&p->current, next);
     urcu_qsbr_synchronize_rcu(); /* from here on the worker judges by the new one */
-    release(old);
+    release(p, old);
     return true;
 }
 
@@ -126,7 +128,8 @@ static bool serve(struct inspector_policy *p)
         return false;
     int fd = take_descriptor(&header);
     if (len == sizeof message && !(header.msg_flags & MSG_TRUNC) && message.kind == CHANNEL_POLICY) {
-        bool ok = fd >= 0 && message.own_addresses <= CHANNEL_OWN_ADDRESSES_MAX && replace(p, &message, fd);
+        bool ok = (fd >= 0) != (message.inherited != 0) && message.own_addresses <= CHANNEL_OWN_ADDRESSES_MAX &&
+                  replace(p, &message, fd);
         tell(p, CHANNEL_POLICY_DONE, message.generation, ok);
     }
     if (fd >= 0)

@@ -15,10 +15,11 @@
 struct inspector_policy {
     int control_fd, epoll_fd;
     uint64_t serial;
+    struct policy *inherited;      /* from the launcher, or NULL; never freed */
     struct worker_policy *current; /* NULL until the first */
 };
 
-bool inspector_policy_init(struct inspector_policy *p, int control_fd, struct error *e);
+bool inspector_policy_init(struct inspector_policy *p, int control_fd, struct policy *inherited, struct error *e);
 
 /* Says CHANNEL_STARTED, then serves CHANNEL_POLICY messages, each answered by CHANNEL_POLICY_DONE: a bundle that does
  * not compile leaves the policy as it was.  Returns when the channel fails. */

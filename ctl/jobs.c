@@ -40,11 +40,17 @@ static void carry(json_t *to, const char *as, const json_t *order, const char *k
         json_object_set(to, as, list);
 }
 
+static void scope_name(const json_t *order, char out[64])
+{
+    bool ended = json_is_true(json_object_get(order, "ended"));
+    snprintf(out, 64, "%s%.48s", ended ? JOBS_ENDED : JOBS_SCOPE, text_of(order, "id"));
+}
+
 char *jobs_source_text(const json_t *order)
 {
     char name[64];
     bool ended = json_is_true(json_object_get(order, "ended"));
-    snprintf(name, sizeof name, JOBS_SCOPE "%s", text_of(order, "id"));
+    scope_name(order, name);
     json_t *profile = json_object(), *match = json_object();
     json_t *scope =
         json_pack("{s:s, s:s, s:s, s:O}", "name", name, "profile", name, "mode",
@@ -83,7 +89,6 @@ static struct held_job *make(json_t *order)
     }
     job->summary = summary;
     snprintf(job->id, sizeof job->id, "%s", text_of(order, "id"));
-    snprintf(job->scope, sizeof job->scope, JOBS_SCOPE "%s", job->id);
     job->started_usec = (uint64_t)json_integer_value(json_object_get(order, "started"));
     return job;
 }
@@ -91,6 +96,7 @@ static struct held_job *make(json_t *order)
 static void take_order(struct held_job *job, json_t *order)
 {
     const json_t *owner = json_object_get(order, "owner");
+    scope_name(order, job->scope);
     snprintf(job->profile, sizeof job->profile, "%s", text_of(order, "profile"));
     job->owner = (pid_t)json_integer_value(json_object_get(owner, "pid"));
     job->owner_start = (uint64_t)json_integer_value(json_object_get(owner, "start"));

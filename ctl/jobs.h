@@ -18,8 +18,9 @@
 #include "ctl/summary.h"
 
 #define JOBS_MAX         1000
-#define JOBS_ID_SIZE     49     /* with its NUL */
-#define JOBS_SCOPE       "job-" /* and the id: the job's scope and profile */
+#define JOBS_ID_SIZE     49       /* with its NUL */
+#define JOBS_SCOPE       "job-"   /* and the id: the job's scope and profile */
+#define JOBS_ENDED       "ended-" /* the same for what it left: another scope, with nothing of the one before */
 #define JOBS_SOURCE_SIZE (JOBS_ID_SIZE + 4)
 
 struct keeper;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define SCOPE_PART         10 /* of the keeper's time: one in so many */
+#define SCOPE_QUICK_PART   4  /* of a quick one's time: what its scope is charged */
 #define SCOPE_ADVANCE_USEC 250000
 #define ALL_PART           2
 #define ALL_ADVANCE_USEC   500000
@@ -46,6 +47,6 @@ void lookups_took(struct lookups *l, uint16_t scope, uint64_t began_usec, uint64
     uint64_t usec = ended_usec - began_usec;
     left(&l->scope[scope], SCOPE_PART, ended_usec);
     left(&l->all, ALL_PART, ended_usec);
-    l->scope[scope].usec += usec;
+    l->scope[scope].usec += usec <= LOOKUPS_QUICK_USEC ? usec / SCOPE_QUICK_PART : usec;
     l->all.usec += usec;
 }

@@ -4,12 +4,15 @@
  * A look-up reads the descriptors of a cgroup's processes, so a job decides what it costs: up to the finder's deadline
  * (ctl/process.c).  The keeper does nothing else meanwhile, neither for other scopes.  So a scope may have a tenth of
  * its time, and all scopes together half of it, a moment's worth in advance; beyond that refusals are told without a
- * process. O(1), no allocation after lookups_new; the keeper's thread. */
+ * process.  Look-ups that keep nobody waiting (LOOKUPS_QUICK_USEC) count a quarter for their scope.  O(1), no
+ * allocation after lookups_new; the keeper's thread. */
 #ifndef SLUICE_CTL_LOOKUPS_H
 #define SLUICE_CTL_LOOKUPS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define LOOKUPS_QUICK_USEC 4000
 
 struct lookups;
 

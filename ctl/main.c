@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The program: one table of commands. */
 #include <stdbool.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,9 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    /* What is large lies in pages of its own, which go back when it is freed.  Left alone, the C library begins to keep
+     * them after the first, and each process that is forked then holds what its parent no longer needs. */
+    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     if (argc < 2) {
         help_overview(commands, COMMANDS, stderr);
         return EXIT_INPUT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* process_find, in a process of its own.
+/* process_find_all, in a process of its own.
  *
  * Reading a command line, an environment or a file of a job's process can be made to wait for ever (see
  * process_proc.h), and the keeper must not wait for the job.  So the finder forks a helper, "sluice-lookup", which does
@@ -25,31 +25,39 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/process_holder.h"
 #include "ctl/process_proc.h"
 #include "ctl/process_socket.h"
 #include "nft/cgroup.h"
 
 #define PROCESS_DEADLINE_MSEC 250
-#define PROCESS_PIDS_MAX      4096
 #define PROCESS_CGROUPS_BYTES 8192
 #define PROCESS_STUCK_MAX     8 /* helpers that were killed and are not gone yet */
 #define PROCESS_HANGS_MAX     3 /* then only names for PROCESS_BRIEF_MSEC */
 #define PROCESS_BRIEF_MSEC    10000
 
+struct process_packet {
+    uint8_t protocol;
+    struct event_endpoint source, destination;
+};
+
 struct process_request {
     uint32_t serial;
     bool brief; /* names only */
-    uint8_t protocol;
-    struct event_endpoint source, destination;
-    uint32_t cgroups;
+    uint32_t packets, cgroups;
+    struct process_packet packet[PROCESS_FIND_MAX];
     char cgroup[PROCESS_CGROUPS_BYTES]; /* paths, each with its NUL; sent as far as used */
 };
 
+/* A process for each: first with its names, then with its details; the last names none. */
 struct process_answer {
     uint32_t serial;
-    bool last, found;
+    bool last;
+    uint64_t packets; /* that it sent: a bit each */
     struct event_process process;
 };
+
+_Static_assert(PROCESS_FIND_MAX <= 64, "a bit each in process_answer");
 
 struct process_finder {
     int diag_fd, channel, helper_pidfd; /* channel -1: no helper */
@@ -64,51 +72,82 @@ struct process_finder {
 
 static void process_collect(void *context, pid_t pid)
 {
-    struct process_proc_pids *pids = context;
-    if (pids->count < pids->max)
-        pids->pid[pids->count++] = pid;
+    process_holders_add(context, pid);
 }
 
-static void process_collect_all(struct process_proc_pids *pids)
+static void process_collect_all(struct process_holders *holders)
 {
     DIR *dir = opendir("/proc");
     if (!dir)
         return;
     for (struct dirent *entry; (entry = readdir(dir));)
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-            process_collect(pids, (pid_t)strtol(entry->d_name, NULL, 10));
+            process_collect(holders, (pid_t)strtol(entry->d_name, NULL, 10));
     closedir(dir);
 }
 
-static pid_t process_search(int diag_fd, const struct process_request *request, size_t cgroup_bytes)
+/* Who sent each of the packets; 0: not found. */
+static void process_search(struct process_holders *holders, int diag_fd, const struct process_request *request,
+                           size_t cgroup_bytes, pid_t found[PROCESS_FIND_MAX])
 {
-    static pid_t storage[PROCESS_PIDS_MAX];
-    static struct process_proc_pids pids = {.max = PROCESS_PIDS_MAX, .pid = storage};
     struct process_sockets sockets;
     struct error e;
     const char *path = request->cgroup, *end = request->cgroup + cgroup_bytes;
-    pids.count = 0;
+    process_holders_clear(holders);
     if (!request->cgroups)
-        process_collect_all(&pids);
+        process_collect_all(holders);
     for (uint32_t i = 0; i < request->cgroups && path < end; i++, path += strlen(path) + 1)
-        cgroup_each_pid(path, process_collect, &pids, &e); /* a cgroup that is gone has no processes */
-    if (!pids.count)
-        return 0;
-    pid_t net_pid = request->cgroups ? pids.pid[0] : 0;
-    if (!process_socket_find(diag_fd, net_pid, request->protocol, &request->source, &request->destination, &sockets))
-        return 0;
-    return process_proc_holder(&pids, &sockets);
+        cgroup_each_pid(path, process_collect, holders, &e); /* a cgroup that is gone has no processes */
+    pid_t any = process_holders_any(holders);
+    for (uint32_t i = 0; i < request->packets; i++) {
+        const struct process_packet *p = &request->packet[i];
+        found[i] = 0;
+        if (any && process_socket_find(diag_fd, request->cgroups ? any : 0, p->protocol, &p->source, &p->destination,
+                                       &sockets))
+            found[i] = process_holders_find(holders, &sockets);
+    }
 }
 
-static void process_helper_answer(int channel, int diag_fd, const struct process_request *request, size_t cgroup_bytes)
+/* The packets of the process that sent this one, and none if an earlier one is its first. */
+static uint64_t process_packets_of(const pid_t found[PROCESS_FIND_MAX], uint32_t packets, uint32_t which)
 {
-    struct process_answer answer = {.serial = request->serial};
-    pid_t pid = process_search(diag_fd, request, cgroup_bytes);
-    answer.found = pid > 0 && process_proc_names(pid, &answer.process);
-    if (answer.found && !request->brief) {
-        send(channel, &answer, sizeof answer, MSG_NOSIGNAL);
-        process_proc_details(pid, &answer.process);
+    uint64_t all = 0;
+    for (uint32_t i = 0; found[which] && i < packets; i++) {
+        if (found[i] == found[which] && i < which)
+            return 0;
+        if (found[i] == found[which])
+            all |= UINT64_C(1) << i;
     }
+    return all;
+}
+
+/* The names of all before the details of one: only these can be made to wait. */
+static void process_helper_answer(struct process_holders *holders, int channel, int diag_fd,
+                                  const struct process_request *request, size_t cgroup_bytes)
+{
+    static struct process_answer answer;
+    static struct event_process named[PROCESS_FIND_MAX];
+    pid_t found[PROCESS_FIND_MAX];
+    process_search(holders, diag_fd, request, cgroup_bytes, found);
+    for (int details = 0; details < (request->brief ? 1 : 2); details++) {
+        for (uint32_t i = 0; i < request->packets; i++) {
+            memset(&answer, 0, offsetof(struct process_answer, process));
+            answer.serial = request->serial;
+            answer.packets = process_packets_of(found, request->packets, i);
+            if (!answer.packets)
+                continue;
+            if (details)
+                process_proc_details(found[i], &named[i]);
+            else if (!process_proc_names(found[i], &named[i]))
+                found[i] = 0; /* it has just ended */
+            if (!found[i])
+                continue;
+            answer.process = named[i];
+            send(channel, &answer, sizeof answer, MSG_NOSIGNAL);
+        }
+    }
+    memset(&answer, 0, sizeof answer);
+    answer.serial = request->serial;
     answer.last = true;
     send(channel, &answer, sizeof answer, MSG_NOSIGNAL);
 }
@@ -137,6 +176,9 @@ static _Noreturn void process_helper_main(int channel, int diag_fd, pid_t keeper
     dup2(channel, 3);
     dup2(diag_fd, 4);
     close_range(5, ~0U, 0);
+    struct process_holders *holders = process_holders_new();
+    if (!holders)
+        _exit(1);
     process_socket_drain(4); /* what a helper before us was reading */
     for (;;) {
         ssize_t n = recv(3, &request, sizeof request, 0);
@@ -144,7 +186,7 @@ static _Noreturn void process_helper_main(int channel, int diag_fd, pid_t keeper
             continue;
         if (n < (ssize_t)offsetof(struct process_request, cgroup))
             _exit(0);
-        process_helper_answer(3, 4, &request, (size_t)n - offsetof(struct process_request, cgroup));
+        process_helper_answer(holders, 3, 4, &request, (size_t)n - offsetof(struct process_request, cgroup));
     }
 }
 
@@ -243,10 +285,21 @@ static bool process_ask(struct process_finder *f, const struct process_request *
     return false;
 }
 
-/* Takes answers until the last one or the deadline.  False: the helper hangs or died. */
-static bool process_hear(struct process_finder *f, uint64_t deadline_msec, struct process_answer *best)
+static void process_take(const struct process_answer *answer, struct process_wanted *wanted, unsigned count)
 {
-    struct process_answer answer;
+    for (unsigned i = 0; i < count; i++) {
+        if (!(answer->packets >> i & 1))
+            continue;
+        *wanted[i].out = answer->process;
+        wanted[i].found = true;
+    }
+}
+
+/* Takes answers until the last one or the deadline.  False: the helper hangs or died. */
+static bool process_hear(struct process_finder *f, uint64_t deadline_msec, struct process_wanted *wanted,
+                         unsigned count)
+{
+    static struct process_answer answer; /* the keeper's thread */
     for (;;) {
         uint64_t now = process_now_msec();
         struct pollfd p = {.fd = f->channel, .events = POLLIN};
@@ -259,47 +312,61 @@ static bool process_hear(struct process_finder *f, uint64_t deadline_msec, struc
             return false;
         if (answer.serial != f->serial)
             continue;
-        *best = answer;
         if (answer.last)
             return true;
+        process_take(&answer, wanted, count);
     }
+}
+
+/* The request, without its serial; returns its length, 0: it cannot be made. */
+static size_t process_request_make(struct process_request *request, const struct process_wanted *wanted, unsigned count,
+                                   const char *const *cgroup, unsigned cgroups)
+{
+    size_t used = 0;
+    memset(request, 0, offsetof(struct process_request, cgroup));
+    for (unsigned i = 0; i < count; i++)
+        request->packet[i] = (struct process_packet){wanted[i].protocol, wanted[i].source, wanted[i].destination};
+    request->packets = count;
+    for (unsigned i = 0; i < cgroups; i++) {
+        size_t n = strlen(cgroup[i]) + 1;
+        if (used + n > sizeof request->cgroup)
+            break;
+        memcpy(request->cgroup + used, cgroup[i], n);
+        used += n;
+        request->cgroups++;
+    }
+    if (cgroups && !request->cgroups) /* a path too long must not become a search of all processes */
+        return 0;
+    return offsetof(struct process_request, cgroup) + used;
+}
+
+void process_find_all(struct process_finder *f, struct process_wanted *wanted, unsigned count,
+                      const char *const *cgroup, unsigned cgroups)
+{
+    static struct process_request request; /* the keeper's thread */
+    uint64_t now = process_now_msec();
+    for (unsigned i = 0; i < count; i++)
+        wanted[i].found = false;
+    count = count < PROCESS_FIND_MAX ? count : PROCESS_FIND_MAX;
+    size_t len = process_request_make(&request, wanted, count, cgroup, cgroups);
+    if (now - f->hung_msec > PROCESS_BRIEF_MSEC)
+        f->hangs = 0;
+    request.serial = ++f->serial;
+    request.brief = f->hangs >= PROCESS_HANGS_MAX;
+    if (!len || !process_ask(f, &request, len))
+        return;
+    if (process_hear(f, now + PROCESS_DEADLINE_MSEC, wanted, count))
+        return;
+    process_helper_end(f);
+    f->hangs++;
+    f->hung_msec = process_now_msec();
 }
 
 bool process_find(struct process_finder *f, uint8_t protocol, const struct event_endpoint *source,
                   const struct event_endpoint *destination, const char *const *cgroup, unsigned cgroups,
                   struct event_process *out)
 {
-    struct process_request request;
-    struct process_answer answer = {0};
-    uint64_t now = process_now_msec();
-    size_t used = 0;
-    memset(&request, 0, offsetof(struct process_request, cgroup));
-    request.serial = ++f->serial;
-    request.protocol = protocol;
-    request.source = *source;
-    request.destination = *destination;
-    for (unsigned i = 0; i < cgroups; i++) {
-        size_t n = strlen(cgroup[i]) + 1;
-        if (used + n > sizeof request.cgroup)
-            break;
-        memcpy(request.cgroup + used, cgroup[i], n);
-        used += n;
-        request.cgroups++;
-    }
-    if (cgroups && !request.cgroups) /* a path too long must not become a search of all processes */
-        return false;
-    if (now - f->hung_msec > PROCESS_BRIEF_MSEC)
-        f->hangs = 0;
-    request.brief = f->hangs >= PROCESS_HANGS_MAX;
-    if (!process_ask(f, &request, offsetof(struct process_request, cgroup) + used))
-        return false;
-    if (!process_hear(f, now + PROCESS_DEADLINE_MSEC, &answer)) {
-        process_helper_end(f);
-        f->hangs++;
-        f->hung_msec = process_now_msec();
-    }
-    if (!answer.found)
-        return false;
-    *out = answer.process;
-    return true;
+    struct process_wanted wanted = {.protocol = protocol, .source = *source, .destination = *destination, .out = out};
+    process_find_all(f, &wanted, 1, cgroup, cgroups);
+    return wanted.found;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who sent a packet: from the tuple to the socket (inet_diag) to the process (/proc/PID/fd of the scope's cgroup).
  *
- * Only for refusals (DESIGN s4): it costs milliseconds.  Keeper only.  Everything read from /proc of the job's
- * processes is hostile text of bounded length. */
+ * Only for refusals (DESIGN s4): it costs half a millisecond and more, for one packet or for many at once.  Keeper
+ * only.  Everything read from /proc of the job's processes is hostile text of bounded length. */
 #ifndef SLUICE_CTL_PROCESS_H
 #define SLUICE_CTL_PROCESS_H
 
@@ -16,10 +16,22 @@ struct process_finder;
 struct process_finder *process_finder_new(int diag_fd);
 void process_finder_free(struct process_finder *f);
 
-/* Fills `out` for the local socket of protocol/source/destination (destination may be unconnected, UDP, ICMP or raw:
- * then by source port or protocol), searching the processes of these cgroup paths (and below), or all processes where
- * cgroups is 0. False: not found (the process is gone, or in another namespace).  Bounded: at most 4,096 processes,
- * 65,536 descriptors. */
+#define PROCESS_FIND_MAX 64
+
+struct process_wanted {
+    uint8_t protocol;
+    struct event_endpoint source, destination;
+    struct event_process *out; /* written if it is found */
+    bool found;
+};
+
+/* Fills `out` of each for the local socket of protocol/source/destination (destination may be unconnected, UDP, ICMP or
+ * raw: then by source port or protocol), searching the processes of these cgroup paths (and below), or all processes
+ * where cgroups is 0.  Not found: the process is gone, or in another namespace.  /proc is read once for all, so that
+ * many cost little more than one.  Bounded: PROCESS_FIND_MAX of them, 4,096 processes, 65,536 descriptors. */
+void process_find_all(struct process_finder *f, struct process_wanted *wanted, unsigned count,
+                      const char *const *cgroup, unsigned cgroups);
+/* The same for one. */
 bool process_find(struct process_finder *f, uint8_t protocol, const struct event_endpoint *source,
                   const struct event_endpoint *destination, const char *const *cgroup, unsigned cgroups,
                   struct event_process *out);

@@ -32,15 +32,4 @@ bool process_proc_names(pid_t pid, struct event_process *out);
 /* Command line and package: what may wait. */
 void process_proc_details(pid_t pid, struct event_process *out);
 
-struct process_proc_pids {
-    unsigned count, max;
-    pid_t *pid;
-    pid_t first; /* looked at first: who it was the last time */
-};
-
-/* The process among `pids` that holds one of the sockets, the best-fitting socket first; where a process and its
- * children hold it, the last child.  0: none.  Sorts `pids` and sets pids->first. */
-struct process_sockets;
-pid_t process_proc_holder(struct process_proc_pids *pids, const struct process_sockets *sockets);
-
 #endif

@@ -19,13 +19,29 @@
 
 #define ANSWER_USEC 15000000u /* for the inspector to compile a million names */
 
+static void heed_audit(const struct keeper *k, struct policy *policy)
+{
+    for (unsigned i = 0; policy && k->gate->audit && i < policy->scopes; i++)
+        policy->scope[i].mode = POLICY_AUDIT;
+}
+
 /* The bundle, compiled as the inspector compiles it. */
 static struct policy *compile(const struct keeper *k, struct bytes bundle, struct error *e)
 {
     struct policy *policy = policy_from_bundle(bundle, e);
-    for (unsigned i = 0; policy && k->gate->audit && i < policy->scopes; i++)
-        policy->scope[i].mode = POLICY_AUDIT;
+    heed_audit(k, policy);
     return policy;
+}
+
+/* The policy that the gate began with is here already, compiled by the launcher, and its memory is shared by all. */
+static bool take_stored(struct keeper *k, struct error *e)
+{
+    bool first = k->gate->policy && bundle_serial(k->gate->bundle_fd) == k->gate->policy_serial;
+    if (!bundle_read(k->gate->bundle_fd, first ? NULL : &k->bundle, k->ids, e))
+        return false;
+    k->policy = first ? k->gate->policy : compile(k, k->bundle, e);
+    heed_audit(k, k->policy);
+    return k->policy != NULL;
 }
 
 /* Hands a bundle to the inspector; its answer comes to reload_answer. */
@@ -36,27 +52,33 @@ bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, str
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } ancillary = {0};
-    int fd = bundle_seal(bundle, e);
-    if (fd < 0)
+    bool inherited = why != KEEPER_RELOAD && k->policy == k->gate->policy;
+    int fd = inherited ? -1 : bundle_seal(bundle, e);
+    if (fd < 0 && !inherited)
         return false;
     message = (struct channel_policy){.kind = CHANNEL_POLICY,
                                       .generation = ++k->generation,
                                       .audit = k->gate->audit,
+                                      .inherited = inherited,
                                       .bundle_len = bundle.len,
                                       .own_addresses = k->own_addresses};
     memcpy(message.own_address, k->own_address, sizeof message.own_address);
     struct iovec vector = {&message, sizeof message};
-    struct msghdr header = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = ancillary.bytes, .msg_controllen = sizeof ancillary.bytes};
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (fd >= 0) {
+        header.msg_control = ancillary.bytes;
+        header.msg_controllen = sizeof ancillary.bytes;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    }
     bool sent = sendmsg(k->gate->control_fd[0], &header, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof message;
     if (!sent)
         error_set(e, ERROR_SYSTEM, errno, "cannot hand the policy to the inspector");
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     if (sent) {
         k->pending.why = why;
         k->pending.generation = k->generation;
@@ -142,67 +164,6 @@ static void finish_start(struct keeper *k)
     gate_send(k->gate->main_fd[0], GATE_READY, text);
 }
 
-static struct policy_id *ids_find(struct policy_ids *ids, const char *name)
-{
-    for (unsigned i = 0; i < ids->count; i++)
-        if (strcmp(ids->row[i].name, name) == 0)
-            return &ids->row[i];
-    return NULL;
-}
-
-/* Makes room for one more: names that no scope has. */
-static bool ids_room(struct policy_ids *ids, const struct policy *policy)
-{
-    unsigned kept = 0;
-    if (ids->count < POLICY_SCOPES_MAX)
-        return true;
-    for (unsigned n = 0; n < ids->count; n++)
-        if (policy_scope_named(policy, ids->row[n].name))
-            ids->row[kept++] = ids->row[n];
-    ids->count = kept;
-    return kept < POLICY_SCOPES_MAX;
-}
-
-static struct policy_id *ids_add(struct policy_ids *ids, const char *name, uint16_t id)
-{
-    struct policy_id *row = &ids->row[ids->count++];
-    memset(row, 0, sizeof *row);
-    snprintf(row->name, sizeof row->name, "%s", name);
-    row->id = id;
-    return row;
-}
-
-/* Names that no scope has any more keep their ids until the ids run out: marks of their connections may still be about.
- */
-static void remember_ids(struct policy_ids *ids, const struct policy *policy)
-{
-    for (unsigned i = 0; i < policy->scopes; i++) {
-        const struct policy_scope *scope = &policy->scope[i];
-        struct policy_id *known = i < ids->count ? &ids->row[i] : NULL; /* mostly in the policy's order */
-        if (known && strcmp(known->name, scope->name) != 0)
-            known = ids_find(ids, scope->name);
-        if (known) {
-            known->id = scope->id;
-            continue;
-        }
-        if (ids_room(ids, policy) && strlen(scope->name) < sizeof ids->row[0].name)
-            ids_add(ids, scope->name, scope->id);
-    }
-}
-
-/* A name that no scope has yet gets its id when it is compiled. */
-static bool set_phase(struct policy_ids *ids, const struct policy *policy, const char *scope, const char *phase,
-                      struct error *e)
-{
-    struct policy_id *row = ids_find(ids, scope);
-    if (!row && !ids_room(ids, policy))
-        return error_set(e, ERROR_LIMIT, 0, "more than %d scopes", POLICY_SCOPES_MAX);
-    if (!row)
-        row = ids_add(ids, scope, 0);
-    snprintf(row->phase, sizeof row->phase, "%s", phase);
-    return true;
-}
-
 /* The old policy stays in force; `why` goes to whoever asked. */
 static void reload_failed(struct keeper *k, const struct error *why)
 {
@@ -235,7 +196,7 @@ static void finish_reload(struct keeper *k)
 {
     struct error e = {0};
     struct keeper_pending *p = &k->pending;
-    remember_ids(p->ids, p->policy);
+    policy_ids_remember(p->ids, p->policy);
     if (!reload_apply(k, p->policy, &e)) {
         reload_failed(k, &e);
         return;
@@ -258,6 +219,8 @@ static void finish_reload(struct keeper *k)
     if (!jobs_read(&k->jobs, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     unsigned cut = rejudge_all(k);
+    if (old == k->gate->policy)
+        k->gate->policy = NULL; /* ours only: the others have theirs */
     policy_free(old);
     if (answer)
         json_object_set_new(answer, "cut", json_integer(cut));
@@ -294,18 +257,24 @@ void reload_answer(struct keeper *k, const struct channel_policy_done *done)
         finish_start(k);
 }
 
+/* The bundle in force, which is read again only when it is needed. */
+static bool have_bundle(struct keeper *k, struct error *e)
+{
+    return k->bundle.at || bundle_read(k->gate->bundle_fd, &k->bundle, NULL, e);
+}
+
 bool reload_start(struct keeper *k, struct error *e)
 {
     k->ids = calloc(1, sizeof *k->ids);
     if (!k->ids)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot load the policy");
-    if (!bundle_read(k->gate->bundle_fd, &k->bundle, k->ids, e))
+    if (!take_stored(k, e))
         return false;
-    k->policy = compile(k, k->bundle, e);
-    if (!k->policy)
-        return false;
-    remember_ids(k->ids, k->policy);
-    if (!jobs_read(&k->jobs, k->bundle, e))
+    policy_ids_remember(k->ids, k->policy);
+    bool jobs = false;
+    for (unsigned i = 0; i < k->policy->scopes; i++)
+        jobs = jobs || k->policy->scope[i].job;
+    if (jobs && (!have_bundle(k, e) || !jobs_read(&k->jobs, k->bundle, e)))
         return false;
     k->own_addresses = surroundings_addresses(k->own_address);
     if (!policy_system_read(RESOLV_CONF, &k->system, e))
@@ -333,12 +302,13 @@ static bool begin_pending(const struct keeper *k, const char *file, struct keepe
 }
 
 /* The jobs that run go on under whatever files come. */
-static bool carry_jobs(const struct keeper *k, struct bytes *bundle, struct error *e)
+static bool carry_jobs(struct keeper *k, struct bytes *bundle, struct error *e)
 {
     struct bytes with;
     if (k->jobs.count == 0)
         return true;
-    if (!policy_bundle_change(*bundle, &(struct policy_bundle_change){.jobs_of = k->bundle}, k->ids, &with, e))
+    if (!have_bundle(k, e) ||
+        !policy_bundle_change(*bundle, &(struct policy_bundle_change){.jobs_of = k->bundle}, k->ids, &with, e))
         return false;
     free((void *)(uintptr_t)bundle->at);
     *bundle = with;
@@ -382,8 +352,8 @@ static bool may_begin(const struct keeper *k, struct error *e)
 bool reload_change(struct keeper *k, const struct reload_change *change, struct error *e)
 {
     struct keeper_pending next = {.answer = change->answer};
-    bool ok = may_begin(k, e) && begin_pending(k, k->policy_file, &next, e) &&
-              (!change->phase || set_phase(next.ids, k->policy, change->scope, change->phase, e)) &&
+    bool ok = may_begin(k, e) && begin_pending(k, k->policy_file, &next, e) && have_bundle(k, e) &&
+              (!change->phase || policy_ids_set_phase(next.ids, k->policy, change->scope, change->phase, e)) &&
               policy_bundle_change(k->bundle, &change->bundle, next.ids, &next.bundle, e) && take_bundle(k, &next, e);
     next.client = change->client;
     snprintf(next.leaves, sizeof next.leaves, "%s", change->leaves ? change->leaves : "");

@@ -87,7 +87,7 @@ static bool open_gate(struct run *r, struct error *e)
     if (ok && policy->mark_mask != g->marks.mask)
         ok = error_set(e, ERROR_INPUT, 0, "%s sets mark_mask, which is for 'sluice gate'", r->config->policy.file);
     ok = ok && (!r->config->isolate || make_resolv_conf(r, policy, e)) && gate_open(g, bundle, ids, e);
-    policy_free(policy);
+    g->policy = policy;
     free((void *)(uintptr_t)bundle.at);
     free(ids);
     return ok;

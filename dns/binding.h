@@ -54,7 +54,7 @@ unsigned binding_find(const struct binding_table *table, uint16_t scope, const s
 /* True when some name was bound here but its grace is over too (for the reason BINDING_EXPIRED). */
 bool binding_was(const struct binding_table *table, uint16_t scope, const struct address *address);
 
-/* Forgets a scope (its job ended, or the id is used anew). */
+/* The writer: forgets a scope that is gone. */
 void binding_drop_scope(struct binding_table *table, uint16_t scope);
 
 /* Live entries, for status. */

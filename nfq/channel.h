@@ -46,6 +46,8 @@ struct channel_policy {
     uint32_t kind;
     uint32_t generation;
     uint32_t audit; /* sluice gate --audit: every scope is in audit mode, whatever the bundle says */
+    /* No memfd: the policy that the gate began with, which both have from before they were forked. */
+    uint32_t inherited;
     uint64_t bundle_len;
     uint32_t own_addresses;
     struct address own_address[CHANNEL_OWN_ADDRESSES_MAX];

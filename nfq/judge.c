@@ -47,9 +47,20 @@ void judge_free(struct judge *j)
     free(j);
 }
 
+/* A scope that is gone leaves nothing to who gets its id next. */
+static void forget_scopes(struct judge *j, const struct policy *next)
+{
+    for (unsigned i = 0; j->policy && j->config.bindings && i < j->policy->scopes; i++) {
+        const struct policy_scope *old = &j->policy->scope[i], *now = next ? policy_scope_find(next, old->id) : NULL;
+        if (!now || strcmp(now->name, old->name) != 0)
+            binding_drop_scope(j->config.bindings, old->id);
+    }
+}
+
 void judge_policy(struct judge *j, const struct policy *policy)
 {
     unsigned scopes = policy ? policy->scopes : 0;
+    forget_scopes(j, policy);
     j->policy = policy;
     flow_table_scopes(j->flows, scopes);
     stream_pool_scopes(j->streams, scopes);

@@ -22,6 +22,7 @@
 #define JUDGE_STREAMS           2048
 #define JUDGE_STREAMS_SCOPE     512 /* of them, of one scope: 70 MiB if each is as full as it can be */
 #define JUDGE_REFUSALS_SCOPE    256
+#define JUDGE_REPEATS_WAITING   64 /* of a scope: while so many wait, what repeats is only counted */
 #define JUDGE_INJECT_MAX        1500
 #define JUDGE_RESET_MAX         60 /* an IPv6 header and a bare TCP header */
 

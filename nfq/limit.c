@@ -2,6 +2,7 @@
 #include "nfq/limit.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define LIMIT_SCOPES (UINT16_MAX + 1u)
@@ -10,10 +11,11 @@
 _Static_assert(REASON_COUNT <= 128, "a bit each in limit_scope");
 
 struct limit_scope {
-    uint64_t window_usec;     /* since when events are counted */
-    uint32_t refusals, facts; /* told in it */
-    uint64_t reasons[2];      /* of these, a bit each */
-    uint32_t next;            /* of the scopes for which something waits; LIMIT_NONE: the last */
+    uint64_t window_usec;         /* since when events are counted */
+    uint32_t refusals, facts;     /* told in it */
+    uint64_t reasons[2];          /* of these, a bit each */
+    uint32_t thing[LIMIT_THINGS]; /* refused and told in it, by the lowest bits of their hashes; 0: none */
+    uint32_t next;                /* of the scopes for which something waits; LIMIT_NONE: the last */
     bool waits;
     struct limit_row {
         uint64_t told_usec, untold;
@@ -69,23 +71,40 @@ static bool meet(struct limits *l, uint16_t id, enum reason reason, bool first, 
     return false;
 }
 
-bool limit_tell(struct limits *l, uint16_t scope, enum reason reason, bool refusal, uint64_t now_usec)
+/* `thing` 0: not known. */
+static bool tell_one(struct limits *l, uint16_t scope, enum reason reason, bool refusal, uint32_t thing, bool room,
+                     uint64_t now_usec)
 {
     struct limit_scope *s = &l->scope[scope];
+    uint32_t *known = &s->thing[thing % LIMIT_THINGS];
     if (reason_is_limit(reason))
         return meet(l, scope, reason, true, now_usec);
     if (now_usec - s->window_usec >= LIMIT_WINDOW_USEC) {
         s->window_usec = now_usec;
         s->refusals = s->facts = 0;
         s->reasons[0] = s->reasons[1] = 0;
+        memset(s->thing, 0, sizeof s->thing);
     }
     uint64_t *reasons = &s->reasons[reason / 64], bit = (uint64_t)1 << reason % 64;
     uint32_t *told = refusal ? &s->refusals : &s->facts;
-    if (*told >= (refusal ? LIMIT_REFUSALS : LIMIT_FACTS) && *reasons & bit)
+    bool repeats = room && thing && *known == thing;
+    if (*told >= (refusal ? LIMIT_REFUSALS : LIMIT_FACTS) && *reasons & bit && !repeats)
         return meet(l, scope, refusal ? REASON_REFUSALS_UNTOLD : REASON_FACTS_UNTOLD, false, now_usec);
     *reasons |= bit;
     (*told)++;
+    *known = thing ? thing : *known;
     return true;
+}
+
+bool limit_tell(struct limits *l, uint16_t scope, enum reason reason, bool refusal, uint64_t now_usec)
+{
+    return tell_one(l, scope, reason, refusal, 0, false, now_usec);
+}
+
+bool limit_tell_thing(struct limits *l, uint16_t scope, enum reason reason, uint32_t thing, bool room,
+                      uint64_t now_usec)
+{
+    return tell_one(l, scope, reason, true, thing, room, now_usec);
 }
 
 void limits_tick(struct limits *l, uint64_t now_usec,

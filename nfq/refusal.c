@@ -2,6 +2,7 @@
 /* Refusals: told, held while the keeper finds the process, then carried out (DESIGN s4). */
 #include <string.h>
 
+#include "core/hash.h"
 #include "nfq/judge_state.h"
 
 static void carry_out(struct judge *j, const struct refusal *r)
@@ -53,6 +54,33 @@ static struct refusal *refusal_take(struct judge *j, uint16_t scope)
     return NULL;
 }
 
+/* What an event of this refusal has in common with those that repeat it (ctl/eventlog.c merges them). */
+static uint32_t thing_of(const struct judge *j, const struct event *e)
+{
+    uint8_t octets[32 + NAME_MAX_BYTES];
+    struct writer w = writer_init(octets, sizeof octets);
+    writer_u8(&w, (uint8_t)e->action);
+    writer_u8(&w, (uint8_t)e->reason);
+    writer_u8(&w, (uint8_t)e->verdict);
+    writer_u8(&w, e->ip_protocol);
+    writer_u8(&w, e->destination.address.family);
+    writer_bytes(&w, (struct bytes){e->destination.address.octets, sizeof e->destination.address.octets});
+    writer_u16(&w, e->destination.port);
+    writer_bytes(&w, (struct bytes){(const uint8_t *)e->domain, strnlen(e->domain, NAME_MAX_BYTES)});
+    return hash_bytes((struct bytes){octets, writer_len(&w)}, (uint32_t)j->config.seed);
+}
+
+/* Is it told?  Beyond the limit only as fast as the keeper answers. */
+static bool tell(struct judge *j, const struct visit *v, const struct event *e)
+{
+    bool room = share_of(&j->refusals, v->in->scope) < JUDGE_REPEATS_WAITING;
+    if (j->config.recorded)
+        return true;
+    if (e->verdict == VERDICT_IGNORED)
+        return limit_tell(j->limits, e->scope_id, e->reason, false, j->now_usec);
+    return limit_tell_thing(j->limits, e->scope_id, e->reason, thing_of(j, e), room, j->now_usec);
+}
+
 void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusal_how how, struct bytes answer,
                   enum mark_verdict audit_mark)
 {
@@ -60,7 +88,7 @@ void refusal_make(struct judge *j, struct visit *v, struct event *e, enum refusa
     bool noise = e->verdict == VERDICT_IGNORED;
     if (reason_is_limit(e->reason))
         e->action = ACTION_GATE; /* one kind of event, whatever met the limit */
-    bool told = j->config.recorded || limit_tell(j->limits, e->scope_id, e->reason, !noise, j->now_usec);
+    bool told = tell(j, v, e);
     struct refusal *r = noise || !told ? NULL : refusal_take(j, v->in->scope);
     bool waits = r != NULL;
     if (!r)

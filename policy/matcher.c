@@ -71,9 +71,11 @@ size_t matcher_slot_find(const struct matcher *m, const uint8_t *key, size_t len
 {
     size_t i = hash & (m->slots - 1);
     while (m->slot[i]) {
-        const uint8_t *stored = m->arena + m->entry[m->slot[i] - 1].key;
-        if (stored[0] == len && memcmp(stored + 1, key, len) == 0)
-            return i;
+        if (m->tag[i] == matcher_tag(hash)) {
+            const uint8_t *stored = m->arena + m->entry[m->slot[i] - 1].key;
+            if (stored[0] == len && memcmp(stored + 1, key, len) == 0)
+                return i;
+        }
         i = (i + 1) & (m->slots - 1);
     }
     return i;

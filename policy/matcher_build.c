@@ -8,19 +8,27 @@
 static bool slots_grow(struct matcher *m, size_t slots)
 {
     uint32_t *old = m->slot, *fresh = calloc(slots, sizeof *fresh);
+    uint8_t *tag = calloc(slots, sizeof *tag);
     size_t old_slots = m->slots;
-    if (!fresh)
+    if (!fresh || !tag) {
+        free(fresh);
+        free(tag);
         return false;
+    }
+    free(m->tag);
+    m->tag = tag;
     m->slot = fresh;
     m->slots = slots;
     for (size_t i = 0; i < old_slots; i++) {
         if (!old[i])
             continue;
         const uint8_t *key = m->arena + m->entry[old[i] - 1].key;
-        size_t at = matcher_hash(key + 1, key[0]) & (slots - 1);
+        uint32_t hash = matcher_hash(key + 1, key[0]);
+        size_t at = hash & (slots - 1);
         while (fresh[at])
             at = (at + 1) & (slots - 1);
         fresh[at] = old[i];
+        tag[at] = matcher_tag(hash);
     }
     free(old);
     return true;
@@ -63,6 +71,7 @@ void matcher_free(struct matcher *m)
     free(m->arena);
     free(m->entry);
     free(m->slot);
+    free(m->tag);
     free(m->shape);
     free(m->shape_slot);
     free(m);
@@ -95,8 +104,9 @@ size_t matcher_count(const struct matcher *m)
 
 size_t matcher_memory(const struct matcher *m)
 {
-    return sizeof *m + m->arena_size + m->entry_size * sizeof *m->entry + m->slots * sizeof *m->slot +
-           m->shape_size * sizeof *m->shape + m->shape_slots * sizeof *m->shape_slot;
+    return sizeof *m + m->arena_size + m->entry_size * sizeof *m->entry +
+           m->slots * (sizeof *m->slot + sizeof *m->tag) + m->shape_size * sizeof *m->shape +
+           m->shape_slots * sizeof *m->shape_slot;
 }
 
 static uint32_t shape_hash(const struct matcher_shape *s)
@@ -158,7 +168,8 @@ static enum link link_entry(struct matcher *m, const struct matcher_key *key, ui
 {
     if ((m->used + 1) * 4 > m->slots * 3 && !slots_grow(m, m->slots * 2))
         return no_memory(e), LINK_FAILED;
-    size_t at = matcher_slot_find(m, key->at, key->len, matcher_hash(key->at, key->len));
+    uint32_t hash = matcher_hash(key->at, key->len);
+    size_t at = matcher_slot_find(m, key->at, key->len, hash);
     uint32_t last = MATCHER_NONE, offset = (uint32_t)m->arena_len;
     if (m->slot[at]) {
         size_t chain = 0;
@@ -188,6 +199,7 @@ static enum link link_entry(struct matcher *m, const struct matcher_key *key, ui
     memcpy(m->arena + m->arena_len + 1, key->at, key->len);
     m->arena_len += key->len + 1u;
     m->slot[at] = index + 1;
+    m->tag[at] = matcher_tag(hash);
     m->used++;
     return LINK_NEW;
 }

@@ -22,6 +22,7 @@ struct matcher {
     size_t entries, entry_size;
     size_t count;   /* entries that were added, without those by @range */
     uint32_t *slot; /* entry + 1; 0: empty */
+    uint8_t *tag;   /* of each slot, the high bits of its key's hash: another key's arena is rarely looked into */
     size_t slots, used;
     struct matcher_shape *shape;
     size_t shapes, shape_size;
@@ -39,6 +40,11 @@ struct matcher_key {
 void matcher_key_of_name(const struct name *n, struct matcher_key *out);
 void matcher_key_of_range(const struct address_range *r, struct matcher_key *out);
 uint32_t matcher_hash(const uint8_t *key, size_t len);
+
+static inline uint8_t matcher_tag(uint32_t hash)
+{
+    return (uint8_t)(hash >> 24);
+}
 
 /* The slot of this key, or the empty one where it belongs. */
 size_t matcher_slot_find(const struct matcher *m, const uint8_t *key, size_t len, uint32_t hash);

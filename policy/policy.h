@@ -116,6 +116,14 @@ struct policy_ids {
     } row[POLICY_SCOPES_MAX];
 };
 
+/* After `policy` was compiled with these ids: names that are new get a row.  Names that no scope has any more keep
+ * theirs until the rows run out: marks of their connections may still be about. */
+void policy_ids_remember(struct policy_ids *ids, const struct policy *policy);
+/* The scope is in that phase ("": in none) when it is compiled next; a name that no scope has yet gets its id then.
+ * `policy`: the one in force. */
+bool policy_ids_set_phase(struct policy_ids *ids, const struct policy *policy, const char *scope, const char *phase,
+                          struct error *e);
+
 /* Compiles.  `ids` may be NULL: 1.. in file order.  sources[0] is the main file; the others are policy.d's, in order.
  * Errors carry file, line and column, show the line and say what to write: policy.yaml:7:12: unknown key "alow"; did
  * you mean "allow"? alow: [registry.example]

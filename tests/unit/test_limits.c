@@ -288,6 +288,37 @@ static void refusals_of_one_scope_are_counted(void **state)
     bed_free(b);
 }
 
+/* As long as the keeper answers, what repeats is told one by one; what does not is held to the limit. */
+static void answered_repeats_are_told(void **state)
+{
+    (void)state;
+    struct bed *b = flooded();
+    b->attribute = true;
+    struct judge_counts counts;
+    for (unsigned i = 0; i < 2000; i++) {
+        struct bed_end to = {"203.0.113.1", 443};
+        bed_tcp(b, MARK_TO_SERVER, numbered(i), to, TCP_SYN, ISN, 0, (struct bytes){0}, (struct bytes){0});
+        judge_attributed(b->judge, b->denial.ticket, b->now);
+    }
+    assert_int_equal(b->told[REASON_NOT_RESOLVED], 2000);
+    for (unsigned i = 0; i < 100; i++) { /* nobody answers any more */
+        struct bed_end to = {"203.0.113.1", 443};
+        bed_tcp(b, MARK_TO_SERVER, numbered(2000 + i), to, TCP_SYN, ISN, 0, (struct bytes){0}, (struct bytes){0});
+    }
+    assert_int_equal(b->told[REASON_NOT_RESOLVED], 2000 + JUDGE_REPEATS_WAITING);
+    judge_counts(b->judge, &counts);
+    assert_int_equal(counts.waiting_refusals, JUDGE_REPEATS_WAITING);
+    a_second_passes(b);
+    unsigned before = b->told[REASON_NOT_RESOLVED];
+    for (uint16_t i = 0; i < 2000; i++) {
+        struct bed_end to = {"203.0.113.1", (uint16_t)(1000 + i)};
+        bed_tcp(b, MARK_TO_SERVER, numbered(3000u + i), to, TCP_SYN, ISN, 0, (struct bytes){0}, (struct bytes){0});
+        judge_attributed(b->judge, b->denial.ticket, b->now);
+    }
+    assert_in_range(b->told[REASON_NOT_RESOLVED] - before, LIMIT_REFUSALS - 1, LIMIT_REFUSALS);
+    bed_free(b);
+}
+
 static void questions_leave_room(void **state)
 {
     (void)state;
@@ -310,10 +341,15 @@ static void questions_leave_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_open_connections_give_way),    cmocka_unit_test(a_full_table_resets),
-        cmocka_unit_test(decided_connections_give_way),      cmocka_unit_test(hellos_that_never_end_leave_room),
-        cmocka_unit_test(held_packets_leave_room),           cmocka_unit_test(held_bytes_leave_room),
-        cmocka_unit_test(refusals_of_one_scope_are_counted), cmocka_unit_test(questions_leave_room),
+        cmocka_unit_test(half_open_connections_give_way),
+        cmocka_unit_test(a_full_table_resets),
+        cmocka_unit_test(decided_connections_give_way),
+        cmocka_unit_test(hellos_that_never_end_leave_room),
+        cmocka_unit_test(held_packets_leave_room),
+        cmocka_unit_test(held_bytes_leave_room),
+        cmocka_unit_test(refusals_of_one_scope_are_counted),
+        cmocka_unit_test(answered_repeats_are_told),
+        cmocka_unit_test(questions_leave_room),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }

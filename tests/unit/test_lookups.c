@@ -32,6 +32,19 @@ static void quick_ones_are_all_made(void **state)
     lookups_free(l);
 }
 
+/* One after the other: a burst of refusals. */
+static void quick_ones_have_more_than_a_tenth(void **state)
+{
+    (void)state;
+    struct lookups *l = lookups_new();
+    uint64_t now = 5000000;
+    assert_in_range(waits(l, 1, &now, 100, 100, LOOKUPS_QUICK_USEC), 39000000, 42000000);
+    assert_true(lookups_may(l, 2, now));
+    now += 10000000;
+    assert_in_range(waits(l, 1, &now, 100, 100, LOOKUPS_QUICK_USEC + 1), 9000000, 11000000);
+    lookups_free(l);
+}
+
 static void a_scope_has_a_tenth_and_others_theirs(void **state)
 {
     (void)state;
@@ -71,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_ones_are_all_made),
+        cmocka_unit_test(quick_ones_have_more_than_a_tenth),
         cmocka_unit_test(a_scope_has_a_tenth_and_others_theirs),
         cmocka_unit_test(all_scopes_have_half),
     };

@@ -227,6 +227,47 @@ static void test_youngest_holder(void **state)
     assert_false(process_find(finder, 17, &source, &destination, NULL, 0, &p));
 }
 
+/* Many packets at once: each gets its own sender, whoever else is asked about with it, and one whose socket is gone
+ * gets none. */
+static void test_many(void **state)
+{
+    enum { SOCKETS = 40, GONE = 7, INHERITED = 23 };
+    struct process_wanted wanted[SOCKETS];
+    static struct event_process found[SOCKETS];
+    int fd[SOCKETS];
+    pid_t heir = 0, other = 0;
+    (void)state;
+    struct sockaddr_in to = four("127.0.0.1", 5353);
+    for (int i = 0; i < SOCKETS; i++) {
+        fd[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fd[i], (void *)&to, sizeof to), 0);
+        wanted[i] = (struct process_wanted){.protocol = 17,
+                                            .source = endpoint("127.0.0.1", port_of(fd[i])),
+                                            .destination = endpoint("127.0.0.1", 5353),
+                                            .out = &found[i]};
+        if (i == INHERITED) { /* the child holds this one and those before; it is the one that acts */
+            heir = child(body_name, fd[i]);
+            other = child(body_name, -1); /* younger, and holds them as well: the first child in the list is meant */
+        }
+    }
+    close(fd[GONE]);
+    process_find_all(finder, wanted, SOCKETS, NULL, 0);
+    /* The children still hold what their parent closed. */
+    for (int i = 0; i < SOCKETS; i++) {
+        assert_true(wanted[i].found);
+        assert_int_equal(found[i].pid == getpid(), i > INHERITED);
+        assert_true(i > INHERITED || found[i].pid == heir || found[i].pid == other);
+    }
+    end(heir);
+    end(other);
+    process_find_all(finder, wanted, SOCKETS, NULL, 0);
+    for (int i = 0; i < SOCKETS; i++) {
+        assert_int_equal(wanted[i].found, i != GONE);
+        assert_true(i == GONE || found[i].pid == getpid());
+        close(i == GONE ? -1 : fd[i]);
+    }
+}
+
 static uint16_t thread_port;
 static bool thread_stop;
 
@@ -325,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_udp),
         cmocka_unit_test(test_icmp_and_raw),
         cmocka_unit_test(test_youngest_holder),
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_thread_with_own_table),
         cmocka_unit_test(test_cgroup_restricts),
         cmocka_unit_test(test_describe),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck disable=SC1091,SC2034,SC2329
+# shellcheck disable=SC1091,SC2016,SC2034,SC2154,SC2329
 # Connections a second in one scope alone, and in the last of 1,000: by source address where the gate forwards, by cgroup on the host's
 # own output.
 source "$(dirname "$0")/../bed.sh"

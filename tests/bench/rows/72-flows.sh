@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck disable=SC1091,SC2329
+# shellcheck disable=SC1091,SC2016,SC2034,SC2154,SC2329
 # Connections a second, and memory, with 10 and with 100,000 allowed connections open; and the memory of a gate with 100 names at rest.
 source "$(dirname "$0")/../bed.sh"
 MANY=${MANY:-100000}
@@ -30,12 +30,15 @@ hold() {
     done
 }
 release() {
+    [ ${#HOLDERS[@]} != 0 ] || return 0
     exec {HOLD}>&-
     kill "${HOLDERS[@]}" 2> /dev/null
     wait "${HOLDERS[@]}" 2> /dev/null
+    HOLDERS=()
 }
-up_sluice_10() { sluice_up && idle && hold 10; }
-up_sluice_many() { sluice_up && idle && hold "$MANY"; }
+up_sluice_10() { release && sluice_up && idle && hold 10; }
+up_sluice_many() { release && sluice_up && idle && hold "$MANY"; }
+HOLDERS=()
 idle() {
     read -r pss rss <<< "$(gate_memory)"
     result memory-idle sluice "$pss" KiB
@@ -54,7 +57,6 @@ measure() {
     read -r pss rss <<< "$(gate_memory)"
     result memory-flows "$1" "$pss" KiB
     result memory-flows-rss "$1" "$rss" KiB
-    release
 }
 
 bench_bed
