@@ -78,6 +78,15 @@ static void drop(struct held_job *job)
     free(job);
 }
 
+/* The stored summary of one that goes, if there is none of the same name that has begun since. */
+static void forget_stored(const struct jobs *jobs, const struct held_job *gone)
+{
+    for (unsigned i = 0; i < jobs->count; i++)
+        if (jobs->job[i]->seen && strcmp(jobs->job[i]->id, gone->id) == 0)
+            return;
+    jobs_store_drop(gone);
+}
+
 static struct held_job *make(json_t *order)
 {
     struct held_job *job = calloc(1, sizeof *job);
@@ -116,8 +125,10 @@ static bool read_one(void *ctx, const char *file, struct bytes text)
     uint64_t started = (uint64_t)json_integer_value(json_object_get(order, "started"));
     if (job && job->started_usec != started) /* another job of the same name */
         job = NULL;
-    if (!job && jobs->count < JOBS_MAX && order && (job = make(order)))
+    if (!job && jobs->count < JOBS_MAX && order && (job = make(order))) {
+        jobs_store_read(job);
         jobs->job[jobs->count++] = job;
+    }
     if (job)
         take_order(job, order);
     json_decref(root);
@@ -130,6 +141,9 @@ bool jobs_read(struct jobs *jobs, struct bytes bundle, struct error *e)
         jobs->job[i]->seen = false;
     bool ok = policy_bundle_jobs(bundle, read_one, jobs, e);
     unsigned kept = 0;
+    for (unsigned i = 0; i < jobs->count; i++)
+        if (!jobs->job[i]->seen)
+            forget_stored(jobs, jobs->job[i]);
     for (unsigned i = 0; i < jobs->count; i++) {
         if (jobs->job[i]->seen)
             jobs->job[kept++] = jobs->job[i];

@@ -53,7 +53,12 @@ void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
  * "owner": {"pid", "start"}}. */
 char *jobs_source_text(const json_t *order);
 
-/* Makes the list what the bundle says: who is known stays, with its summary. */
+/* jobs_store.c.  Writes the summaries that have changed, at most once a second each; reads one back; removes it. */
+void jobs_store(struct jobs *jobs);
+void jobs_store_read(struct held_job *job);
+void jobs_store_drop(const struct held_job *job);
+
+/* Makes the list what the bundle says: who is known stays, with its summary; who comes gets the one that was stored. */
 bool jobs_read(struct jobs *jobs, struct bytes bundle, struct error *e);
 struct held_job *jobs_find(const struct jobs *jobs, const char *id);
 struct held_job *jobs_of_scope(const struct jobs *jobs, const struct policy_scope *scope);

@@ -39,8 +39,8 @@ size_t summary_bucket(const struct summary *s, const char *text)
 }
 
 /* Finds or makes the row; NULL: no room, counted. */
-static struct summary_row *summary_row(struct summary *s, enum summary_kind kind, const char *text,
-                                       const struct summary_row *finding)
+struct summary_row *summary_row(struct summary *s, enum summary_kind kind, const char *text,
+                                const struct summary_row *finding)
 {
     struct summary_table *t = &s->table[kind];
     size_t len = strlen(text);

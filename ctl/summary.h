@@ -3,6 +3,7 @@
 #ifndef SLUICE_CTL_SUMMARY_H
 #define SLUICE_CTL_SUMMARY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,5 +28,13 @@ uint64_t summary_alerts(const struct summary *s);
 void summary_print(const struct summary *s, bool audit, FILE *out);
 /* The same facts as one JSON object (malloc'ed). */
 char *summary_json(const struct summary *s);
+
+/* The whole of it as JSON, and back into an empty one: for a keeper that takes over.  False: not what summary_store
+ * wrote; what was read so far stays. */
+json_t *summary_store(const struct summary *s);
+bool summary_restore(struct summary *s, const json_t *stored);
+/* Changes with every event. */
+uint64_t summary_events(const struct summary *s);
+size_t summary_rows(const struct summary *s);
 
 #endif

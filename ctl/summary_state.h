@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What ctl/summary.c gathers and ctl/summary_print.c tells; for these two alone. */
+/* What ctl/summary.c gathers and ctl/summary_print.c tells; for these and ctl/summary_store.c alone. */
 #ifndef SLUICE_CTL_SUMMARY_STATE_H
 #define SLUICE_CTL_SUMMARY_STATE_H
 
@@ -41,6 +41,9 @@ struct summary {
     uint64_t flow[SUMMARY_FLOWS];
 };
 
+/* Finds or makes the row; NULL: no room, counted. */
+struct summary_row *summary_row(struct summary *s, enum summary_kind kind, const char *text,
+                                const struct summary_row *finding);
 /* The bucket of a text: equal texts share one, in order of appearance. */
 size_t summary_bucket(const struct summary *s, const char *text);
 

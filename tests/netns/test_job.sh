@@ -389,9 +389,11 @@ survives() {
     local old
     job start --id v --profile node --cgroup "$CGROUP/v" --phase test
     may_not v allowed.test
+    eventually 5 h c sh -c 'grep -q allowed.test /run/sluice/*.job.v' # what it did is written down within a second
     old=$(role_pid keeper)
     kill -KILL "$old"
     eventually 10 keeper_again "$old"
+    jobs_say | jq -e '.jobs[0].denied > 0'
     may v cdn.test
     may_not v allowed.test
     jobs_say | jq -e '.jobs[0] | .id == "v" and .phase == "test" and .denied > 0'
@@ -411,6 +413,7 @@ survives() {
     has 'scope "job-v" is in phase "test", which profile "job-v" does not have' "$T/out"
     may v cdn.test
     job end v
+    [ -z "$(h c sh -c 'ls /run/sluice | grep job.v')" ]
 }
 keeper_again() {
     local now
