@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/hash.h"
 #include "nfq/judge.h"
 
 #include <netinet/in.h>
@@ -44,17 +45,30 @@ void judge_free(struct judge *j)
     limits_free(j->limits);
     share_done(&j->refusals);
     free(j->refusal);
+    free(j->scope);
     free(j);
+}
+
+static uint64_t scope_hash(const char *name)
+{
+    struct bytes text = {(const uint8_t *)name, strlen(name)};
+    return (uint64_t)hash_bytes(text, 1) << 32 | hash_bytes(text, 2);
 }
 
 /* A scope that is gone leaves nothing to who gets its id next. */
 static void forget_scopes(struct judge *j, const struct policy *next)
 {
-    for (unsigned i = 0; j->policy && j->config.bindings && i < j->policy->scopes; i++) {
-        const struct policy_scope *old = &j->policy->scope[i], *now = next ? policy_scope_find(next, old->id) : NULL;
-        if (!now || strcmp(now->name, old->name) != 0)
-            binding_drop_scope(j->config.bindings, old->id);
+    unsigned scopes = next ? next->scopes : 0;
+    for (unsigned i = 0; j->config.bindings && i < j->scopes; i++) {
+        const struct policy_scope *now = next ? policy_scope_find(next, j->scope[i].id) : NULL;
+        if (!now || scope_hash(now->name) != j->scope[i].name)
+            binding_drop_scope(j->config.bindings, j->scope[i].id);
     }
+    free(j->scope);
+    j->scope = scopes ? calloc(scopes, sizeof *j->scope) : NULL;
+    j->scopes = j->scope ? scopes : 0; /* no memory: what goes next stays bound as long as it would have */
+    for (unsigned i = 0; i < j->scopes; i++)
+        j->scope[i] = (struct judge_scope){next->scope[i].id, scope_hash(next->scope[i].name)};
 }
 
 void judge_policy(struct judge *j, const struct policy *policy)

@@ -59,6 +59,11 @@ struct judge {
     struct address own_address[JUDGE_OWN_ADDRESSES_MAX];
     uint64_t now_usec;
     unsigned policies; /* how many there were */
+    struct judge_scope {
+        uint16_t id;
+        uint64_t name; /* a hash of it */
+    } * scope;         /* of the policy before, which may be freed when the next one is told */
+    unsigned scopes;
     struct judge_counts counts;
     struct flow_table *flows;
     struct stream_pool *streams;

@@ -118,6 +118,39 @@ wrong_file() {
     cp "$T/good.yaml" "$T/policy.yaml"
     h c "$SLUICE" apply
 }
+# A job is held on, in its phase, whatever became of the gate's processes; a file without its profile is a wrong file.
+job_get() { h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP-job" curl -sS --cacert "$CA" --max-time 5 -o /dev/null "https://$1/hello" 2> /dev/null; }
+jobs_go_on() {
+    local before
+    PROFILE_MORE='phases: { narrow: { allow: [allowed.test] } }' policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
+    h c "$SLUICE" apply
+    h c "$SLUICE" job start --id kept --profile test --allow other.test --cgroup "$CGROUP-job"
+    job_get other.test
+    before=$(starts)
+    kill_all
+    eventually $((8 * SLOW)) ready_again "$before"
+    eventually 5 job_get other.test
+    fails job_get pinned.test
+    h c "$SLUICE" job phase kept narrow
+    before=$(starts)
+    touch "$M/restart"
+    eventually $((8 * SLOW)) ready_again "$before"
+    eventually 5 job_get allowed.test
+    fails job_get other.test
+    h c "$SLUICE" job list --json | jq -e '.jobs[0] | .id == "kept" and .phase == "narrow" and .denied > 0'
+    cp "$T/policy.yaml" "$T/good.yaml"
+    sed -i 's/^  test:/  renamed:/; s/profile: test/profile: renamed/' "$T/policy.yaml"
+    before=$(starts)
+    kill_all
+    eventually $((8 * SLOW)) ready_again "$before"
+    grep -q 'job kept:.*unknown profile "test"' "$T/gate.log"
+    eventually 5 job_get allowed.test
+    cp "$T/good.yaml" "$T/policy.yaml"
+    h c "$SLUICE" job end kept --summary json | jq -e '.denied > 0'
+    policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
+    h c "$SLUICE" apply
+    find "$CGROUPS$CGROUP-job" -type d -exec rmdir {} + || :
+}
 # Another width of the mark: ids mean something else, so nothing is gone on with, and nothing opens.
 another_mark() {
     local before
@@ -172,6 +205,7 @@ check "all processes killed at once, three times: transfer and bindings go on, n
 check "a restart: transfer and bindings go on" restarted
 check "a restart with a narrower policy" restarted_narrower
 check "a restart with a wrong policy file: the last good one holds" wrong_file
+check "a job is held on over all of that, in its phase" jobs_go_on
 check "a restart with another mark goes on with nothing, and opens nothing" another_mark
 check "sluice down is the end" down "$(starts)"
 check "resolv.conf is followed" resolvers_later
