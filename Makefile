@@ -124,7 +124,7 @@ check: check-deps
 	    $(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz FUZZING=1 fuzzers && BUILD=$(BUILD) tests/run
 
 #: make bench      what it costs, beside others, measured here: tests/bench/README.md (BENCH_ROWS=regex: only those rows)
-BENCH_PROGRAMS := $(patsubst tests/bench/load/%.c,$(BUILD)/bench/%,$(filter-out %/common.c,$(wildcard tests/bench/load/*.c))) $(BUILD)/bench/bare
+BENCH_PROGRAMS := $(patsubst tests/bench/load/%.c,$(BUILD)/bench/%,$(filter-out %/common.c %/web_exchange.c,$(wildcard tests/bench/load/*.c))) $(BUILD)/bench/bare
 bench-deps: deps
 	@.ci/install $(BENCH_DEPS) $(if $(BENCH_TOOLS),&& .ci/install --unpack $(BUILD)/tools $(BENCH_TOOLS)) && \
 	    { .ci/install --unpack-with $(BUILD)/tools $(RIVAL_DEPS) || echo "bench: not all of the rivals can be had: the report says which" >&2; }
@@ -134,6 +134,7 @@ bench-programs: $(BENCH_PROGRAMS)
 $(BUILD)/bench/bare: tests/bench/bare/bare.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+$(BUILD)/bench/web_load: tests/bench/load/web_exchange.c
 $(BUILD)/bench/%: tests/bench/load/%.c tests/bench/load/common.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $^ $(LDLIBS)

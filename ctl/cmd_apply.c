@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sluice apply: another policy for the running gate, all or nothing; or what it would change. */
+#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "core/event.h"
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/control.h"
 #include "ctl/options.h"
 
@@ -17,7 +19,9 @@ enum { OPTION_DRY_RUN, OPTION_DIFF, OPTION_JSON };
 static const struct command_option options[] = {
     [OPTION_DRY_RUN] = {"--dry-run", NULL, "change nothing, say what would be cut"},
     [OPTION_DIFF] = {"--diff", NULL, "say what the policy changes, before it is applied"},
-    [OPTION_JSON] = {"--json", NULL, "print the gate's answers as they are, one a line"},
+    [OPTION_JSON] =
+        {"--json", NULL,
+         "print the gate's answer as one JSON object; with --diff what the policy changes is its \"rehearsal\""},
     {NULL, NULL, NULL},
 };
 
@@ -96,39 +100,61 @@ static json_t *ask(const struct apply *a, bool dry_run, int *status)
     if (answer)
         return answer;
     *status = e.code == ERROR_INPUT ? EXIT_INPUT : EXIT_FINDING;
-    fprintf(stderr, "sluice: %s\n", e.code == ERROR_NONE ? "no gate runs in this network namespace" : e.text);
+    if (e.code == ERROR_NONE)
+        complaint(ERROR_NONE, "no gate runs in this network namespace");
+    else
+        complaint_error(&e);
     return NULL;
+}
+
+static void print_json(const json_t *answer)
+{
+    json_dumpf(answer, stdout, JSON_COMPACT);
+    putchar('\n');
+}
+
+/* What it would change: printed, or in *out for the one object of --json. */
+static bool rehearse_first(const struct apply *a, json_t **out, int *status)
+{
+    json_t *answer = ask(a, true, status);
+    *out = NULL;
+    if (!answer)
+        return false;
+    if (a->json) {
+        *out = answer;
+        return true;
+    }
+    if (a->diff)
+        print_differences(answer);
+    print_cut(answer);
+    if (a->dry_run)
+        puts("dry run: nothing was changed");
+    fflush(stdout);
+    json_decref(answer);
+    return true;
 }
 
 static int apply(const struct apply *a)
 {
     int status = 0;
-    if (a->dry_run || a->diff) {
-        json_t *answer = ask(a, true, &status);
-        if (!answer)
-            return status;
-        if (a->json) {
-            json_dumpf(answer, stdout, JSON_COMPACT);
-            putchar('\n');
-        } else {
-            if (a->diff)
-                print_differences(answer);
-            print_cut(answer);
-        }
-        json_decref(answer);
-    }
+    json_t *rehearsal = NULL;
+    if ((a->dry_run || a->diff) && !rehearse_first(a, &rehearsal, &status))
+        return status;
     if (a->dry_run) {
-        if (!a->json)
-            puts("dry run: nothing was changed");
+        if (rehearsal)
+            print_json(rehearsal);
+        json_decref(rehearsal);
         return 0;
     }
-    fflush(stdout);
     json_t *answer = ask(a, false, &status);
-    if (!answer)
+    if (!answer) {
+        json_decref(rehearsal);
         return status;
+    }
+    if (rehearsal)
+        json_object_set_new(answer, "rehearsal", rehearsal);
     if (a->json) {
-        json_dumpf(answer, stdout, JSON_COMPACT);
-        putchar('\n');
+        print_json(answer);
     } else {
         long long cut = number_of(answer, "cut");
         print_text("", text_of(answer, "policy"));
@@ -147,7 +173,7 @@ static int run(int argc, char **argv)
         if (option == OPTIONS_WRONG)
             return EXIT_INPUT;
         if (option == OPTIONS_OPERAND && file) {
-            fprintf(stderr, "sluice apply: one policy at a time; '%s' is a second\n", value);
+            complaint(ERROR_INPUT, "apply takes one policy at a time; '%s' is a second", value);
             return EXIT_INPUT;
         }
         if (option == OPTIONS_OPERAND)
@@ -157,12 +183,11 @@ static int run(int argc, char **argv)
         a.json |= option == OPTION_JSON;
     }
     if (file && !realpath(file, a.file)) {
-        fprintf(stderr, "sluice: %s: ", file);
-        perror(NULL);
+        complaint(ERROR_INPUT, "%s: %s", file, strerror(errno));
         return EXIT_INPUT;
     }
     if (geteuid() != 0) {
-        fprintf(stderr, "sluice: apply needs root\n");
+        complaint(ERROR_SYSTEM, "apply needs root");
         return EXIT_SLUICE;
     }
     return apply(&a);

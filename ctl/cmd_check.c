@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/options.h"
 #include "ctl/policy_open.h"
 #include "dns/budget.h"
@@ -281,7 +282,7 @@ static int check_run(int argc, char **argv)
     for (; options.at < argc; options.at++, paths++)
         path = argv[options.at];
     if (paths != 1) {
-        fprintf(stderr, "sluice: check takes one policy file; see sluice check --help\n");
+        complaint(ERROR_INPUT, "check takes one policy file; see sluice check --help");
         return EXIT_INPUT;
     }
     struct policy *policy = policy_open(path);

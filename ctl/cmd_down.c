@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/control.h"
 #include "ctl/number.h"
 #include "ctl/options.h"
@@ -19,7 +20,12 @@
 #define WAIT_STEP  20
 #define RUN_PREFIX RULESET_TABLE "_run_"
 
-static const struct command_option options[] = {{NULL, NULL, NULL}};
+enum { OPTION_JSON };
+
+static const struct command_option options[] = {
+    [OPTION_JSON] = {"--json", NULL, "print one JSON object: whether a gate was ended, how many tables were removed"},
+    {NULL, NULL, NULL},
+};
 
 struct tables {
     unsigned count, live;
@@ -53,12 +59,12 @@ static bool stop_gate(bool *ran)
         json_decref(answer);
         *ran = true;
     } else if (e.code != ERROR_NONE) {
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
         return false;
     }
     for (int waited = 0; number_gate_lives(&pid); waited += WAIT_STEP) {
         if (waited >= WAIT_MSEC) {
-            fprintf(stderr, "sluice: the gate (pid %d) does not end\n", pid);
+            complaint(ERROR_SYSTEM, "the gate (pid %d) does not end", pid);
             return false;
         }
         poll(NULL, 0, WAIT_STEP);
@@ -90,6 +96,18 @@ static bool remove_all(struct tables *t, struct error *e)
     return true;
 }
 
+static void print_facts(const struct tables *tables, bool ran)
+{
+    if (ran)
+        printf("gate ended; ");
+    if (tables->count)
+        printf("%u table%s removed: what they held is open now\n", tables->count, tables->count == 1 ? "" : "s");
+    else
+        printf("%s\n", ran ? "no table was left" : "no gate runs and no table of sluice's is there");
+    if (tables->live)
+        printf("%u running 'sluice run' left alone\n", tables->live);
+}
+
 static int run(int argc, char **argv)
 {
     struct options o = options_init(&command_down, argc, argv, false);
@@ -97,35 +115,38 @@ static int run(int argc, char **argv)
     struct error e = {0};
     const char *value;
     bool ran;
+    bool json = false;
     for (int option; (option = options_next(&o, &value)) != OPTIONS_END;) {
         if (option == OPTIONS_OPERAND)
-            fprintf(stderr, "sluice down: unexpected '%s'\n", value);
-        return EXIT_INPUT;
+            complaint(ERROR_INPUT, "down takes no operand; '%s' is one", value);
+        if (option < 0)
+            return EXIT_INPUT;
+        json = true;
     }
     if (geteuid() != 0) {
-        fprintf(stderr, "sluice: down needs root\n");
+        complaint(ERROR_SYSTEM, "down needs root");
         return EXIT_SLUICE;
     }
     if (!stop_gate(&ran))
         return EXIT_FINDING;
     if (!remove_all(&tables, &e)) {
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
         return EXIT_FINDING;
     }
-    if (ran)
-        printf("gate ended; ");
-    if (tables.count)
-        printf("%u table%s removed: what they held is open now\n", tables.count, tables.count == 1 ? "" : "s");
-    else
-        printf("%s\n", ran ? "no table was left" : "no gate runs and no table of sluice's is there");
-    if (tables.live)
-        printf("%u running 'sluice run' left alone\n", tables.live);
+    if (json) {
+        json_t *facts = json_pack("{s:b, s:b, s:i, s:i}", "ok", 1, "gate_ended", (int)ran, "tables_removed",
+                                  (int)tables.count, "runs_left", (int)tables.live);
+        json_dumpf(facts, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(facts);
+        return 0;
+    }
+    print_facts(&tables, ran);
     return 0;
 }
-
 const struct command command_down = {
     .name = "down",
-    .usage = "",
+    .usage = "[--json]",
     .summary = "end the gate and remove its rules",
     .text =
         "Ends the gate of this network namespace, if one runs, and removes every table of sluice's there, also what a "

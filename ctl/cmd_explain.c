@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/options.h"
 #include "ctl/policy_open.h"
 #include "policy/decide.h"
@@ -160,14 +161,14 @@ static bool choose_profile(const struct policy *policy, const char *name, struct
     *out = (struct policy_scope){.profile = p};
     if (p)
         return true;
+    char names[800] = " none";
+    for (size_t i = 0, len = 0; i < policy->profiles && len < sizeof names; i++) /* set together: */
+        len += (size_t)snprintf(names + len, sizeof names - len, " %s",
+                                policy->profile[i]->name); /* NOLINT(clang-analyzer-core.NullDereference) */
     if (name)
-        fprintf(stderr, "sluice: the policy has no profile \"%s\"; it has:", name);
+        complaint(ERROR_INPUT, "the policy has no profile \"%s\"; it has:%s", name, names);
     else
-        fprintf(stderr, "sluice: the policy has no scopes: say which profile by --profile; it has:");
-    for (unsigned i = 0; i < policy->profiles; i++)
-        fprintf(stderr, " %s",
-                policy->profile[i]->name); /* NOLINT(clang-analyzer-core.NullDereference): set together */
-    fprintf(stderr, "%s\n", policy->profiles ? "" : " none");
+        complaint(ERROR_INPUT, "the policy has no scopes: say which profile by --profile; it has:%s", names);
     return false;
 }
 
@@ -179,14 +180,14 @@ static bool choose_scope(const struct policy *policy, const char *name, struct p
             return true;
         }
     }
+    char names[800] = " none";
+    for (size_t i = 0, len = 0; i < policy->scopes && len < sizeof names; i++)
+        len += (size_t)snprintf(names + len, sizeof names - len, " %s", policy->scope[i].name);
     if (name)
-        fprintf(stderr, "sluice: the policy has no scope \"%s\"; it has:", name);
+        complaint(ERROR_INPUT, "the policy has no scope \"%s\"; it has:%s", name, names);
     else
-        fprintf(stderr,
-                "sluice: say which scope by --scope, or which profile by --profile; the policy has the scopes:");
-    for (unsigned i = 0; i < policy->scopes; i++)
-        fprintf(stderr, " %s", policy->scope[i].name);
-    fprintf(stderr, "%s\n", policy->scopes ? "" : " none");
+        complaint(ERROR_INPUT,
+                  "say which scope by --scope, or which profile by --profile; the policy has the scopes:%s", names);
     return false;
 }
 
@@ -200,8 +201,16 @@ static int explain_all(struct explanation *x, int count, char **endpoints)
         size_t column = 1;
         struct bytes text = {(const uint8_t *)endpoints[i], strlen(endpoints[i])};
         if (!endpoint_parse(text, explain_one, x, &column, &e)) {
+            struct error placed;
+            error_fill(&placed, ERROR_INPUT, 0, "endpoint %d, column %zu: %.800s", i + 1, column, e.text);
             fflush(stdout);
-            fprintf(stderr, "sluice: endpoint %d, column %zu: %s\n", i + 1, column, e.text);
+            if (x->rows) {
+                fprintf(stderr, "sluice: %s\n", placed.text);
+                json_array_append_new(
+                    x->rows, json_pack("{s:s, s:o}", "endpoint", endpoints[i], "error", complaint_to_json(&placed)));
+            } else {
+                complaint_error(&placed);
+            }
             wrong = true;
         }
     }
@@ -244,9 +253,9 @@ static int explain_run(int argc, char **argv)
             endpoints[count++] = argv[options.at];
     }
     if (option == OPTIONS_END && count == 0)
-        fprintf(stderr, "sluice: explain takes a policy file and one or more endpoints; see sluice explain --help\n");
+        complaint(ERROR_INPUT, "explain takes a policy file and one or more endpoints; see sluice explain --help");
     else if (option == OPTIONS_END && scope && profile)
-        fprintf(stderr, "sluice: explain takes --scope or --profile, not both\n");
+        complaint(ERROR_INPUT, "explain takes --scope or --profile, not both");
     else if (option == OPTIONS_END)
         policy = policy_open(path);
     if (policy) {
@@ -266,7 +275,7 @@ static const struct command_option explain_options[] = {
     [OPTION_SCOPE] = {"--scope", "S", "the scope that asks; not needed where the policy has one"},
     [OPTION_PROFILE] = {"--profile", "NAME",
                         "a profile, as sluice run -p would take it; where the policy has no scopes"},
-    [OPTION_JSON] = {"--json", NULL, "print one JSON array"},
+    [OPTION_JSON] = {"--json", NULL, "print one JSON array, a row for each endpoint"},
     {0},
 };
 

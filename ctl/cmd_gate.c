@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/gate.h"
 #include "ctl/kept.h"
 #include "ctl/options.h"
@@ -123,7 +124,7 @@ static int run(int argc, char **argv)
         if (option == OPTIONS_WRONG)
             return EXIT_INPUT;
         if (option == OPTIONS_OPERAND) {
-            fprintf(stderr, "sluice gate: unexpected '%s'; the policy is given with -c\n", value);
+            complaint(ERROR_INPUT, "gate takes no operand; '%s' is one: the policy is given with -c", value);
             return EXIT_INPUT;
         }
         if (option == OPTION_CONFIG)
@@ -134,7 +135,7 @@ static int run(int argc, char **argv)
             gate.audit = true;
     }
     if (geteuid() != 0) {
-        fprintf(stderr, "sluice: gate needs root: it makes the host's packet rules\n");
+        complaint(ERROR_SYSTEM, "gate needs root: it makes the host's packet rules");
         return EXIT_SLUICE;
     }
     char *absolute = realpath(gate.policy_path, NULL); /* so that a reload finds it from wherever */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/options.h"
 #include "policy/import.h"
 #include "policy/policy.h"
@@ -138,7 +139,7 @@ static bool cgroup_is_good(const char *path)
     for (const char *c = path; good && *c; c++)
         good = *c > ' ' && *c < 0x7f && *c != '"' && *c != '\\';
     if (!good)
-        fprintf(stderr, "sluice: --cgroup takes a path below the cgroup mount, such as /system.slice/runner.service\n");
+        complaint(ERROR_INPUT, "--cgroup takes a path below the cgroup mount, such as /system.slice/runner.service");
     return good;
 }
 
@@ -160,7 +161,7 @@ static int run(int argc, char **argv)
             operand[operands - 1] = value;
     }
     if (operands == 0 || operands > 2) {
-        fprintf(stderr, "sluice: import takes a format and a file; see sluice import --help\n");
+        complaint(ERROR_INPUT, "import takes a format and a file; see sluice import --help");
         return EXIT_INPUT;
     }
     if (!import_format_find(operand[0], &format)) {
@@ -168,12 +169,12 @@ static int run(int argc, char **argv)
         for (unsigned i = 0; i < IMPORT_FORMATS; i++)
             words[i] = import_format_name((enum import_format)i);
         const char *near = options_nearest(operand[0], words, IMPORT_FORMATS);
-        fprintf(stderr, "sluice: import reads bullfrog, harden-runner and cijail, not '%.60s'%s%s%s\n", operand[0],
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        complaint(ERROR_INPUT, "import reads bullfrog, harden-runner and cijail, not '%.60s'%s%s%s", operand[0],
+                  near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         return EXIT_INPUT;
     }
     if (operands == 1) {
-        fprintf(stderr, "sluice: import %s takes a file, or - for standard input\n", operand[0]);
+        complaint(ERROR_INPUT, "import %s takes a file, or - for standard input", operand[0]);
         return EXIT_INPUT;
     }
     struct error e = {0};
@@ -181,7 +182,7 @@ static int run(int argc, char **argv)
         return EXIT_INPUT;
     if (import_file(format, operand[1], cgroup, json, &e))
         return 0;
-    fprintf(stderr, "sluice: %s\n", e.text);
+    complaint_error(&e);
     return EXIT_INPUT;
 }
 

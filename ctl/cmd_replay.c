@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "ctl/capture.h"
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/options.h"
 #include "ctl/replay_dns.h"
 #include "nfq/judge.h"
@@ -224,7 +225,7 @@ static const char *read_options(struct replay *r, int argc, char **argv)
             path = value;
     }
     if (paths != 1)
-        log_error("give one recording: sluice replay [-p POLICY] CAPTURE.pcap");
+        complaint(ERROR_INPUT, "give one recording: sluice replay [-p POLICY] CAPTURE.pcap");
     return paths == 1 ? path : NULL;
 }
 
@@ -238,7 +239,7 @@ static int cmd_replay(int argc, char **argv)
         return EXIT_INPUT;
     bool ok = (!r.policy_path || load_policy(&r, &e)) && prepare(&r, &bindings, &e) && replay_file(&r, path, &e);
     if (!ok)
-        log_error("%s", e.text);
+        complaint_error(&e);
     else if (!r.json)
         fprintf(stderr, "sluice: %llu packets read, %llu events, %llu refused%s\n", (unsigned long long)r.packets,
                 (unsigned long long)r.events, (unsigned long long)r.refused,

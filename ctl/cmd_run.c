@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/options.h"
 #include "ctl/run.h"
 
@@ -55,7 +56,8 @@ static const struct command_option options[] = {
     [OPTION_ECH] = {"--ech", "outer",
                     "an encrypted ClientHello is judged by its outer name; browsers send one always, or what looks the "
                     "same"},
-    [OPTION_JSON] = {"--json", NULL, "print the summary as JSON"},
+    [OPTION_JSON] = {"--json", NULL,
+                     "print the summary as one JSON object, the last line on standard error; or why nothing was run"},
     {NULL, NULL, NULL},
 };
 
@@ -149,12 +151,12 @@ static int run(int argc, char **argv)
     }
     ok = ok && check(&config, &e);
     if (!ok) {
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
         run_policy_done(&config.policy);
         return EXIT_SLUICE;
     }
     if (o.at >= argc) {
-        fprintf(stderr, "sluice run: no command was given\nTry 'sluice help run'.\n");
+        complaint(ERROR_INPUT, "no command was given; see 'sluice help run'");
         run_policy_done(&config.policy);
         return EXIT_SLUICE;
     }

@@ -8,6 +8,7 @@
 
 #include "core/event.h"
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/control.h"
 #include "ctl/options.h"
 
@@ -95,13 +96,13 @@ static int run(int argc, char **argv)
     bool json = false;
     for (int option; (option = options_next(&o, &value)) != OPTIONS_END;) {
         if (option == OPTIONS_OPERAND)
-            fprintf(stderr, "sluice status: unexpected '%s'\n", value);
+            complaint(ERROR_INPUT, "status takes no operand; '%s' is one", value);
         if (option < 0)
             return EXIT_INPUT;
         json = true;
     }
     if (geteuid() != 0) {
-        fprintf(stderr, "sluice: status needs root\n");
+        complaint(ERROR_SYSTEM, "status needs root");
         return EXIT_SLUICE;
     }
     json_t *root = control_ask(json_pack("{s:s}", "request", "status"), CONTROL_WAIT_MSEC, &e);
@@ -109,7 +110,7 @@ static int run(int argc, char **argv)
         if (e.code == ERROR_NONE)
             fputs(json ? "{\"running\": false}\n" : "no gate runs in this network namespace\n", stdout);
         else
-            fprintf(stderr, "sluice: %s\n", e.text);
+            complaint_error(&e);
         return EXIT_FINDING;
     }
     bool holds = json_is_true(json_object_get(root, "holds"));

@@ -64,14 +64,19 @@ static bool is_masked(const char *path)
     return false;
 }
 
-static bool carry(struct carry *carried, const char *path, struct error *e)
+static bool carry(const struct confine *c, struct carry *carried, const char *path, struct error *e)
 {
     for (unsigned i = 0; i < carried->count; i++)
         if (is_below(path, carried->one[i].path))
             return true;
+    struct stat st;
     int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return true;
+    if (fstat(fd, &st) < 0 || (S_ISSOCK(st.st_mode) && !confine_is_kept(c, path, &st))) {
+        close(fd); /* a socket that was mounted into a container */
+        return true;
+    }
     char *copy = carried->count < CARRY_MAX ? strdup(path) : NULL;
     if (!copy) {
         close(fd);
@@ -103,7 +108,7 @@ static bool carry_own(const struct confine *c, struct carry *carried, struct err
         if (entry->d_name[0] == '.' || is_masked(path) || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
             continue;
         if (is_below(c->directory, path) || (!c->root && st.st_uid == c->uid))
-            ok = carry(carried, path, e);
+            ok = carry(c, carried, path, e);
     }
     if (dir)
         closedir(dir);
@@ -115,25 +120,26 @@ static bool carry_sockets(const struct confine *c, struct carry *carried, struct
     bool ok = true;
     for (size_t i = 0; ok && directories_kept[i]; i++)
         if (is_below(directories_kept[i], RUN))
-            ok = carry(carried, directories_kept[i], e);
+            ok = carry(c, carried, directories_kept[i], e);
     for (unsigned i = 0; ok && i <= c->keeps; i++) {
         const char *kept = i < c->keeps ? c->keep[i] : c->agent;
         char *path = kept ? realpath(kept, NULL) : NULL;
         struct stat st;
         if (path && is_below(path, RUN) && stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-            ok = carry(carried, path, e);
+            ok = carry(c, carried, path, e);
         free(path);
     }
     return ok;
 }
 
-static bool carry_mounts(const struct confine_mounted *mounted, struct carry *carried, struct error *e)
+static bool carry_mounts(const struct confine *c, const struct confine_mounted *mounted, struct carry *carried,
+                         struct error *e)
 {
     bool ok = true;
     for (unsigned i = 0; ok && i < mounted->count; i++) {
         const char *path = mounted->path[i];
         if (is_below(path, RUN) && strcmp(path, RUN) != 0 && !is_below(path, NUMBER_DIRECTORY) && !is_masked(path))
-            ok = carry(carried, path, e);
+            ok = carry(c, carried, path, e);
     }
     return ok;
 }
@@ -203,7 +209,7 @@ bool confine_cover_run(const struct confine *c, const struct confine_mounted *mo
                        struct error *e)
 {
     struct carry carried = {0};
-    bool ok = carry_own(c, &carried, e) && carry_mounts(mounted, &carried, e) && carry_sockets(c, &carried, e) &&
+    bool ok = carry_own(c, &carried, e) && carry_mounts(c, mounted, &carried, e) && carry_sockets(c, &carried, e) &&
               overlay_run(covers, e);
     if (ok && covers->empty >= 0)
         bind_back(&carried);

@@ -151,13 +151,22 @@ static bool is_kernel_own(const char *type)
     return false;
 }
 
+/* A socket of another network namespace, mounted into the container that we are in. */
+static bool is_socket_mount(const struct confine *c, const char *root, const char *path)
+{
+    struct stat st;
+    return strcmp(root, "/") != 0 && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !confine_is_kept(c, path, &st);
+}
+
 /* One line of mountinfo: cgroupfs (and for root all below /sys, whose v1 release_agent runs as the host's root, and
  * views of the same elsewhere) becomes read-only; each view of /proc is replaced by one of this pid namespace. */
 static bool treat_mount(const struct confine *c, char *line, struct confine_mounted *mounted, struct error *e)
 {
-    char *save = NULL, *field = strtok_r(line, " ", &save), *path = NULL;
-    for (int i = 0; field && i < 4; i++)
+    char *save = NULL, *field = strtok_r(line, " ", &save), *path = NULL, *root = NULL;
+    for (int i = 0; field && i < 4; i++) {
+        root = path;
         path = field = strtok_r(NULL, " ", &save);
+    }
     while (field && strcmp(field, "-") != 0)
         field = strtok_r(NULL, " ", &save);
     char *type = field ? strtok_r(NULL, " ", &save) : NULL;
@@ -165,6 +174,8 @@ static bool treat_mount(const struct confine *c, char *line, struct confine_moun
         return true;
     unescape(path);
     mounted->path[mounted->count++] = path;
+    if (is_socket_mount(c, root, path))
+        return mask(c, path, false, e);
     if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
         return mount_is_read_only(path, e);
     if (strcmp(type, "proc") == 0 && access(path, F_OK) == 0) {
@@ -258,5 +269,7 @@ bool confine_mounts(const struct confine *c, const struct confine_sockets *socke
     bool ok = treat_mounts(c, &covers, e) && mask_all(c, e) && confine_sockets_mask(c, sockets, &covers, e) &&
               own_directory(c, jobs_fd, e) && (c->root || no_file_capabilities(e));
     close(jobs_fd);
+    if (covers.empty >= 0)
+        close(covers.empty);
     return ok;
 }

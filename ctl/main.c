@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/help.h"
 #include "ctl/options.h"
 
@@ -30,10 +31,9 @@ static int unknown_command(const char *name)
     for (size_t i = 0; i < COMMANDS; i++)
         words[i] = commands[i]->name;
     const char *near = options_nearest(name, words, COMMANDS);
-    fprintf(stderr, "sluice: unknown command '%.60s'", name);
-    if (near)
-        fprintf(stderr, "; did you mean '%s'?", near);
-    fprintf(stderr, "\nTry 'sluice help'.\n");
+    complaint(ERROR_INPUT, "unknown command '%.60s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
+              near ? "'?" : "");
+    fprintf(stderr, "Try 'sluice help'.\n");
     return EXIT_INPUT;
 }
 
@@ -43,7 +43,7 @@ static int help(int argc, char **argv)
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
     const char *name = argc > 1 + json ? argv[1 + json] : NULL;
     if (argc > 2 + json) {
-        fprintf(stderr, "sluice: help takes one command\n");
+        complaint(ERROR_INPUT, "help takes one command");
         return EXIT_INPUT;
     }
     const struct command *command = name && strcmp(name, "help") != 0 ? command_find(name) : NULL;
@@ -58,6 +58,40 @@ static int help(int argc, char **argv)
     return 0;
 }
 
+/* sluice version [--json] */
+static int version(int argc, char **argv)
+{
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    if (argc > 1 + json) {
+        complaint(ERROR_INPUT, "version takes nothing but --json");
+        return EXIT_INPUT;
+    }
+    printf(json ? "{\"version\": \"" SLUICE_VERSION "\"}\n" : "sluice " SLUICE_VERSION "\n");
+    return 0;
+}
+
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    return false;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    bool in_order = command == &command_run;
+    if (options_ask_help(command, argc, argv, in_order)) {
+        help_command(command, stdout);
+        return 0;
+    }
+    int status = command->run(argc, argv);
+    /* Of `sluice run`, standard output is the command's. */
+    if (status != 0 && options_ask_json(command, argc, argv, in_order))
+        complaint_print(in_order ? stderr : stdout);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     /* What is large lies in pages of its own, which go back when it is freed.  Left alone, the C library begins to keep
@@ -68,18 +102,17 @@ int main(int argc, char **argv)
         return EXIT_INPUT;
     }
     const char *name = argv[1];
-    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
-        printf("sluice " SLUICE_VERSION "\n");
-        return 0;
-    }
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-        return help(argc - 1, argv + 1);
     const struct command *command = command_find(name);
-    if (!command)
-        return unknown_command(name);
-    if (options_ask_help(command, argc - 1, argv + 1, command == &command_run)) {
-        help_command(command, stdout);
-        return 0;
-    }
-    return command->run(argc - 1, argv + 1);
+    if (command)
+        return run(command, argc - 1, argv + 1);
+    int status;
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
+        status = version(argc - 1, argv + 1);
+    else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        status = help(argc - 1, argv + 1);
+    else
+        status = unknown_command(name);
+    if (status != 0 && has_word(argc, argv, "--json"))
+        complaint_print(stdout);
+    return status;
 }

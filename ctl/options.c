@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/complaint.h"
 #include "ctl/options.h"
 
 #include <stdio.h>
@@ -60,10 +61,9 @@ static int wrong_option(const struct command *command, const char *argument)
     char asked[WORD_MAX];
     snprintf(asked, sizeof asked, "%.*s", (int)strcspn(argument, "="), argument);
     const char *near = options_nearest(asked, words, count);
-    fprintf(stderr, "sluice %s: unknown option %s", command->name, asked);
-    if (near)
-        fprintf(stderr, "; did you mean %s?", near);
-    fprintf(stderr, "\nTry 'sluice help %s'.\n", command->name);
+    complaint(ERROR_INPUT, "%s: unknown option %s%s%s%s", command->name, asked, near ? "; did you mean " : "",
+              near ? near : "", near ? "?" : "");
+    fprintf(stderr, "Try 'sluice help %s'.\n", command->name);
     return OPTIONS_WRONG;
 }
 
@@ -94,27 +94,28 @@ int options_next(struct options *o, const char **value)
     if (!o->command->option[row].argument) {
         if (!attached)
             return row;
-        fprintf(stderr, "sluice %s: %s takes no value\n", o->command->name, o->command->option[row].name);
+        complaint(ERROR_INPUT, "%s: %s takes no value", o->command->name, o->command->option[row].name);
         return OPTIONS_WRONG;
     }
     if (!attached && o->at < o->argc)
         attached = o->argv[o->at++];
     if (!attached) {
-        fprintf(stderr, "sluice %s: %s needs %s\n", o->command->name, o->command->option[row].name,
-                o->command->option[row].argument);
+        complaint(ERROR_INPUT, "%s: %s needs %s", o->command->name, o->command->option[row].name,
+                  o->command->option[row].argument);
         return OPTIONS_WRONG;
     }
     *value = attached;
     return row;
 }
 
-bool options_ask_help(const struct command *command, int argc, char **argv, bool in_order)
+static bool asks(const struct command *command, int argc, char **argv, bool in_order, const char *name,
+                 const char *letter)
 {
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         if (strcmp(argument, "--") == 0)
             return false;
-        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0)
+        if (strcmp(argument, name) == 0 || strcmp(argument, letter) == 0)
             return true;
         if (argument[0] != '-' || !argument[1]) {
             if (in_order)
@@ -127,6 +128,16 @@ bool options_ask_help(const struct command *command, int argc, char **argv, bool
             i++;
     }
     return false;
+}
+
+bool options_ask_help(const struct command *command, int argc, char **argv, bool in_order)
+{
+    return asks(command, argc, argv, in_order, "--help", "-h");
+}
+
+bool options_ask_json(const struct command *command, int argc, char **argv, bool in_order)
+{
+    return asks(command, argc, argv, in_order, "--json", "--json");
 }
 
 /* Edits (insert, delete, replace, swap of neighbours) from one word to the other; both shorter than WORD_MAX. */

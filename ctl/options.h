@@ -31,8 +31,10 @@ struct options options_init(const struct command *command, int argc, char **argv
  * known option): exit with EXIT_INPUT. */
 int options_next(struct options *o, const char **value);
 
-/* True when --help stands among the options (not behind "--", not among the operands of a command that is in_order). */
+/* True when --help, or --json, stands among the options (not behind "--", not among the operands of a command that is
+ * in_order). */
 bool options_ask_help(const struct command *command, int argc, char **argv, bool in_order);
+bool options_ask_json(const struct command *command, int argc, char **argv, bool in_order);
 
 /* The one of `count` words that a person most likely meant, or NULL (Damerau-Levenshtein, at most a third of it wrong).
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/policy_open.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "ctl/complaint.h"
 
 struct policy *policy_open(const char *path)
 {
@@ -15,6 +16,6 @@ struct policy *policy_open(const char *path)
         free((void *)bundle.at);
     }
     if (!policy)
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
     return policy;
 }

@@ -18,6 +18,7 @@
 
 #include "core/clock.h"
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/confine.h"
 #include "ctl/gate.h"
 #include "ctl/gate_sockets.h"
@@ -211,10 +212,10 @@ static int wait_job(struct run *r, bool *ran)
             *ran = true;
             return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         case JOB_NO_EXEC:
-            fprintf(stderr, "sluice: cannot run %s: %s\n", r->config->argv[0], strerror(status));
+            complaint(ERROR_INPUT, "cannot run %s: %s", r->config->argv[0], strerror(status));
             return status == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
         case JOB_FAILED:
-            fprintf(stderr, "sluice: %s\n", e.text);
+            complaint_error(&e);
             return EXIT_SLUICE;
         case JOB_KILLED:
             fprintf(stderr, "sluice: the job was killed\n");
@@ -327,7 +328,7 @@ static int run_job(struct run *r)
                                 .netns_fd = r->isolate.netns_fd,
                                 .mask = r->mask};
     if (!job_start(&config, &r->job, &e)) {
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
         return EXIT_SLUICE;
     }
     bool ran = false;
@@ -353,8 +354,8 @@ int run_command(struct run_config *config)
     int status = EXIT_SLUICE;
     r = (struct run){.config = config, .cgroup_fd = -1, .signal_fd = -1};
     if (geteuid() != 0) {
-        fprintf(stderr,
-                "sluice: run needs root to make the packet rules: sudo sluice run …; the command itself runs as you\n");
+        complaint(ERROR_SYSTEM,
+                  "run needs root to make the packet rules: sudo sluice run …; the command itself runs as you");
         return EXIT_SLUICE;
     }
     isolate_init(&r.isolate);
@@ -369,7 +370,7 @@ int run_command(struct run_config *config)
     if (r.signal_fd >= 0 && prepare(&r, &e) && launch(&r, &e))
         status = run_job(&r);
     else
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
     tidy(&r);
     return status;
 }

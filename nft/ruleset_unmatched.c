@@ -10,6 +10,20 @@
 
 static const struct address_range multicast = {{6, {0xff}}, 8};
 
+/* What answers a connection of the other side, and errors about one. */
+static void answer_rules(const struct build *b, const char *chain)
+{
+    struct expression_rule r = build_rule(b, chain);
+    match_ct_direction(&r, IP_CT_DIR_REPLY);
+    verdict_goto(&r, CHAIN_CLEAR);
+    build_end(b, &r);
+
+    r = build_rule(b, chain);
+    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
+    verdict_jump(&r, CHAIN_RELATED);
+    build_end(b, &r);
+}
+
 static void unmatched_output_rules(const struct build *b)
 {
     const char *chain = CHAIN_UNMATCHED_OUTPUT;
@@ -40,15 +54,7 @@ static void unmatched_output_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
-    r = build_rule(b, chain);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    verdict_goto(&r, CHAIN_CLEAR);
-    build_end(b, &r);
-
-    r = build_rule(b, chain);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
+    answer_rules(b, chain);
 
     r = build_rule(b, chain);
     verdict_jump(&r, CHAIN_NEIGHBOUR_OUTPUT);
@@ -78,15 +84,7 @@ static void unmatched_prerouting_rules(const struct build *b)
     verdict_goto(&r, CHAIN_CLEAR);
     build_end(b, &r);
 
-    r = build_rule(b, chain);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    verdict_goto(&r, CHAIN_CLEAR);
-    build_end(b, &r);
-
-    r = build_rule(b, chain);
-    match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
-    verdict_jump(&r, CHAIN_RELATED);
-    build_end(b, &r);
+    answer_rules(b, chain);
 
     build_scope_name(scope, SCOPE_MARK, b->rules->unmatched);
     r = build_rule(b, chain);

@@ -88,24 +88,31 @@ bool import_entry(struct import_build *b, const struct import_word *w, const cha
     return fact_add(b, &b->out->entry, w, entry);
 }
 
-bool import_lost(struct import_build *b, const struct import_word *w, const char *format, ...)
+static bool __attribute__((format(printf, 4, 0)))
+fact_say(struct import_build *b, struct import_list *list, const struct import_word *w, const char *format,
+         va_list args)
 {
     char text[700];
+    vsnprintf(text, sizeof text, format, args);
+    return fact_add(b, list, w, text);
+}
+
+bool import_lost(struct import_build *b, const struct import_word *w, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    bool ok = fact_say(b, &b->out->lost, w, format, args);
     va_end(args);
-    return fact_add(b, &b->out->lost, w, text);
+    return ok;
 }
 
 bool import_changed(struct import_build *b, const struct import_word *w, const char *format, ...)
 {
-    char text[700];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    bool ok = fact_say(b, &b->out->changed, w, format, args);
     va_end(args);
-    return fact_add(b, &b->out->changed, w, text);
+    return ok;
 }
 
 static bool name_is_taken(const struct import *i, const char *name)

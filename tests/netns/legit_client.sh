@@ -166,6 +166,15 @@ git_walk() {
 }
 case_git_https() { need git && export GIT_SSL_CAINFO=$CA && git_walk https://git.test/repo/one.git; }
 case_git_http() { need git && git_walk http://git.test/repo/one.git; }
+# A clone of 20 MB; its time beside that without the gate is told (legit.sh).
+git_big() {
+    rm -rf big
+    git clone -q "$1" big
+    same "$(git -C big rev-list --count main)" 10
+    same "$(cat big/asset* | sum_of)" "$(cat "$T"/big/asset* | sum_of)"
+}
+case_git_big_https() { need git && export GIT_SSL_CAINFO=$CA && git_big https://git.test/repo/big.git; }
+case_git_big_http() { need git && git_big http://git.test/repo/big.git; }
 case_git_daemon() { need git && git_walk git://git.test/repo/one.git; }
 case_git_ssh() {
     need git && need ssh

@@ -52,6 +52,13 @@ servers_git() {
         git -C "$T/seed" add . && git -C "$T/seed" commit -qm "commit $i"
     done
     git -C "$T/seed" push -q "$T/repo/one.git" main
+    # 20 MB that do not shrink, as a project's history with its assets.
+    git init -q --bare "$T/repo/big.git" && git init -q "$T/big"
+    for i in {1..10}; do
+        head -c 2000000 /dev/urandom > "$T/big/asset$i"
+        git -C "$T/big" add . && git -C "$T/big" commit -qm "commit $i"
+    done
+    git -C "$T/big" push -q "$T/repo/big.git" main
     start "$T/git-daemon.log" s git daemon --reuseaddr --export-all --enable=receive-pack --base-path="$T" --listen=198.18.2.82 --listen=2001:db8:2::82 "$T/repo"
     SSHD=$(command -v sshd || echo "$TOOLS/openssh-server/usr/sbin/sshd")
     [ -x "$SSHD" ] || return 0

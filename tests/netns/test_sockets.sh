@@ -147,6 +147,41 @@ directories() {
     [ "$(h c sh -c 'mkdir /run/gone && cd /run/gone && rmdir /run/gone && exec "$@"' sh env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run -- /bin/pwd)" = / ]
 }
 
+# A socket of another network namespace, as it is mounted into a container (an engine's).
+start "$T/daemon.far" s "$PYTHON" -c "$DAEMON" "$T/far.sock" SOCK_STREAM "$T/log.far"
+eventually 5 [ -e "$T/log.far" ] || t_fail "a daemon elsewhere"
+: > "$T/mounted.sock" && h c sh -c ': > /run/mounted.sock; for at in /run/mounted.sock "$0/mounted.sock"; do mount --bind "$0/far.sock" $at; done' "$T"
+mounted() {
+    local n at
+    for at in /run/mounted.sock "$T/mounted.sock"; do
+        n=$(nonce)
+        h c "$PYTHON" -c "$SAY" "$at" SOCK_STREAM "$n" && grep "$n" "$T/log.far"
+        status 1 $1 -- "$PYTHON" -c "$SAY" "$at" SOCK_STREAM "$n.in"
+        fails grep "$n.in" "$T/log.far"
+        $1 --socket "$at" -- "$PYTHON" -c "$SAY" "$at" SOCK_STREAM "$n.kept" && grep "$n.kept" "$T/log.far"
+    done
+}
+# What covers /run is not taken away from inside, by root of a user namespace either.
+stays_covered() {
+    $1 -- sh -c 'unshare -Urm sh -c "umount /run; umount -l /run; mkdir /tmp/view.$$; mount --bind / /tmp/view.$$; mount -t tmpfs t /mnt; exec \"\$@\"" sh "$@"; rmdir /tmp/view.* 2> /dev/null; exit 0' sh \
+        "$PYTHON" -c "$SAY" /run/daemon.sock SOCK_STREAM "$1.around" > "$T/around.out" 2>&1
+    fails grep "$1.around" "$T/log.run"
+    grep refused "$T/around.out"
+}
+
+# Where the kernel refuses the overlay (here: two lie there already), that is said, and single sockets are masked.
+no_overlay() {
+    local n
+    n=$(nonce)
+    status 1 h c unshare -m --propagation private sh -c '
+        mkdir -p "$0/layers" && mount -t tmpfs tmpfs "$0/layers" && cd "$0/layers" && mkdir u w v x && cd /
+        mount -t overlay -o "lowerdir=/run,upperdir=$0/layers/u,workdir=$0/layers/w" overlay /run
+        mount -t overlay -o "lowerdir=/run,upperdir=$0/layers/v,workdir=$0/layers/x" overlay /run
+        exec "$@"' "$T" env SUDO_UID=65534 SUDO_GID=65534 "$SLUICE" run -- "$PYTHON" -c "$SAY" "$T/some/place/control" SOCK_STREAM "$n" 2> "$T/err.overlay"
+    fails grep -q "$n" "$T/log.1"
+    grep 'sluice: no overlay of /run' "$T/err.overlay"
+}
+
 LANDLOCK=$("$PYTHON" -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(444, 0, 0, 1))')
 for number in 1 2 3 4 5 6 7; do check "without sluice ${OUTSIDE[number - 1]#"$T"/} is reached" arrives $number h c; done
 for who in as_user as_root; do
@@ -162,6 +197,11 @@ done
 check "the user's own in /run is the machine's, all else the job's" own_in_run
 check "a directory with a socket keeps what the user may write" mixed_directory
 check "the directory in which the command starts" directories
+for who in as_user as_root; do
+    check "sockets mounted from elsewhere ($who)" mounted $who
+    check "what covers /run stays ($who)" stays_covered $who
+done
+check "a kernel that makes no overlay" no_overlay
 check "the ssh agent is kept" agent
 check "the ssh agent is kept, by another name" agent_by_link
 check "names of users" users

@@ -49,7 +49,7 @@ printf 'no recording at all' > "$work/text"
 for file in "$work/text" "$work/empty" "$work/cut" "$work/absent"; do
     got=0
     "$SLUICE" replay "$file" > "$work/why" 2>&1 || got=$?
-    if [ $got = 2 ] && grep -q "sluice: error: .*${file##*/}" "$work/why"; then ok "${file##*/} is refused"; else fail "${file##*/} is refused"; fi
+    if [ $got = 2 ] && grep -q "sluice: .*${file##*/}" "$work/why"; then ok "${file##*/} is refused"; else fail "${file##*/} is refused"; fi
 done
 
 # Each byte of a recording turned over: no crash, whatever it says.

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,35 @@ uint64_t number(const char *text, uint64_t least, uint64_t most)
         fail("not a number that fits here");
     }
     return value;
+}
+
+bool load_option(struct load *l, int letter, unsigned parallel_max)
+{
+    switch (letter) {
+    case 'n':
+        l->names = (unsigned)number(optarg, 1, 10000000);
+        return true;
+    case 'd':
+        l->domain = optarg;
+        return true;
+    case 'P':
+        l->port = (uint16_t)number(optarg, 1, 65535);
+        return true;
+    case 'p':
+        l->parallel = (unsigned)number(optarg, 1, parallel_max);
+        return true;
+    case 't':
+        l->threads = (unsigned)number(optarg, 1, 64);
+        return true;
+    case 's':
+        l->measure_nsec = number(optarg, 10, 600000) * 1000000;
+        return true;
+    case 'w':
+        l->warm_nsec = number(optarg, 0, 60000) * 1000000;
+        return true;
+    default:
+        return false;
+    }
 }
 
 struct sockaddr_in6 address_of(const char *text, uint16_t port, socklen_t *len)

@@ -17,6 +17,19 @@ _Noreturn void fail(const char *what);
 /* The whole of `text` as a number in [least, most], or fail(). */
 uint64_t number(const char *text, uint64_t least, uint64_t most);
 
+/* What every load has: questions or connections about n0.DOMAIN to nN.DOMAIN. */
+struct load {
+    const char *domain;
+    unsigned names, parallel, threads;
+    uint16_t port;
+    uint64_t measure_nsec, warm_nsec;
+};
+#define LOAD_LETTERS "n:d:P:p:t:s:w:"
+#define LOAD_DEFAULTS \
+    .names = 100, .domain = "bench.test", .threads = 2, .measure_nsec = 3000000000u, .warm_nsec = 300000000u
+/* One of LOAD_LETTERS, its value in optarg; false: another letter. */
+bool load_option(struct load *l, int letter, unsigned parallel_max);
+
 /* "198.18.2.80" or "2001:db8::80" with a port; or fail(). */
 struct sockaddr_in6 address_of(const char *text, uint16_t port, socklen_t *len);
 

@@ -27,21 +27,10 @@
 #define LOST_NSEC 500000000u
 #define GROUP     16
 
-static struct {
-    const char *resolver, *domain;
-    unsigned names, parallel, sockets, threads;
-    uint16_t port;
-    uint64_t measure_nsec, warm_nsec;
-    bool random;
-} option = {.resolver = "198.18.2.53",
-            .domain = "bench.test",
-            .port = 53,
-            .names = 100,
-            .parallel = 64,
-            .sockets = 16,
-            .threads = 2,
-            .measure_nsec = 3000000000u,
-            .warm_nsec = 300000000u};
+static struct load load = {.port = 53, .parallel = 64, LOAD_DEFAULTS};
+static const char *resolver_text = "198.18.2.53";
+static unsigned sockets = 16;
+static bool random_names;
 
 static uint64_t begin_nsec, end_nsec;
 
@@ -64,11 +53,11 @@ static size_t build(const struct worker *w, uint16_t id, uint8_t out[512])
     char name[300], *label, *rest = name;
     size_t at = 12;
 
-    if (option.random)
+    if (random_names)
         snprintf(name, sizeof name, "r%llx-%llu.%s", (unsigned long long)begin_nsec, (unsigned long long)w->serial,
-                 option.domain);
+                 load.domain);
     else
-        snprintf(name, sizeof name, "n%u.%s", w->next / 2 % option.names, option.domain);
+        snprintf(name, sizeof name, "n%u.%s", w->next / 2 % load.names, load.domain);
     memcpy(out, "\0\0\1\0\0\1\0\0\0\0\0\0", 12);
     out[0] = (uint8_t)(id >> 8);
     out[1] = (uint8_t)id;
@@ -89,12 +78,12 @@ static void ask(struct worker *w, unsigned slot)
     uint8_t message[512];
     struct question *q = &w->question[slot];
 
-    w->serial += option.threads; /* each thread's numbers are its own */
+    w->serial += load.threads; /* each thread's numbers are its own */
     w->next++;
     q->id = (uint16_t)((q->id + SLOTS) | slot);
     q->sent = now_nsec();
     size_t len = build(w, q->id, message);
-    if (send(w->fd[slot % option.sockets], message, len, MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ENOBUFS &&
+    if (send(w->fd[slot % sockets], message, len, MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ENOBUFS &&
         errno != ECONNREFUSED && errno != EPERM)
         fail("send");
 }
@@ -137,9 +126,9 @@ static void *work(void *arg)
     struct epoll_event ready[64];
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     socklen_t len;
-    struct sockaddr_in6 resolver = address_of(option.resolver, option.port, &len);
+    struct sockaddr_in6 resolver = address_of(resolver_text, load.port, &len);
 
-    for (unsigned i = 0; i < option.sockets; i++) {
+    for (unsigned i = 0; i < sockets; i++) {
         static const int buffer = 1 << 20;
         w->fd[i] = socket(resolver.sin6_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (w->fd[i] < 0 || connect(w->fd[i], (const struct sockaddr *)&resolver, len) < 0)
@@ -170,37 +159,18 @@ static void *work(void *arg)
 
 int main(int argc, char **argv)
 {
-    for (int letter; (letter = getopt(argc, argv, "r:P:n:d:p:k:t:s:w:R")) != -1;) {
+    for (int letter; (letter = getopt(argc, argv, LOAD_LETTERS "r:k:R")) != -1;) {
+        if (load_option(&load, letter, SLOTS))
+            continue;
         switch (letter) {
         case 'r':
-            option.resolver = optarg;
-            break;
-        case 'P':
-            option.port = (uint16_t)number(optarg, 1, 65535);
-            break;
-        case 'n':
-            option.names = (unsigned)number(optarg, 1, 10000000);
-            break;
-        case 'd':
-            option.domain = optarg;
-            break;
-        case 'p':
-            option.parallel = (unsigned)number(optarg, 1, SLOTS);
+            resolver_text = optarg;
             break;
         case 'k':
-            option.sockets = (unsigned)number(optarg, 1, SLOTS);
-            break;
-        case 't':
-            option.threads = (unsigned)number(optarg, 1, 64);
-            break;
-        case 's':
-            option.measure_nsec = number(optarg, 10, 600000) * 1000000;
-            break;
-        case 'w':
-            option.warm_nsec = number(optarg, 0, 60000) * 1000000;
+            sockets = (unsigned)number(optarg, 1, SLOTS);
             break;
         case 'R':
-            option.random = true;
+            random_names = true;
             break;
         default:
             return 2;
@@ -208,38 +178,38 @@ int main(int argc, char **argv)
     }
     errno = 0;
     if (optind + 1 != argc || (strcmp(argv[optind], "rate") && strcmp(argv[optind], "time")) ||
-        strlen(option.domain) > 200)
+        strlen(load.domain) > 200)
         fail("dns_load [options] rate|time");
     if (!strcmp(argv[optind], "time"))
-        option.parallel = option.sockets = option.threads = 1;
-    if (option.parallel < option.threads)
-        option.threads = option.parallel;
+        load.parallel = sockets = load.threads = 1;
+    if (load.parallel < load.threads)
+        load.threads = load.parallel;
 
-    struct worker *worker = calloc(option.threads, sizeof *worker);
+    struct worker *worker = calloc(load.threads, sizeof *worker);
     struct samples all;
     uint64_t answered = 0, refused = 0, lost = 0;
     if (!worker)
         fail("memory");
-    begin_nsec = now_nsec() + option.warm_nsec;
-    end_nsec = begin_nsec + option.measure_nsec;
-    samples_init(&all, 1000000ull * option.threads);
-    for (unsigned i = 0; i < option.threads; i++) {
-        worker[i].parallel = option.parallel / option.threads + (i < option.parallel % option.threads);
+    begin_nsec = now_nsec() + load.warm_nsec;
+    end_nsec = begin_nsec + load.measure_nsec;
+    samples_init(&all, 1000000ull * load.threads);
+    for (unsigned i = 0; i < load.threads; i++) {
+        worker[i].parallel = load.parallel / load.threads + (i < load.parallel % load.threads);
         worker[i].serial = i;
-        worker[i].next = i * (option.names / option.threads) * 2;
+        worker[i].next = i * (load.names / load.threads) * 2;
         samples_init(&worker[i].samples, 1000000);
         if (pthread_create(&worker[i].thread, NULL, work, &worker[i]))
             fail("thread");
     }
-    for (unsigned i = 0; i < option.threads; i++) {
+    for (unsigned i = 0; i < load.threads; i++) {
         pthread_join(worker[i].thread, NULL);
         samples_merge(&all, &worker[i].samples);
         answered += worker[i].answered;
         refused += worker[i].refused;
         lost += worker[i].lost;
     }
-    printf("rate %.1f lost %llu refused %llu p50 %.1f p99 %.1f\n",
-           (double)answered / ((double)option.measure_nsec / 1e9), (unsigned long long)lost,
-           (unsigned long long)refused, samples_percentile(&all, 50), samples_percentile(&all, 99));
+    printf("rate %.1f lost %llu refused %llu p50 %.1f p99 %.1f\n", (double)answered / ((double)load.measure_nsec / 1e9),
+           (unsigned long long)lost, (unsigned long long)refused, samples_percentile(&all, 50),
+           samples_percentile(&all, 99));
     return 0;
 }
