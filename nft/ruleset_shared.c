@@ -359,6 +359,17 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
     verdict(&r, NF_DROP);
     build_end(b, &r);
 
+    /* A SYN that is to be watched: verdicts on packets of the connection before it, which were queued with it, may have
+     * marked the entry that it has in conntrack after it was queued (nft/ruleset_scope.c). */
+    r = build_rule(b, chain);
+    match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_PASS));
+    match_tcp_syn(&r, NFT_CMP_EQ);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    match_ct_mark(&r, b->state, NFT_CMP_NEQ, build_value(b, 0, MARK_LOOPBACK));
+    build_ct_state(b, &r, MARK_UNDECIDED);
+    build_end(b, &r);
+
     r = build_rule(b, chain);
     set_mark(&r, ~b->mask, 0);
     build_end(b, &r);

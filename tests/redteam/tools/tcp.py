@@ -236,6 +236,25 @@ def answers_itself(nonce, gateway):
     result(conn)
 
 
+def again(nonce, at):
+    """A hello that is approved; while the verdict is on its way, the end of that connection, which conntrack does not take for one (its
+    number is not what was acknowledged last), and another between the same ports.  Files beside `at` say when."""
+    conn, decoy = by_hand(), hello(DECOY)
+    data = hello(evil(nonce))
+    conn.send(decoy)
+    print("the server has it:", conn.receive())
+    open(at + ".sent", "w", encoding="ascii").close()
+    while not os.path.exists(at + ".go"):
+        time.sleep(0.001)
+    conn.send(b"\x16")
+    conn.send(at=len(decoy), flags=ACK)
+    conn.send(flags=RST | ACK)
+    conn.isn, conn.at, conn.ack = conn.isn + (1 << 20), 0, 0
+    if conn.open():
+        conn.send(data)
+        result(conn)
+
+
 def end_then(nonce, **end):
     """A segment that ends the connection and that the server never takes, then the real bytes."""
     conn = by_hand()
