@@ -204,6 +204,7 @@ static void finish_reload(struct keeper *k)
     k->reload_error[0] = 0;
     k->reloads++;
     k->reloaded_usec = clock_real_usec();
+    attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
     unsigned cut = rejudge_all(k);
     policy_free(old);
     char text[300];

@@ -9,7 +9,7 @@ attack() {
     local at=$T/again.$1 web inspector='' try
     web=$(pgrep --ns "${HOST[s]}" --nslist net -f 'sink.py s') || return 1
     [ -z "$GATE_HOST" ] || inspector=$(role_pid inspect)
-    mkdir -m 777 -p "$at"
+    mkdir -p "$at" && chmod 777 "$at"
     for try in 1 2 3; do
         kill -STOP "$web"
         tool tcp.py again "$1" "$at/$try" &
