@@ -218,6 +218,7 @@ static void finish_reload(struct keeper *k)
     k->pending = (struct keeper_pending){0};
     if (!jobs_read(&k->jobs, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
     unsigned cut = rejudge_all(k);
     if (old == k->gate->policy)
         k->gate->policy = NULL; /* ours only: the others have theirs */

@@ -3,22 +3,34 @@
 
 #include <libnftnl/expr.h>
 
+#define KEPT 8 /* behind every key: the connection's mark, where it is read once for several questions */
+
 static uint32_t word(unsigned at)
 {
     return NFT_REG32_00 + at;
 }
 
-static void masked(struct expression_rule *r, unsigned at, uint32_t and)
+/* (from & and) ^ value */
+static void bits(struct expression_rule *r, unsigned from, unsigned to, uint32_t and, uint32_t value)
 {
     struct nftnl_expr *x = expression_add(r, "bitwise");
     if (!x)
         return;
-    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_SREG, word(at));
-    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_DREG, word(at));
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_SREG, word(from));
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_DREG, word(to));
     nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
     nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_LEN, sizeof and);
     nftnl_expr_set(x, NFTNL_EXPR_BITWISE_MASK, &and, sizeof and);
-    nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, &(uint32_t){0}, sizeof and);
+    nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, &value, sizeof value);
+}
+
+static void ct_mark(struct expression_rule *r, uint16_t register_attribute, unsigned at)
+{
+    struct nftnl_expr *x = expression_add(r, "ct");
+    if (!x)
+        return;
+    nftnl_expr_set_u32(x, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+    nftnl_expr_set_u32(x, register_attribute, word(at));
 }
 
 static void meta(struct expression_rule *r, unsigned at, uint32_t key)
@@ -33,17 +45,13 @@ static void meta(struct expression_rule *r, unsigned at, uint32_t key)
 void key_mark(struct expression_rule *r, unsigned at, uint32_t and)
 {
     meta(r, at, NFT_META_MARK);
-    masked(r, at, and);
+    bits(r, at, at, and, 0);
 }
 
 void key_ct_mark(struct expression_rule *r, unsigned at, uint32_t and)
 {
-    struct nftnl_expr *x = expression_add(r, "ct");
-    if (!x)
-        return;
-    nftnl_expr_set_u32(x, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_CT_DREG, word(at));
-    masked(r, at, and);
+    ct_mark(r, NFTNL_EXPR_CT_DREG, at);
+    bits(r, at, at, and, 0);
 }
 
 void key_cgroup(struct expression_rule *r, unsigned at, uint32_t level)
@@ -95,6 +103,28 @@ static void lookup_value(struct expression_rule *r, const char *map, uint32_t to
 void lookup_in(struct expression_rule *r, const char *set)
 {
     (void)lookup(r, set);
+}
+
+void lookup_same(struct expression_rule *r, uint32_t scope, uint32_t state, uint32_t value, const char *set)
+{
+    ct_mark(r, NFTNL_EXPR_CT_DREG, KEPT);
+    if (state)
+        bits(r, KEPT, 0, state, 0);
+    struct nftnl_expr *x = state ? expression_add(r, "cmp") : NULL;
+    if (x) {
+        nftnl_expr_set_u32(x, NFTNL_EXPR_CMP_SREG, word(0));
+        nftnl_expr_set_u32(x, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
+        nftnl_expr_set(x, NFTNL_EXPR_CMP_DATA, &value, sizeof value);
+    }
+    bits(r, KEPT, 0, scope, 0);
+    key_mark(r, 1, scope);
+    lookup_in(r, set);
+}
+
+void lookup_same_set(struct expression_rule *r, uint32_t keep, uint32_t value)
+{
+    bits(r, KEPT, KEPT, keep, value);
+    ct_mark(r, NFTNL_EXPR_CT_SREG, KEPT);
 }
 
 void lookup_not_in(struct expression_rule *r, const char *set)

@@ -18,6 +18,11 @@ void key_port(struct expression_rule *r, unsigned at); /* 2: the destination's, 
 
 void lookup_in(struct expression_rule *r, const char *set);     /* is the key in it? */
 void lookup_not_in(struct expression_rule *r, const char *set); /* is it not? */
+/* Is the connection's mark & state this value, and its scope the packet's?  Datagrams of two scopes may have the same
+ * ports, so that the one's packet writes the connection's mark while the other's is on its way: the mark is read once.
+ * The set holds SCOPE . SCOPE.  And then: the mark as it was read, (old & keep) ^ value. */
+void lookup_same(struct expression_rule *r, uint32_t scope, uint32_t state, uint32_t value, const char *set);
+void lookup_same_set(struct expression_rule *r, uint32_t keep, uint32_t value);
 /* A map of chains: to the key's, and after it the next rule. */
 void lookup_jump(struct expression_rule *r, const char *map);
 void lookup_redirect(struct expression_rule *r, const char *map); /* a map of ports */

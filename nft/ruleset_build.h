@@ -122,6 +122,8 @@ void build_match_ct_state(const struct build *b, struct expression_rule *r, enum
 void build_match_state(const struct build *b, struct expression_rule *r, unsigned state);
 void build_match_ct_scope(const struct build *b, struct expression_rule *r, const char *set);
 void build_match_scope(const struct build *b, struct expression_rule *r, const char *set);
+/* Is the connection the packet's scope's, and in this state, at one moment?  (nft/lookup.h: lookup_same) */
+void build_match_same(const struct build *b, struct expression_rule *r, enum mark_connection state);
 
 void build_dropped_counter(const struct build *b, enum ruleset_dropped kind, uint16_t scope);
 extern const char *const build_dropped_name[RULESET_DROPPED]; /* of a counter, before _SCOPE */

@@ -251,15 +251,18 @@ static void proven_rules(const struct build *b)
  * let go: there nothing tells them apart. */
 static void forward_rules(const struct build *b)
 {
+    uint32_t bare_go = build_value(b, 0, MARK_BARE_GO);
     build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
     proven_rules(b);
-    struct expression_rule r = build_base_rule(b, BASE_FORWARD);
-    build_match_ct_state(b, &r, MARK_UNDECIDED);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    build_match_ct_scope(b, &r, SET_SCOPES);
-    match_way(&r, NFTA_FIB_F_DADDR, NFT_CMP_NEQ);
-    match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
-    build_go(b, &r, CHAIN_STRAY);
+    for (unsigned bare = 0; bare < 2; bare++) {
+        struct expression_rule r = build_base_rule(b, BASE_FORWARD);
+        match_ct_mark(&r, bare ? bare_go : b->state, NFT_CMP_EQ, bare ? bare_go : build_value(b, 0, MARK_UNDECIDED));
+        match_ct_direction(&r, IP_CT_DIR_REPLY);
+        build_match_ct_scope(b, &r, SET_SCOPES);
+        match_way(&r, NFTA_FIB_F_DADDR, NFT_CMP_NEQ);
+        match_way(&r, NFTA_FIB_F_SADDR, NFT_CMP_EQ);
+        build_go(b, &r, CHAIN_STRAY);
+    }
 }
 
 /* Meant for a local listener, but a published port's DNAT sends it elsewhere.  Postrouting would drop it too; here,

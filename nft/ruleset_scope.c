@@ -115,11 +115,17 @@ static void own_rules(const struct build *b)
     build_end(b, &r);
 
     /* fast_path off: loopback inside the scope stays free, all else goes by the queue. */
-    r = build_rule(b, CHAIN_OWN);
-    build_match_ct_state(b, &r, MARK_APPROVED);
-    if (!b->rules->fast_path)
-        match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
-    build_pass(b, &r);
+    for (unsigned udp = 0; udp < 2; udp++) {
+        r = build_rule(b, CHAIN_OWN);
+        match_protocol(&r, udp ? NFT_CMP_EQ : NFT_CMP_NEQ, IPPROTO_UDP);
+        if (!b->rules->fast_path)
+            match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
+        if (udp)
+            build_match_same(b, &r, MARK_APPROVED);
+        else
+            build_match_ct_state(b, &r, MARK_APPROVED);
+        build_pass(b, &r);
+    }
 
     r = build_rule(b, CHAIN_OWN);
     match_ct_mark(&r, build_value(b, 0, MARK_BARE_GO), NFT_CMP_EQ, build_value(b, 0, MARK_BARE_GO));
@@ -135,12 +141,12 @@ static void own_rules(const struct build *b)
      * inside the scope. */
     for (unsigned step = b->rules->fast_path ? 0 : 1; step < 2; step++) {
         r = build_rule(b, CHAIN_OWN);
-        build_match_ct_state(b, &r, MARK_HTTP);
         match_interface(&r, NFT_META_OIFNAME, NFT_CMP_NEQ, "lo");
         if (step == 0)
             match_quic_short(&r);
         else
             match_protocol(&r, NFT_CMP_EQ, IPPROTO_UDP);
+        build_match_same(b, &r, MARK_HTTP);
         build_match_scope(b, &r, SET_QUIC);
         if (step == 0)
             build_pass(b, &r);

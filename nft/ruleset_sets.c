@@ -107,6 +107,16 @@ static bool add_by_scope(struct ruleset_sets *s, const struct ruleset *rules)
     return true;
 }
 
+static bool add_same(struct ruleset_sets *s, const struct ruleset *rules)
+{
+    struct set *set = new_set(s, SET_SAME, 8, JOINED(TYPE_MARK, TYPE_MARK), SET_NOTHING, NULL);
+    for (unsigned i = 0; set && i < rules->scopes; i++) {
+        uint32_t value = scope_value(rules, &rules->scope[i]), both[2] = {value, value};
+        (void)set_add(set, both, sizeof both);
+    }
+    return set != NULL;
+}
+
 static bool add_relays(struct ruleset_sets *s, const struct ruleset *rules)
 {
     for (unsigned family = 4; family <= 6; family += 2) {
@@ -331,8 +341,8 @@ static int by_id(const void *a, const void *b)
 bool ruleset_sets_make(const struct ruleset *rules, const struct ruleset_sets *had, struct ruleset_sets *out)
 {
     struct ruleset_sets s = {.scope = calloc(rules->scopes + 1, sizeof *s.scope)};
-    bool ok = s.scope && add_by_scope(&s, rules) && add_relays(&s, rules) && add_cgroups(&s, rules, had) &&
-              add_runs(&s, rules, had);
+    bool ok = s.scope && add_by_scope(&s, rules) && add_same(&s, rules) && add_relays(&s, rules) &&
+              add_cgroups(&s, rules, had) && add_runs(&s, rules, had);
     for (unsigned i = 0; ok && i < rules->scopes; i++)
         s.scope[s.scopes++] = rules->scope[i].id;
     if (ok)

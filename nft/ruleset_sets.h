@@ -22,6 +22,7 @@
 #define SET_SCOPES     "scopes"     /* our scopes, as they are in a mark */
 #define SET_IDENTIFY   "identify"   /* scope → its SCOPE_MARK chain */
 #define SET_BEGIN      "begin"      /* scope → its SCOPE_BEGIN chain */
+#define SET_SAME       "same"       /* scope . the same scope */
 #define SET_INCOMING   "incoming"   /* scopes that connections may be made into */
 #define SET_QUIC       "quic"       /* scopes whose QUIC is judged */
 #define SET_FORGED     "forged"     /* scope → counter, where it has interfaces or sources, or takes the unmatched */

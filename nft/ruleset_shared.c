@@ -92,6 +92,11 @@ void build_match_scope(const struct build *b, struct expression_rule *r, const c
     lookup_in(r, build_set(b, set).text);
 }
 
+void build_match_same(const struct build *b, struct expression_rule *r, enum mark_connection state)
+{
+    lookup_same(r, b->scope, b->state, build_value(b, 0, state), build_set(b, SET_SAME).text);
+}
+
 void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state)
 {
     set_ct_mark(r, ~b->state, build_value(b, 0, state));
@@ -311,11 +316,12 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
     } flow[] = {{MARK_APPROVE, MARK_APPROVED}, {MARK_HTTP_FLOW, MARK_HTTP}},
       undecided[] = {{MARK_WATCH, MARK_UNDECIDED}, {MARK_HELLO_FLOW, MARK_HELLO}, {MARK_BODY_FLOW, MARK_BODY}};
     struct expression_rule r;
+    /* Not of a connection that another scope's datagram took meanwhile, from the same port. */
     for (unsigned i = 0; i < LENGTH(flow); i++) {
         r = build_rule(b, chain);
         match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, flow[i].verdict));
-        match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
-        build_ct_state(b, &r, flow[i].state);
+        lookup_same(&r, b->scope, 0, 0, build_set(b, SET_SAME).text);
+        lookup_same_set(&r, ~b->state, build_value(b, 0, flow[i].state));
         set_mark(&r, ~b->mask, 0);
         verdict(&r, NF_ACCEPT);
         build_end(b, &r);
@@ -351,6 +357,17 @@ static void conclude_rules(const struct build *b, const char *chain, bool reset)
     r = build_rule(b, chain);
     match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_RESET));
     verdict(&r, NF_DROP);
+    build_end(b, &r);
+
+    /* A SYN that is to be watched: verdicts on packets of the connection before it, which were queued with it, may have
+     * marked the entry that it has in conntrack after it was queued (nft/ruleset_scope.c). */
+    r = build_rule(b, chain);
+    match_mark(&r, b->state, NFT_CMP_EQ, build_value(b, 0, MARK_PASS));
+    match_tcp_syn(&r, NFT_CMP_EQ);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_ct_mark(&r, b->mask, NFT_CMP_NEQ, 0);
+    match_ct_mark(&r, b->state, NFT_CMP_NEQ, build_value(b, 0, MARK_LOOPBACK));
+    build_ct_state(b, &r, MARK_UNDECIDED);
     build_end(b, &r);
 
     r = build_rule(b, chain);

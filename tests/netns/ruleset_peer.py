@@ -7,7 +7,7 @@ tcp HOST PORT [STEP...]   connect, then steps: text to send and wait for, "!comm
 udp HOST PORT [TEXT] [MARK]
 flood HOST PORT SECONDS
 speak PORT HOST PORT      from a UDP port to a UDP port
-answer PORT          waits for a UDP datagram on PORT; told by "heard"; then sends an answer whatever came
+answer PORT HOST PORT FILE   waits for a UDP datagram on PORT, until FILE is there; told by "heard"; then sends an answer whatever came
 """
 import os, socket, subprocess, sys, threading, time
 
@@ -109,15 +109,18 @@ def flood(host, port, seconds):
     print("sent", sent)
 
 
-def answer(port, host, to):
+def answer(port, host, to, until):
     s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.bind(("::" if ":" in host else "0.0.0.0", port))
-    s.settimeout(TIMEOUT)
+    s.settimeout(0.02)
     print("waiting", flush=True)
-    try:
-        print("heard", s.recv(65536).decode(), flush=True)
-    except OSError:
-        print("heard nothing", flush=True)
+    heard, end = None, time.monotonic() + 60
+    while heard is None and not os.path.exists(until) and time.monotonic() < end:
+        try:
+            heard = s.recv(65536).decode()
+        except OSError:
+            pass
+    print("heard", heard or "nothing", flush=True)
     s.sendto(b"secret", (host, to))
 
 
@@ -148,4 +151,4 @@ elif what == "speak":
     s.bind(("::" if ":" in args[1] else "0.0.0.0", int(args[0])))
     s.sendto(b"first", (args[1], int(args[2])))
 elif what == "answer":
-    answer(int(args[0]), args[1], int(args[2]))
+    answer(int(args[0]), args[1], int(args[2]), args[3])

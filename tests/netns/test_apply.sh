@@ -56,6 +56,44 @@ cuts_what_is_gone() {
     wait $kept || die "the flow that stays allowed was cut: $(cat "$T/kept.err")"
     [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
 }
+# Connections that show their name while the policy that allows it is replaced: what they showed is known when they are judged again.
+MANY='
+import socket, sys, time
+sys.path.insert(0, sys.argv[1])
+from raw import hello
+for n in ("cdn.test", "allowed.test"): socket.getaddrinfo(n, 443, socket.AF_INET)
+data, socks, alive = hello("cdn.test"), [], 0
+for _ in range(120): # the server has room for 1,024 in all
+    socks.append(socket.create_connection(("198.18.2.80", 443), 5))
+print("ready", flush=True)
+for s in socks:
+    try: s.send(data)
+    except OSError: pass
+    time.sleep(0.002)
+time.sleep(0.5)
+for s in socks:
+    s.setblocking(False)
+    answered = False
+    try:
+        while d := s.recv(65536): answered = True
+    except BlockingIOError: alive += answered
+    except OSError: pass
+print("alive", alive)'
+cuts_the_newest() {
+    local round many
+    policy "$T/wide.yaml" allowed.test cdn.test
+    policy "$T/narrow.yaml" allowed.test
+    for round in {1..5}; do
+        apply "$T/wide.yaml"
+        client "$PYTHON" -c "$MANY" "$ROOT/tests/redteam/tools" > "$T/many" &
+        many=$!
+        eventually 10 grep -q ready "$T/many"
+        sleep 0.1
+        apply "$T/narrow.yaml"
+        wait $many
+        has 'alive 0$' "$T/many"
+    done
+}
 applied_during_transfer() {
     local before kept i
     policy "$T/policy.yaml" "${ALLOW[@]}"
@@ -180,6 +218,7 @@ policy "$T/policy.yaml" "${ALLOW[@]}"
 gate_up output "$T/policy.yaml"
 check "apply returns when the policy is in force" applies_its_own
 check "what is no longer allowed is cut within 100 ms, nothing else" cuts_what_is_gone
+check "so is what showed its name a moment ago" cuts_the_newest
 check "twenty applies in a transfer: not one segment is sent again" loses_nothing
 check "--dry-run --diff says what would change and be cut, and changes nothing" rehearses
 check "a wrong policy: where and what, status 2, the old one holds" refuses_the_bad

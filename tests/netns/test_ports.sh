@@ -59,6 +59,27 @@ run_after_host() {
         [ "$(as_user --allow allowed.test -- dig +short +tries=1 +time=2 -b 198.18.1.2#40041 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
     done
 }
+# Two jobs have one port at the same time (SO_REUSEADDR).  While the one's datagram is judged, the other's takes over the connection
+# that conntrack sees: what is said of the first is not said of that.
+RACE='
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("198.18.1.2", 40051)); s.setblocking(False)
+end = time.time() + 3
+while time.time() < end:
+    try: s.sendto(sys.argv[1].encode(), ("198.18.2.81", 9123))
+    except OSError: pass
+    time.sleep(float(sys.argv[2]))'
+in_scope() { h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP/$1" "${@:2}"; }
+one_port() {
+    local n
+    n=$(nonce)
+    in_scope two "$PYTHON" -c "$RACE" "second-$n" 0 &
+    in_scope one "$PYTHON" -c "$RACE" "first-$n" 0.003
+    wait $!
+    expect_arrived "first-$n" s
+    expect_not_arrived "second-$n" s
+}
 
 capture s s0
 FORM=output
@@ -67,6 +88,20 @@ gate_up output "$T/policy.yaml"
 check "the job asks from a port that the host asked from" job_after_host
 check "the host asks from a port that the job asked from" host_after_job
 check "a datagram from a port that the host sent from is judged" echo_after_host
+gate_down
+mkdir "$CGROUPS$CGROUP/one" "$CGROUPS$CGROUP/two"
+cat > "$T/two.yaml" <<YAML
+version: 1
+resolvers: [198.18.2.53]
+profiles:
+  one: { allow: ["udp://198.18.2.81:9123"] }
+  two: { allow: [allowed.test] }
+scopes:
+  - { name: one, match: { cgroup: $CGROUP/one }, profile: one }
+  - { name: two, match: { cgroup: $CGROUP/two }, profile: two }
+YAML
+gate_up output "$T/two.yaml"
+check "two scopes send from the same port at the same time" one_port
 gate_down
 check "two runs side by side ask from the same port" run_beside_run
 check "a run asks from a port that the host asked from" run_after_host

@@ -46,7 +46,8 @@ for form in "job 1 $S4" "job 1 $S6" "box 2 $S4" "box 2 $S6"; do
     forget
     from=10.9.1.1
     case $form in job*:*) from=fd00:1::1 ;; box*:*) from=fd00:2::2 ;; box*) from=10.9.2.2 ;; esac
-    background "$T/answer" $who python3 "$PEER" answer 6000 $to 5003
+    rm -f "$T/sent"
+    background "$T/answer" $who python3 "$PEER" answer 6000 $to 5003 "$T/sent"
     waits "$T/answer" waiting
     in_ns s python3 - $from << 'PY'
 import socket, sys
@@ -56,6 +57,7 @@ s.bind(("", 6001))
 s.sendto(b"first", (to, 6000))
 PY
     sleep 0.2
+    : > "$T/sent"
     # Its own 5003 is served there; the answer goes to the port that spoke.
     waits "$T/answer" heard
     sleep 0.2
@@ -67,7 +69,7 @@ done
 
 # The peer speaks first, and the answer is in reply direction.
 rules $JOB $BOX
-background "$T/answer" box python3 "$PEER" answer 6000 $S4 6001
+background "$T/answer" box python3 "$PEER" answer 6000 $S4 6001 "$T/never"
 waits "$T/answer" waiting
 in_ns s python3 "$PEER" speak 6001 10.9.2.2 6000
 waits "$T/answer" heard && sleep 0.2

@@ -5,6 +5,7 @@ nothing of.
 
     ip4(dst, protocol, body, ...), ip6(dst, header, body, ...), udp(...), tcp(...)   bytes
     send(packet)                                                                     one packet
+    frame(gateway, packet)                                                           one packet, as a frame to the gateway
     Tcp(dst, port)                                                                   a TCP client of our own
     hello(name)                                                                      a ClientHello record, as OpenSSL makes it"""
 import random
@@ -74,6 +75,13 @@ def send(packet):
         _out[six].sendto(packet, to)
     except OSError as error:
         print("send:", error)
+
+
+def frame(gateway, packet):
+    """By packet socket to the gateway's MAC address, also what our own kernel would keep (to ME4)."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sock.bind(("c0", 0))
+    sock.send(bytes.fromhex(gateway.replace(":", "")) + sock.getsockname()[4] + b"\x08\0" + packet)
 
 
 def hello(name, padding=0):

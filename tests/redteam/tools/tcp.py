@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from raw import ACK, FIN, PSH, RST, SYN, URG, Tcp, hello, ip4, send, tcp
+from raw import ACK, FIN, ME4, PSH, RST, SYN, URG, Tcp, frame, hello, ip4, send, tcp
 
 TO, DECOY = "198.18.2.80", "deep.a.wild.test"
 
@@ -218,6 +218,41 @@ def bad_sum(nonce):
 
 def no_ack(nonce):
     decoy_then(nonce, flags=PSH)
+
+
+def answers_itself(nonce, gateway):
+    """A decoy that the server drops for its old timestamp; the answer to it, by a frame to the gateway, in the server's name."""
+    conn, decoy = by_hand(), hello(DECOY)
+    conn.send(flags=ACK, stamp=1 << 28)
+    time.sleep(0.05)
+    conn.send(decoy, at=0)
+    time.sleep(0.05)
+    stamps = b"\1\1\x08\x0a" + struct.pack(">II", conn.peer_stamp + 1, conn.stamp)
+    said = b"\x16\3\3\0\x4a\2\0\0\x46\3\3" + bytes(range(32)) + b"\0" * 36
+    answer = tcp(ME4, 443, conn.sport, conn.ack, conn.isn + 1 + len(decoy), ACK | PSH, said, stamps, src=TO)
+    frame(gateway, ip4(ME4, 6, answer, src=TO))
+    time.sleep(0.05)
+    conn.send(hello(evil(nonce)), at=0, stamp=1 << 28 | 1)
+    result(conn)
+
+
+def again(nonce, at):
+    """A hello that is approved; while the verdict is on its way, the end of that connection, which conntrack does not take for one (its
+    number is not what was acknowledged last), and another between the same ports.  Files beside `at` say when."""
+    conn, decoy = by_hand(), hello(DECOY)
+    data = hello(evil(nonce))
+    conn.send(decoy)
+    print("the server has it:", conn.receive())
+    open(at + ".sent", "w", encoding="ascii").close()
+    while not os.path.exists(at + ".go"):
+        time.sleep(0.001)
+    conn.send(b"\x16")
+    conn.send(at=len(decoy), flags=ACK)
+    conn.send(flags=RST | ACK)
+    conn.isn, conn.at, conn.ack = conn.isn + (1 << 20), 0, 0
+    if conn.open():
+        conn.send(data)
+        result(conn)
 
 
 def end_then(nonce, **end):
