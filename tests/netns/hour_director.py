@@ -243,7 +243,8 @@ def applies(folder, sluice, count):
     early, late = sizes[len(sizes) // 4], sizes[-1]
     for role, a, b in zip(("keeper", "inspector"), early, late):
         print(f"{role}: Pss {a[0]} → {b[0]} KiB, Rss {a[1]} → {b[1]} KiB, descriptors {a[2]} → {b[2]}")
-    sys.exit(any(b[0] > a[0] * 1.05 + 256 or b[2] > a[2] for a, b in zip(early, late)))
+    sanitized = bool(os.environ.get("HOUR_SANITIZED"))
+    sys.exit(any(not sanitized and b[0] > a[0] * 1.05 + 256 or b[2] > a[2] for a, b in zip(early, late)))
 
 
 if __name__ == "__main__":
