@@ -200,6 +200,8 @@ def judge(folder, output):
         if not met and line["end"] - line["start"] > 5 * SLOW:
             bad.append(f"an apply took {line['end'] - line['start']:.1f} s")
     took = [line["end"] - line["start"] for line in applies if line["ok"]]
+    if statistics.median(took) > SLOW:
+        bad.append("applies are slow")
     figures = {key: quarters(done["samples"], key) for key in ROOM} if len(done["samples"]) >= 8 else {}
     if not figures:
         bad.append(f"only {len(done['samples'])} samples")
