@@ -10,7 +10,8 @@
 #include "policy/policy.h"
 
 /* In: marks, numbers and the descriptors that systemd_take gave.  Takes over what is of use: always the socket that
- * owns the rules; bindings, policy and ids (then gate->goes_on) if they mean the same.  The rest is closed. */
+ * owns the rules, where it is of this network namespace; bindings, policy and ids (then gate->goes_on) if they mean the
+ * same, else standard error says why not.  The rest is closed. */
 void kept_take(struct gate *gate, int fds[SYSTEMD_FDS], struct policy_ids *ids);
 /* The mark bits that the gate before used; 0: there was none, or it is not known. */
 uint32_t kept_mask(const int fds[SYSTEMD_FDS]);

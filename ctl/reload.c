@@ -384,7 +384,7 @@ void reload_signal(struct keeper *k)
 static void look_for_table(void *ctx, const char *table, uint32_t owner)
 {
     struct keeper *k = ctx;
-    if (strcmp(table, k->gate->table) == 0 && owner)
+    if (strcmp(table, k->gate->table) == 0 && ruleset_owner(k->socket, owner))
         k->table_seen = true;
 }
 

@@ -65,6 +65,11 @@ int ruleset_fd(const struct ruleset_socket *s)
     return mnl_socket_get_fd(s->nl);
 }
 
+bool ruleset_owner(const struct ruleset_socket *s, uint32_t port_id)
+{
+    return port_id == mnl_socket_get_portid(s->nl);
+}
+
 void ruleset_close(struct ruleset_socket *s)
 {
     if (!s)

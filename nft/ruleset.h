@@ -63,6 +63,8 @@ struct ruleset_socket *ruleset_open(struct error *e);
 /* Takes over a descriptor that ruleset_fd gave (after fork in a new keeper): drains what was left unread. */
 struct ruleset_socket *ruleset_adopt(int fd, struct error *e);
 int ruleset_fd(const struct ruleset_socket *s);
+/* Is the socket with this netlink port id the owning one? */
+bool ruleset_owner(const struct ruleset_socket *s, uint32_t port_id);
 void ruleset_close(struct ruleset_socket *s);
 
 /* Finds out what the kernel has, in a throw-away table of this process.  `SLUICE_QUEUE=xt` or `native` in the

@@ -167,8 +167,10 @@ bool ruleset_send_difference(struct mnl_socket *nl, const struct ruleset_kernel 
     transaction_init(&t);
     transaction_table_expect(&t, b->rules->table, table_flags(kernel));
     b->t = &t;
-    for (size_t i = 0; i < b->sets->sets; i++)
+    for (size_t i = 0; i < b->sets->sets; i++) {
+        transaction_set_expect(&t, b->rules->table, &b->sets->set[i]);
         transaction_set_change(&t, b->rules->table, &old->set[i], &b->sets->set[i]);
+    }
     for (unsigned i = 0; i < old->scopes; i++)
         if (!ruleset_sets_has_scope(b->sets, old->scope[i]))
             build_scope_delete(b, old->scope[i]);

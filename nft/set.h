@@ -55,6 +55,8 @@ void set_full_name(char out[SET_NAME_SIZE], const char *name, unsigned epoch);
 /* The set itself, without elements.  `id`: its number in this transaction. */
 void transaction_set_new(struct transaction *t, const char *table, const struct set *s, uint32_t id);
 void transaction_set_delete(struct transaction *t, const char *table, const char *name);
+/* That it is there: else the transaction fails. */
+void transaction_set_expect(struct transaction *t, const char *table, const struct set *s);
 /* Brings what is in it from `old` (NULL: nothing) to `new`, both sorted: first what goes, then what comes. */
 void transaction_set_change(struct transaction *t, const char *table, const struct set *old, const struct set *new);
 

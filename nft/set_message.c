@@ -122,20 +122,25 @@ static void flush(struct gathering *g)
     g->elements = 0;
 }
 
-static void gather(struct gathering *g, const struct set *s, const struct set_element *at)
+static bool open_list(struct gathering *g, const struct set *s)
 {
     char name[SET_NAME_SIZE];
+    g->nlh = transaction_begin(g->t, g->type, g->flags, "elements of", s->name);
+    if (!g->nlh)
+        return false;
+    mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_TABLE, g->table);
+    set_full_name(name, s->name, s->epoch);
+    mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_SET, name);
+    g->list = mnl_attr_nest_start(g->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+    return true;
+}
+
+static void gather(struct gathering *g, const struct set *s, const struct set_element *at)
+{
     if (g->elements == ELEMENTS_AT_ONCE)
         flush(g);
-    if (!g->nlh) {
-        g->nlh = transaction_begin(g->t, g->type, g->flags, "elements of", s->name);
-        if (!g->nlh)
-            return;
-        mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_TABLE, g->table);
-        set_full_name(name, s->name, s->epoch);
-        mnl_attr_put_strz(g->nlh, NFTA_SET_ELEM_LIST_SET, name);
-        g->list = mnl_attr_nest_start(g->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
-    }
+    if (!g->nlh && !open_list(g, s))
+        return;
     put_element(g->nlh, s, at, g->type == NFT_MSG_NEWSETELEM);
     g->elements++;
 }
@@ -152,6 +157,13 @@ static void each_only_in(struct gathering *g, const struct set *have, const stru
             gather(g, have, at);
     }
     flush(g);
+}
+
+void transaction_set_expect(struct transaction *t, const char *table, const struct set *s)
+{
+    struct gathering none = {.t = t, .table = table, .type = NFT_MSG_NEWSETELEM};
+    open_list(&none, s);
+    flush(&none);
 }
 
 void transaction_set_change(struct transaction *t, const char *table, const struct set *old, const struct set *new)

@@ -53,7 +53,8 @@ void transaction_chain_new(struct transaction *t, const char *table, const char 
                            const struct transaction_hook *hook);
 void transaction_chain_delete(struct transaction *t, const char *table, const char *chain);
 void transaction_counter_delete(struct transaction *t, const char *table, const char *counter);
-/* That the table is there, and ours: else the transaction fails. */
+/* That the table is ours: else the transaction fails.  The kernel makes one that is not there, empty: where nothing
+ * else in the transaction fails without it, transaction_set_expect must. */
 void transaction_table_expect(struct transaction *t, const char *table, uint32_t flags);
 /* A named counter, from zero.  One that exists already stays. */
 void transaction_counter_new(struct transaction *t, const char *table, const char *counter);

@@ -5,7 +5,7 @@
 far.py inside            beside nginx and dnsmasq: hashes, streams, banners, echoes; a silent, a slow and an odd resolver
 far.py attacker CERT KEY the attacker: DNS (any name is his), web, TLS, a UDP port; answers whatever comes
 
-Bounded: 30 minutes, 64 MiB a connection, one connection a task.  Prints "ready" when everything listens."""
+Bounded: 30 minutes (BED_SECONDS), 64 MiB a connection, one connection a task.  Prints "ready" when everything listens."""
 import asyncio
 import hashlib
 import os
@@ -16,6 +16,7 @@ import struct
 import sys
 
 LIMIT = 64 << 20
+SECONDS = int(os.environ.get("BED_SECONDS", "1800"))
 
 
 def dns_question(message):
@@ -134,7 +135,7 @@ async def banner(reader, writer):
 
 
 async def never(reader, writer):
-    await asyncio.sleep(1800)
+    await asyncio.sleep(SECONDS)
 
 
 async def dns_stream(reader, writer):
@@ -182,10 +183,10 @@ async def attacker(cert, key):
 
 
 async def main():
-    signal.alarm(1800)
+    signal.alarm(SECONDS)
     await (inside() if sys.argv[1] == "inside" else attacker(*sys.argv[2:4]))
     print("ready", flush=True)
-    await asyncio.sleep(1800)
+    await asyncio.sleep(SECONDS)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ CGROUP=/sluice-bed-$$
 CA=$T/ca.pem
 declare -A HOST=() # name → pid of the process that holds the host
 GATE_HOST='' FORM=''
-WEB_MORE=${WEB_MORE:-}
+WEB_MORE=${WEB_MORE:-} WEB_LOCATIONS=${WEB_LOCATIONS:-}
 passed=0 failed=0 skipped=0
 
 # ---- results ----
@@ -136,7 +136,7 @@ host_up() {
         echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad # else the first packets wait a second
         ip link set lo up
         : > "$1/up.$2"
-        exec sleep 3600' sh "$T" "$name" &
+        exec sleep "${BED_SECONDS:-3600}"' sh "$T" "$name" &
     HOST[$name]=$!
     disown $!
     eventually 5 [ -e "$T/up.$name" ] || die "host $name did not come up"
@@ -205,7 +205,7 @@ certificates() {
     chmod 644 "$T"/*.key
 }
 
-# CERT_NAMES: more names for the certificate; DNS_MORE: more lines (words) of dnsmasq's configuration; WEB_MORE: more of nginx's ($T is replaced).
+# CERT_NAMES: more names for the certificate; DNS_MORE: more lines (words) of dnsmasq's configuration; WEB_MORE, WEB_LOCATIONS: more of nginx's ($T is replaced).
 # The inside DNS: zone "test" by dnsmasq; evil.test is the attacker's, slow.test goes to the slow resolver.
 dns_up() {
     local i
@@ -254,6 +254,7 @@ http {
         root $T/www;
         location = /hello { return 200 "hello from \$host\n"; }
         location = /slow { alias $T/www/large; limit_rate 4m; }
+        ${WEB_LOCATIONS//\$T/$T}
         location / { }
     }
     ${WEB_MORE//\$T/$T}

@@ -6,7 +6,8 @@ its control socket, keeps the descriptors that it is given, and starts it again 
     manager.py DIRECTORY WATCHDOG_SECONDS CGROUP COMMAND...
 
 DIRECTORY/said: every message; DIRECTORY/control: the socket; DIRECTORY/starts: a line a start; CGROUP: where it runs.  A file DIRECTORY/restart
-asks for a restart, as `systemctl restart` would: SIGTERM, then a new start with the same store."""
+asks for a restart, as `systemctl restart` would: SIGTERM, then a new start with the same store.  DIRECTORY/spoil, "NAME HOW": before the
+next start, what is stored under that name is no more what it was."""
 import array, os, select, signal, socket, sys, time
 
 folder, watchdog, cgroup, command = sys.argv[1], float(sys.argv[2]), sys.argv[3], sys.argv[4:]
@@ -62,6 +63,28 @@ def listen():
             store[name] = fds[0]
 
 
+def spoil():
+    """gone, short, zero, random, late (random behind the first 4096 bytes), or a pipe in its place."""
+    if not os.path.exists(folder + "/spoil"):
+        return
+    with open(folder + "/spoil") as file:
+        name, how = file.read().split()
+    os.unlink(folder + "/spoil")
+    fd = store[name]
+    size = os.fstat(fd).st_size
+    if how in ("gone", "pipe"):
+        os.close(store.pop(name))
+    if how == "pipe":
+        store[name] = os.pipe()[0]
+    elif how == "short":
+        os.ftruncate(fd, min(size, 100) // 2)
+    elif how == "zero":
+        os.ftruncate(fd, 0)
+        os.ftruncate(fd, size)
+    elif how in ("random", "late"):
+        os.pwrite(fd, os.urandom(4096), 4096 if how == "late" else 0)
+
+
 select.select([listener], [], [])
 child = start()
 while True:
@@ -81,4 +104,5 @@ while True:
         with open(cgroup + "/cgroup.kill", "w") as kill: # what is left of it
             kill.write("1")
         time.sleep(0.2)
+        spoil()
         child = start()

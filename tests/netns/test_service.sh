@@ -3,8 +3,13 @@
 # shellcheck disable=SC1091,SC2016,SC2034,SC2209,SC2329
 # The gate under a service manager (manager.py stands for it): ready, watchdog, its control socket, and what survives when all
 # its processes are killed at once, when it is restarted, when its policy file is wrong by then.
+WEB_LOCATIONS='location = /long { alias $T/www/large; limit_rate 400k; }'
 . "$(dirname "$0")/lib.sh"
 bed
+mkdir "$T/bin"
+cp "$SLUICE" "$T/bin/first"
+cp "$SLUICE" "$T/bin/sluice"
+SLUICE=$T/bin/sluice
 capture a a0
 FORM=output
 GATE_HOST=c
@@ -165,6 +170,81 @@ another_mark() {
     settle a
     fails grep -aq meanwhile- "$T/a.pcap"
 }
+release() { h c "$SLUICE" status --json | jq -r .release; }
+# into BINARY: it takes the place of the one that runs.
+into() {
+    local before
+    before=$(starts)
+    cp "$1" "$T/bin/new"
+    mv "$T/bin/new" "$SLUICE"
+    touch "$M/restart"
+    near unconnected 198.18.3.66 9999 "meanwhile-upgrade" || :
+    eventually $((8 * SLOW)) ready_again "$before" || die "it did not come back: $(tail -n 3 "$T/gate.log")"
+}
+# Another release with the same layouts, and back again, in the middle of all kinds of transfers (hour.py).
+upgraded() {
+    local load first
+    first=$(release)
+    "$ROOT/tests/other-release" "$T/bin/first" "$T/bin/other"
+    client "$PYTHON" "$ROOT/tests/netns/hour.py" s1 $((20 * SLOW)) 15 "$T/www/large" "$CA" "$T/load" &
+    load=$!
+    sleep $((4 * SLOW))
+    into "$T/bin/other"
+    [ "$(release)" = 9.9.9 ]
+    retry_bound || die "the binding is lost"
+    sleep $((3 * SLOW))
+    into "$T/bin/first"
+    [ "$(release)" = "$first" ]
+    retry_bound || die "the binding is lost"
+    wait $load || die "the load ended: $(tail -n 5 "$T/load")"
+    # What was not decided yet goes with the process; an approved transfer, or what must be refused, never.
+    jq -se 'map(select(.failure and (.established or (.failure | startswith("PASSED"))))) | length == 0' "$T/load" || die "$(grep -E 'established|PASSED' "$T/load")"
+    jq -se '.[-1].counts | .long_tls >= 1 and .long_tcp >= 1 and .forbidden > 10 and .short_tls > 3' "$T/load" || die "$(tail -n 1 "$T/load")"
+    [ "$(jq -s 'map(select(.failure)) | length' "$T/load")" -lt 30 ] || die "$(cut -c 1-200 "$T/load")"
+    settle a
+    fails grep -aqE 'escaped-|meanwhile-' "$T/a.pcap"
+}
+# What the gate before kept is laid out in another way: it says so, begins anew, and is never open.
+other_layout() {
+    local layout lines
+    for layout in kept bindings policy "kept bindings policy"; do
+        lines=$(wc -l < "$T/gate.log")
+        # shellcheck disable=SC2086
+        "$ROOT/tests/other-release" "$T/bin/first" "$T/bin/other" $layout
+        into "$T/bin/other"
+        [ "$(release)" = 9.9.9 ]
+        tail -n +$((lines + 1)) "$T/gate.log" | grep 'is not gone on with' || die "$layout: nothing is said"
+        fails bound || die "$layout: a binding of the gate before held"
+        fetch https://allowed.test/hello | grep -q hello || die "$layout: nothing passes"
+        lines=$(wc -l < "$T/gate.log")
+        into "$T/bin/first"
+        tail -n +$((lines + 1)) "$T/gate.log" | grep -q 'is not gone on with' || die "back from $layout: nothing is said"
+        fetch https://allowed.test/hello | grep -q hello || die "back from $layout: nothing passes"
+    done
+    settle a
+    fails grep -aq meanwhile- "$T/a.pcap"
+}
+# What is kept is broken: the same.
+spoiled() {
+    local name how lines
+    for name in bindings policy kept; do
+        for how in gone short zero random pipe; do
+            [ "$name $how" != "bindings zero" ] || continue # an empty table
+            echo "sluice-$name $how" > "$M/spoil"
+            lines=$(wc -l < "$T/gate.log")
+            into "$T/bin/first"
+            tail -n +$((lines + 1)) "$T/gate.log" | grep -q 'is not gone on with' || die "$name $how: nothing is said"
+            fetch https://allowed.test/hello | grep -q hello || die "$name $how: nothing passes"
+        done
+    done
+    for what in "bindings zero" "bindings late" "policy late" "rules gone"; do
+        echo "sluice-$what" > "$M/spoil"
+        into "$T/bin/first"
+        fetch https://allowed.test/hello | grep -q hello || die "$what: nothing passes"
+    done
+    settle a
+    fails grep -aq meanwhile- "$T/a.pcap"
+}
 down() {
     h c "$SLUICE" down > "$T/out"
     cat "$T/out"
@@ -207,6 +287,11 @@ check "a restart with a narrower policy" restarted_narrower
 check "a restart with a wrong policy file: the last good one holds" wrong_file
 check "a job is held on over all of that, in its phase" jobs_go_on
 check "a restart with another mark goes on with nothing, and opens nothing" another_mark
+cp "$T/good.yaml" "$T/policy.yaml"
+check "a restart with the mark of before" into "$T/bin/first"
+check "another release in its place, and back, under load: what was approved goes on" upgraded
+check "a release that keeps its state in another way: begun anew, closed, and said" other_layout
+check "kept state that is broken: the same" spoiled
 check "sluice down is the end" down "$(starts)"
 check "resolv.conf is followed" resolvers_later
 eventually 3 rmdir "$SERVICE" 2> /dev/null
