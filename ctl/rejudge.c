@@ -146,10 +146,9 @@ bool rejudge_each(struct keeper *k, const struct policy *policy,
     return conntrack_dump(k->gate->marks.mask, judge_flow, &v, e);
 }
 
-static void cut(struct keeper *k, const struct conntrack_flow *flow)
+static void tell(struct keeper *k, const struct conntrack_flow *flow)
 {
     static struct event e;
-    struct error why = {0};
     if (!flows_find(k->flows, flow, &e)) {
         memset(&e, 0, sizeof e);
         e.source = (struct event_endpoint){flow->source, flow->source_port};
@@ -162,18 +161,6 @@ static void cut(struct keeper *k, const struct conntrack_flow *flow)
     e.verdict = VERDICT_DENY;
     e.reason = REASON_POLICY_CHANGED;
     attend_write(k, &e);
-    if (!conntrack_cut(flow, &why))
-        fprintf(stderr, "sluice: keeper: cannot cut a connection: %s\n", why.text);
-    if (flow->protocol == IPPROTO_TCP)
-        (void)conntrack_destroy_socket(flow, NULL); /* without it, its next packet is a stray and is reset */
-}
-
-static void forget(struct keeper *k, const struct conntrack_flow *flow)
-{
-    attend_flow_end(k, flow);
-    if (flow->protocol == IPPROTO_TCP)
-        (void)conntrack_destroy_socket(flow, NULL);
-    (void)conntrack_cut(flow, NULL);
 }
 
 unsigned rejudge_all(struct keeper *k)
@@ -184,11 +171,17 @@ unsigned rejudge_all(struct keeper *k)
         struct rejudge r = {.k = k};
         if (!rejudge_each(k, k->policy, note_cut, &r, &e))
             fprintf(stderr, "sluice: keeper: cannot judge open connections again: %s\n", e.text);
+        /* All are cut before the first is told, which takes longer.  Sockets: without it, a flow's next packet is a
+         * stray and is reset. */
+        if (r.cuts && !conntrack_cut(r.cut, r.cuts, &e))
+            fprintf(stderr, "sluice: keeper: %s\n", e.text);
+        if (r.cuts)
+            (void)conntrack_destroy_sockets(r.cut, r.cuts, NULL);
         for (unsigned i = 0; i < r.cuts; i++) {
-            if (r.cut[i].over) /* nothing to cut, and nobody to tell */
-                forget(k, &r.cut[i]);
+            if (r.cut[i].over) /* nobody lost anything by it */
+                attend_flow_end(k, &r.cut[i]);
             else
-                cut(k, &r.cut[i]);
+                tell(k, &r.cut[i]);
             total += !r.cut[i].over;
         }
         free(r.cut);
@@ -217,7 +210,11 @@ static void forget_listed(struct keeper *k, uint16_t scope)
         struct rejudge r = {.k = k, .scope = scope};
         (void)conntrack_dump(k->gate->marks.mask, note_own, &r, NULL);
         for (unsigned i = 0; i < r.cuts; i++)
-            forget(k, &r.cut[i]);
+            attend_flow_end(k, &r.cut[i]);
+        if (r.cuts) {
+            (void)conntrack_destroy_sockets(r.cut, r.cuts, NULL);
+            (void)conntrack_cut(r.cut, r.cuts, NULL);
+        }
         free(r.cut);
         if (r.cuts < CUT_AT_ONCE_MAX)
             return;
@@ -234,7 +231,7 @@ static void forgotten(void *ctx, const struct conntrack_flow *flow)
     struct keeper *k = ctx;
     attend_flow_end(k, flow);
     if (flow->protocol == IPPROTO_TCP && is_own(k, flow))
-        (void)conntrack_destroy_socket(flow, NULL);
+        (void)conntrack_destroy_sockets(flow, 1, NULL);
 }
 
 void rejudge_forget_all(struct keeper *k)

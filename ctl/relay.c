@@ -26,7 +26,8 @@ struct relay {
     struct relay_config config;
     struct relay_query_pool *pool;
     int epoll_fd;
-    unsigned open; /* connections */
+    unsigned open;  /* connections */
+    unsigned slots; /* that were ever used: the memory of the others is not touched */
     uint64_t now_usec, tick_usec;
     uint8_t datagram[DATAGRAM_BYTES];
     struct relay_connection connection[RELAY_CONNECTIONS];
@@ -211,13 +212,15 @@ static struct relay_connection *find_slot(struct relay *r)
     struct relay_connection *victim = NULL;
     unsigned greatest = 0;
 
-    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++) {
+    for (unsigned i = 0; i < r->slots; i++) {
         struct relay_connection *c = &r->connection[i];
         if (c->fd < 0)
             return c;
         if (++held[c->scope] > held[greatest])
             greatest = c->scope;
     }
+    if (r->slots < RELAY_CONNECTIONS)
+        return &r->connection[r->slots++];
     for (unsigned i = 0; i < RELAY_CONNECTIONS; i++) {
         struct relay_connection *c = &r->connection[i];
         if (c->scope == greatest && (!victim || c->active_usec < victim->active_usec))
@@ -272,7 +275,7 @@ static void tick(struct relay *r)
         return;
     r->tick_usec = r->now_usec;
     relay_query_tick(r->pool, r->now_usec, answer_servfail, r);
-    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++)
+    for (unsigned i = 0; i < r->slots; i++)
         if (r->connection[i].fd >= 0 && relay_connection_over(&r->connection[i], r->now_usec))
             close_connection(r, &r->connection[i]);
 }
@@ -289,8 +292,6 @@ struct relay *relay_new(const struct relay_config *config, struct error *e)
         return NULL;
     }
     r->config = *config;
-    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++)
-        r->connection[i].fd = -1;
     relay_table_clear(config->table);
     r->pool = relay_query_pool_new(config->table);
     r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -311,7 +312,7 @@ void relay_free(struct relay *r)
 {
     if (!r)
         return;
-    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++)
+    for (unsigned i = 0; i < r->slots; i++)
         if (r->connection[i].fd >= 0)
             close_connection(r, &r->connection[i]);
     relay_query_pool_free(r->pool);

@@ -19,6 +19,7 @@
 
 #define EVENT_BUFFER_BYTES (16 << 20)
 #define MESSAGE_BYTES      512
+#define BATCH_BYTES        (32u << 10)
 
 struct reading {
     uint32_t mask;
@@ -46,20 +47,6 @@ bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error
     int failed = netlink_ask(nl, nlh, on_flow, &reading);
     mnl_socket_close(nl);
     return !failed || error_set(e, ERROR_SYSTEM, failed, "cannot list connections");
-}
-
-bool conntrack_cut(const struct conntrack_flow *flow, struct error *e)
-{
-    uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
-    if (!nl)
-        return false;
-    struct nlmsghdr *nlh =
-        conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, flow->source.family == 4 ? AF_INET : AF_INET6);
-    conntrack_message_put(nlh, flow);
-    int failed = netlink_ask(nl, nlh, NULL, NULL);
-    mnl_socket_close(nl);
-    return !failed || failed == ENOENT || error_set(e, ERROR_SYSTEM, failed, "cannot cut a connection");
 }
 
 static int on_found(const struct nlmsghdr *nlh, void *data)
@@ -144,15 +131,14 @@ bool conntrack_events_read(int fd, uint32_t mask, conntrack_each *each, void *ct
     }
 }
 
-/* One socket, by its own addresses; 0 or errno. */
-static int destroy(struct mnl_socket *nl, const struct conntrack_flow *flow, bool reverse)
+/* Asks for the end of one socket, by its own addresses. */
+static struct nlmsghdr *destroy_message(void *buffer, const struct conntrack_flow *flow, bool reverse)
 {
-    uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
     const struct address *local = reverse ? &flow->destination : &flow->source;
     const struct address *remote = reverse ? &flow->source : &flow->destination;
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
     nlh->nlmsg_type = SOCK_DESTROY;
-    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    nlh->nlmsg_flags = NLM_F_REQUEST;
     nlh->nlmsg_seq = 1;
     struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(nlh, sizeof *request);
     *request = (struct inet_diag_req_v2){
@@ -165,19 +151,91 @@ static int destroy(struct mnl_socket *nl, const struct conntrack_flow *flow, boo
     };
     memcpy(request->id.idiag_src, local->octets, address_octets(local));
     memcpy(request->id.idiag_dst, remote->octets, address_octets(remote));
-    return netlink_ask(nl, nlh, NULL, NULL);
+    return nlh;
 }
 
-bool conntrack_destroy_socket(const struct conntrack_flow *flow, struct error *e)
+/* Requests whose answers matter only where they tell of a failure. */
+struct batch {
+    struct mnl_socket *nl;
+    size_t len;
+    int failed; /* the first errno that is not "gone already" */
+    uint8_t buffer[BATCH_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+static void batch_read(struct batch *b)
 {
-    if (flow->protocol != IPPROTO_TCP)
-        return error_set(e, ERROR_INPUT, 0, "only TCP sockets are destroyed");
-    struct mnl_socket *nl = netlink_open(NETLINK_SOCK_DIAG, e);
-    if (!nl)
+    uint8_t answer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
+    ssize_t n;
+    while ((n = recv(mnl_socket_get_fd(b->nl), answer, sizeof answer, MSG_DONTWAIT)) > 0) {
+        int left = (int)n;
+        for (struct nlmsghdr *nlh = (struct nlmsghdr *)answer; mnl_nlmsg_ok(nlh, left);
+             nlh = mnl_nlmsg_next(nlh, &left)) {
+            int why = nlh->nlmsg_type == NLMSG_ERROR && mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct nlmsgerr)
+                          ? -((const struct nlmsgerr *)mnl_nlmsg_get_payload(nlh))->error
+                          : 0;
+            if (why && why != ENOENT && !b->failed)
+                b->failed = why;
+        }
+    }
+}
+
+static void batch_send(struct batch *b)
+{
+    if (b->len && mnl_socket_sendto(b->nl, b->buffer, b->len) < 0 && !b->failed)
+        b->failed = errno;
+    b->len = 0;
+    batch_read(b);
+}
+
+/* Where the next request goes. */
+static void *batch_next(struct batch *b)
+{
+    if (b->len + MESSAGE_BYTES > sizeof b->buffer)
+        batch_send(b);
+    return b->buffer + b->len;
+}
+
+static void batch_add(struct batch *b, const struct nlmsghdr *nlh)
+{
+    b->len += NLMSG_ALIGN(nlh->nlmsg_len);
+}
+
+static bool batch_begin(struct batch *b, int bus, struct error *e)
+{
+    b->len = 0;
+    b->failed = 0;
+    b->nl = netlink_open(bus, e);
+    return b->nl != NULL;
+}
+
+static bool batch_end(struct batch *b, const char *what, struct error *e)
+{
+    batch_send(b);
+    mnl_socket_close(b->nl);
+    return !b->failed || error_set(e, ERROR_SYSTEM, b->failed, "%s", what);
+}
+
+static struct batch batch; /* one thread */
+
+bool conntrack_cut(const struct conntrack_flow *flow, size_t count, struct error *e)
+{
+    if (!batch_begin(&batch, NETLINK_NETFILTER, e))
         return false;
-    /* Loopback has both ends here. */
-    int client = destroy(nl, flow, false);
-    int server = destroy(nl, flow, true);
-    mnl_socket_close(nl);
-    return !client || !server || error_set(e, ERROR_SYSTEM, client, "cannot destroy a socket");
+    for (size_t i = 0; i < count; i++) {
+        struct nlmsghdr *nlh = conntrack_message_begin(batch_next(&batch), IPCTNL_MSG_CT_DELETE, 0,
+                                                       flow[i].source.family == 4 ? AF_INET : AF_INET6);
+        conntrack_message_put(nlh, &flow[i]);
+        batch_add(&batch, nlh);
+    }
+    return batch_end(&batch, "cannot cut a connection", e);
+}
+
+bool conntrack_destroy_sockets(const struct conntrack_flow *flow, size_t count, struct error *e)
+{
+    if (!batch_begin(&batch, NETLINK_SOCK_DIAG, e))
+        return false;
+    for (size_t i = 0; i < count; i++) /* loopback has both ends here */
+        for (int reverse = 0; flow[i].protocol == IPPROTO_TCP && reverse < 2; reverse++)
+            batch_add(&batch, destroy_message(batch_next(&batch), &flow[i], reverse));
+    return batch_end(&batch, "cannot destroy a socket", e);
 }

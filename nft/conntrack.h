@@ -4,6 +4,7 @@
 #define SLUICE_NFT_CONNTRACK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/address.h"
@@ -25,10 +26,11 @@ typedef void conntrack_each(void *ctx, const struct conntrack_flow *flow);
 
 /* All flows whose mark has any bit of `mask`. */
 bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error *e);
-/* Forgets a flow: its next packet is a stray and is reset.  A flow that is gone already is no error. */
-bool conntrack_cut(const struct conntrack_flow *flow, struct error *e);
+/* Forgets flows: the next packet of each is a stray and is reset.  One that is gone already is no error.  Some
+ * microseconds each. */
+bool conntrack_cut(const struct conntrack_flow *flow, size_t count, struct error *e);
 
-/* The same for the flow of these addresses, ports and protocol (zone 0), if its mark has `value` in the bits of `mask`.
+/* Forgets the flow of these addresses, ports and protocol (zone 0), if its mark has `value` in the bits of `mask`.
  */
 bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint32_t value, struct error *e);
 
@@ -43,7 +45,7 @@ int conntrack_events_open(struct error *e);
  * (ENOBUFS). */
 bool conntrack_events_read(int fd, uint32_t mask, conntrack_each *each, void *ctx);
 
-/* Destroys the local TCP sockets of a flow (SOCK_DESTROY), so that its owner sees a reset at once.  Best effort. */
-bool conntrack_destroy_socket(const struct conntrack_flow *flow, struct error *e);
+/* Destroys the local TCP sockets of flows (SOCK_DESTROY), so that their owners see a reset at once.  Best effort. */
+bool conntrack_destroy_sockets(const struct conntrack_flow *flow, size_t count, struct error *e);
 
 #endif

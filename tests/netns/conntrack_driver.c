@@ -29,9 +29,9 @@ static void on_flow(void *ctx, const struct conntrack_flow *flow)
     if (flow->destination_port != task->port)
         return;
     if (strcmp(task->what, "cut") == 0)
-        printf("cut %s %s\n", to, conntrack_cut(flow, &e) && conntrack_cut(flow, &e) ? "ok" : e.text);
+        printf("cut %s %s\n", to, conntrack_cut(flow, 1, &e) && conntrack_cut(flow, 1, &e) ? "ok" : e.text);
     if (strcmp(task->what, "destroy") == 0)
-        printf("destroy %s %s\n", to, conntrack_destroy_socket(flow, &e) ? "ok" : e.text);
+        printf("destroy %s %s\n", to, conntrack_destroy_sockets(flow, 1, &e) ? "ok" : e.text);
 }
 
 /* The ends are told before it returns. */
