@@ -24,6 +24,9 @@ typedef void conntrack_each(void *ctx, const struct conntrack_flow *flow);
 
 /* All flows whose mark has any bit of `mask`. */
 bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error *e);
+/* The flow of these addresses, ports and protocol (original direction, zone 0), as conntrack has it now.  False: there
+ * is none. */
+bool conntrack_find(const struct conntrack_flow *flow, struct conntrack_flow *out, struct error *e);
 /* Forgets a flow: its next packet is a stray and is reset.  A flow that is gone already is no error. */
 bool conntrack_cut(const struct conntrack_flow *flow, struct error *e);
 
