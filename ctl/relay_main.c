@@ -15,8 +15,9 @@
 #include "ctl/role.h"
 #include "ctl/seccomp.h"
 
-#define FD_HALF 512 /* a power of two above all that the relay has and accepts, but for its UDP sockets: those above \
-                     */
+#define FD_HALF                                                                                          \
+    512 /* a power of two above all that the relay has and accepts, but for its UDP sockets: those above \
+         */
 #define OWN_MAX (6 + 2 * GATE_RELAY_SLOTS)
 
 _Static_assert(GATE_RELAY_SLOTS <= RELAY_CONNECTIONS, "the relay serves all of them");
