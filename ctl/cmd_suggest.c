@@ -123,7 +123,7 @@ static int run(int argc, char **argv)
 const struct command command_suggest = {
     .name = "suggest",
     .usage = "[--json] [--scope SCOPE] [FILE]",
-    .summary = "print what an events file says was refused, as lines for the policy",
+    .summary = "print what was refused as lines for the policy",
     .text =
         "Reads FILE, an events file that run --events or gate --events wrote (- is standard input; without one "
         "/var/log/sluice/events.json), and prints for each scope the entries that would have allowed what was "

@@ -40,7 +40,7 @@ check "lines that are no events are counted" 0 '2 lines are no events' "$sluice"
 "$sluice" events -f --json "$work/live" > "$work/followed" &
 follower=$!
 head -1 "$work/events.json" > "$work/first"
-seen() { local i; for i in $(seq 100); do [ "$(wc -l < "$work/followed")" -ge "$1" ] && return; sleep 0.1; done; return 1; }
+seen() { local _; for _ in $(seq 100); do [ "$(wc -l < "$work/followed")" -ge "$1" ] && return; sleep 0.1; done; return 1; }
 head -c 30 "$work/first" >> "$work/live"
 sleep 0.5
 tail -c +31 "$work/first" >> "$work/live"
