@@ -88,6 +88,10 @@ void event_sanitize(struct event *e);
  * `host` is host.name, or NULL. */
 char *event_to_json(const struct event *e, const char *host);
 
+/* Such a line back (core/event_read.c): what event_to_line and a summary look at; texts stay escaped as they were
+ * written.  False: it is none, or of a list that this program does not know. */
+bool event_from_json(const char *line, struct event *out);
+
 /* The line for a person, without newline:
  *     deny  dns  payload.evil.test A             by node (npm postinstall of left-pad)   not in allowlist
  * Control bytes and non-ASCII are shown as \xNN.  `color` adds SGR codes around the verdict only.  Returns its length.

@@ -85,6 +85,12 @@ static inline unsigned mark_state(const struct mark_layout *l, uint32_t mark)
     return (mark & l->mask) >> l->shift & MARK_STATES;
 }
 
+/* Of a socket of the relay that is nobody's: what it sends is dropped. */
+static inline uint32_t mark_retired(const struct mark_layout *l)
+{
+    return mark_value(l, (uint16_t)(l->scope_max + 1), MARK_RELAYED);
+}
+
 /* What the gate itself injects: untracked at output −310, grants nothing else. */
 static inline uint32_t mark_inject(const struct mark_layout *l)
 {

@@ -27,9 +27,8 @@ static void name_scope(const struct keeper *k, struct event *e)
 static bool resolve_relayed(const struct keeper *k, struct event *e)
 {
     struct relay_asked asked;
-    unsigned scope = (unsigned)(e->scope_id - k->gate->scope_first);
     struct bytes domain = {(const uint8_t *)e->domain, strlen(e->domain)};
-    if (!k->relays || !relay_table_find(k->relays, scope, &e->destination.address, domain, e->dns_type, &asked))
+    if (!k->relays || !relay_table_find(k->relays, e->scope_id, &e->destination.address, domain, e->dns_type, &asked))
         return false;
     e->source = asked.client;
     e->destination = asked.resolver;
@@ -38,9 +37,10 @@ static bool resolve_relayed(const struct keeper *k, struct event *e)
 
 static bool is_relay_port(const struct keeper *k, const struct event *e)
 {
-    unsigned i = (unsigned)(e->scope_id - k->gate->scope_first);
-    return e->ip_protocol == IPPROTO_UDP && i < GATE_RELAY_SCOPES && e->source.port != 0 &&
-           (e->source.port == k->relay_udp_port[0][i] || e->source.port == k->relay_udp_port[1][i]);
+    bool found = false;
+    for (unsigned i = 0; i < 2 * GATE_RELAY_SLOTS && !found; i++)
+        found = e->source.port == k->relay_udp_port[i];
+    return found && e->ip_protocol == IPPROTO_UDP && e->source.port != 0;
 }
 
 #define ATTEND_EVENTS PROCESS_FIND_MAX /* that are attended together */

@@ -31,6 +31,6 @@ struct command {
 };
 
 extern const struct command command_run, command_gate, command_check, command_explain, command_status, command_down,
-    command_apply, command_replay, command_import, command_job;
+    command_apply, command_replay, command_import, command_job, command_events, command_suggest;
 
 #endif

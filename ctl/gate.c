@@ -37,30 +37,30 @@ void gate_init(struct gate *gate)
                           .events_fd = {-1, -1},
                           .control_fd = {-1, -1},
                           .main_fd = {-1, -1},
+                          .relay_fd = {-1, -1},
                           .status_fd = -1,
                           .jobs_fd = -1,
                           .events_file_fd = -1};
     gate->run.main_pidfd = gate->run.job_diag_fd = gate->run.forwarding_fd = -1;
-    for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++)
-        gate->relay_tcp4_fd[i] = gate->relay_tcp6_fd[i] = gate->relay_udp4_fd[i] = gate->relay_udp6_fd[i] = -1;
+    gate_sockets_no_relay(gate);
 }
 
 unsigned gate_fds(const struct gate *g, int out[GATE_FDS_MAX])
 {
-    const int single[] = {
-        g->number_fd,      g->lock_fd,        g->rules_fd,        g->raw4_fd,          g->raw6_fd,      g->queue_tcp_fd,
-        g->queue_udp_fd,   g->bindings_fd,    g->bundle_fd,       g->relays_fd,        g->events_fd[0], g->events_fd[1],
-        g->control_fd[0],  g->control_fd[1],  g->main_fd[0],      g->main_fd[1],       g->status_fd,    g->jobs_fd,
-        g->events_file_fd, g->run.main_pidfd, g->run.job_diag_fd, g->run.forwarding_fd};
+    const int single[] = {g->number_fd,       g->lock_fd,           g->rules_fd,       g->raw4_fd,
+                          g->raw6_fd,         g->queue_tcp_fd,      g->queue_udp_fd,   g->bindings_fd,
+                          g->bundle_fd,       g->relays_fd,         g->events_fd[0],   g->events_fd[1],
+                          g->control_fd[0],   g->control_fd[1],     g->main_fd[0],     g->main_fd[1],
+                          g->status_fd,       g->jobs_fd,           g->events_file_fd, g->run.main_pidfd,
+                          g->run.job_diag_fd, g->run.forwarding_fd, g->relay_fd[0],    g->relay_fd[1],
+                          g->relay_tcp_fd[0], g->relay_tcp_fd[1]};
     unsigned count = 0;
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         if (single[i] >= 0)
             out[count++] = single[i];
-    const int *const each[] = {g->relay_tcp4_fd, g->relay_tcp6_fd, g->relay_udp4_fd, g->relay_udp6_fd};
-    for (size_t k = 0; k < 4; k++)
-        for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++)
-            if (each[k][i] >= 0)
-                out[count++] = each[k][i];
+    for (unsigned i = 0; i < 2 * GATE_RELAY_SLOTS; i++)
+        if (g->relay_udp_fd[i & 1][i / 2] >= 0)
+            out[count++] = g->relay_udp_fd[i & 1][i / 2];
     return count;
 }
 
@@ -179,9 +179,9 @@ bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids
         !memory("sluice-bundle", 4096, &g->bundle_fd, e) ||
         !memory("sluice-relays", relay_table_size(), &g->relays_fd, e) || !bundle_write(g->bundle_fd, bundle, ids, e) ||
         !(g->policy_serial = bundle_serial(g->bundle_fd)) || !pair(g->events_fd, 8 << 20, e) ||
-        !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e))
+        !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e) || !pair(g->relay_fd, 1 << 18, e))
         return false;
-    if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? 1 : GATE_RELAY_SCOPES, e) ||
+    if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? GATE_RELAY_SLOTS_RUN : GATE_RELAY_SLOTS, e) ||
         !gate_sockets_control(g, e))
         return false;
     if (!ruleset_probe(&g->kernel, e) || !open_rules(g, e))

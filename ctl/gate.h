@@ -24,8 +24,9 @@
 
 enum gate_role { ROLE_LAUNCHER, ROLE_STANDBY, ROLE_KEEPER, ROLE_INSPECTOR, ROLE_RELAY, ROLE_COUNT };
 
-#define GATE_RELAY_SCOPES \
-    64 /* listeners made at start; a policy with more scopes: the rest has no DNS over TCP, and start says so */
+/* Connections of DNS over TCP at once, of all scopes together: each has a socket of its own to ask from. */
+#define GATE_RELAY_SLOTS     128
+#define GATE_RELAY_SLOTS_RUN 32 /* of a run: one scope */
 
 /* How a job's traffic is told apart when the gate is embedded in `sluice run`. */
 struct gate_run {
@@ -68,18 +69,20 @@ struct gate {
     int events_fd[2];               /* SOCK_SEQPACKET: [0] keeper, [1] inspector (nfq/channel.h) */
     int control_fd[2];              /* SOCK_SEQPACKET: [0] keeper, [1] inspector */
     int main_fd[2];     /* SOCK_SEQPACKET: [0] keeper, [1] the foreground process (ready, finish, summary) */
+    int relay_fd[2];    /* SOCK_SEQPACKET: [0] keeper, [1] relay (ctl/relay_ask.h) */
     int status_fd;      /* listening unix socket, root's, or -1 */
     int jobs_fd;        /* everybody's, or -1 */
     int events_file_fd; /* opened 0600, O_APPEND, or -1 */
-    int relay_tcp4_fd[GATE_RELAY_SCOPES], relay_tcp6_fd[GATE_RELAY_SCOPES]; /* index = scope id - scope_first */
-    int relay_udp4_fd[GATE_RELAY_SCOPES], relay_udp6_fd[GATE_RELAY_SCOPES]; /* marked value(scope, MARK_RELAYED) */
-    uint16_t relay_port[GATE_RELAY_SCOPES];                                 /* the same for v4 and v6 */
+    /* IPv4 and IPv6; -1: none.  One listener for all scopes; the keeper marks a slot's sockets with the scope of the
+     * connection that has it, mark_value(scope, MARK_RELAYED), before the relay sends from them. */
+    int relay_tcp_fd[2], relay_udp_fd[2][GATE_RELAY_SLOTS];
+    uint16_t relay_port; /* of both listeners */
 };
 
 /* Said at a start and at a reload, behind "warning: "; %s: the policy's path. */
 #define GATE_HOLDS_NOTHING "%s has no scopes: this gate holds nothing"
 
-#define GATE_FDS_MAX (32 + 4 * GATE_RELAY_SCOPES)
+#define GATE_FDS_MAX (32 + 2 * GATE_RELAY_SLOTS)
 
 enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };
 

@@ -12,7 +12,7 @@
 
 #include "ctl/number.h"
 
-#define BACKLOG 256
+#define RELAY_BACKLOG 4096 /* of all scopes; the kernel's somaxconn bounds it */
 
 static bool set_mark(int fd, uint32_t mark)
 {
@@ -65,8 +65,8 @@ static int bound(bool six, int type, uint16_t port, uint16_t *got)
     return fd;
 }
 
-/* One scope's listeners, on one port number for both families. */
-static bool relay_listen(struct gate *gate, unsigned i, struct error *e)
+/* The listeners, on one port number for both families. */
+static bool relay_listen(struct gate *gate, struct error *e)
 {
     for (int attempt = 0; attempt < 16; attempt++) {
         uint16_t port, port6;
@@ -79,35 +79,43 @@ static bool relay_listen(struct gate *gate, unsigned i, struct error *e)
             continue;
         }
         bool has_six = six >= 0 || errno != EAFNOSUPPORT;
-        gate->relay_tcp4_fd[i] = four;
-        gate->relay_tcp6_fd[i] = six;
-        gate->relay_port[i] = port;
-        if ((has_six && six < 0) || listen(four, BACKLOG) < 0 || (six >= 0 && listen(six, BACKLOG) < 0))
+        gate->relay_tcp_fd[0] = four;
+        gate->relay_tcp_fd[1] = six;
+        gate->relay_port = port;
+        if ((has_six && six < 0) || listen(four, RELAY_BACKLOG) < 0 || (six >= 0 && listen(six, RELAY_BACKLOG) < 0))
             break;
         return true;
     }
     return error_set(e, ERROR_SYSTEM, errno, "cannot open a listener for DNS over TCP");
 }
 
-bool gate_sockets_relay(struct gate *gate, unsigned scopes, struct error *e)
+void gate_sockets_no_relay(struct gate *gate)
+{
+    for (unsigned six = 0; six < 2; six++) {
+        gate->relay_tcp_fd[six] = -1;
+        for (unsigned i = 0; i < GATE_RELAY_SLOTS; i++)
+            gate->relay_udp_fd[six][i] = -1;
+    }
+    gate->relay_port = 0;
+}
+
+bool gate_sockets_relay(struct gate *gate, unsigned slots, struct error *e)
 {
     int receive_bytes = 1 << 18;
-    for (unsigned i = 0; i < scopes && i < GATE_RELAY_SCOPES; i++) {
-        if (!relay_listen(gate, i, e))
-            return false;
-        uint32_t mark = mark_value(&gate->marks, (uint16_t)(gate->scope_first + i), MARK_RELAYED);
-        for (int six = 0; six < 2; six++) {
-            uint16_t port;
-            int fd = bound(six, SOCK_DGRAM, 0, &port);
-            if (fd < 0 && six && errno == EAFNOSUPPORT)
-                continue;
-            if (fd < 0)
-                return error_set(e, ERROR_SYSTEM, errno, "cannot open the relay's socket");
-            *(six ? &gate->relay_udp6_fd[i] : &gate->relay_udp4_fd[i]) = fd;
-            if (!set_mark(fd, mark))
-                return error_set(e, ERROR_SYSTEM, errno, "cannot mark the relay's socket");
-            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-        }
+    if (!relay_listen(gate, e))
+        return false;
+    for (unsigned i = 0; i < 2 * slots; i++) {
+        bool six = i & 1;
+        uint16_t port;
+        int fd = bound(six, SOCK_DGRAM, 0, &port);
+        if (fd < 0 && six && errno == EAFNOSUPPORT)
+            continue;
+        if (fd < 0)
+            return error_set(e, ERROR_SYSTEM, errno, "cannot open the relay's socket");
+        gate->relay_udp_fd[six][i / 2] = fd;
+        if (!set_mark(fd, mark_retired(&gate->marks)))
+            return error_set(e, ERROR_SYSTEM, errno, "cannot mark the relay's socket");
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
     }
     return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The sockets of a gate that need root to be made: raw ones for what it injects, the relay's per scope. */
+/* The sockets of a gate that need root to be made: raw ones for what it injects, the relay's. */
 #ifndef SLUICE_CTL_GATE_SOCKETS_H
 #define SLUICE_CTL_GATE_SOCKETS_H
 
@@ -12,8 +12,10 @@
 
 /* Fills raw4_fd and raw6_fd.  A host without IPv6 has no raw6_fd (-1). */
 bool gate_sockets_raw(struct gate *gate, struct error *e);
-/* Fills the relay's listeners, marked sockets and ports of the first `scopes` scopes. */
-bool gate_sockets_relay(struct gate *gate, unsigned scopes, struct error *e);
+/* Fills the relay's listeners, their port, and the sockets of the first `slots` slots, each mark_retired. */
+bool gate_sockets_relay(struct gate *gate, unsigned slots, struct error *e);
+/* The relay has none: all -1. */
+void gate_sockets_no_relay(struct gate *gate);
 /* Fills jobs_fd, which everybody may ask, and of a gate status_fd, root's alone: listening at their paths. */
 bool gate_sockets_control(struct gate *gate, struct error *e);
 

@@ -34,7 +34,7 @@ struct inspector {
     int stop_fd;
     struct binding_table *bindings;
     struct inspector_policy policy;
-    uint16_t relay_port[2 * GATE_RELAY_SCOPES];
+    uint16_t relay_port[2 * GATE_RELAY_SLOTS];
     unsigned relay_ports;
     pthread_t control;
     pthread_barrier_t control_ready, confined;
@@ -68,9 +68,9 @@ static bool widen_channels(const struct gate *gate, struct error *e)
 /* The ports that the relay asks from. */
 static void note_relay_ports(struct inspector *inspector)
 {
-    for (unsigned i = 0; i < 2 * GATE_RELAY_SCOPES; i++) {
+    for (unsigned i = 0; i < 2 * GATE_RELAY_SLOTS; i++) {
         const struct gate *gate = inspector->gate;
-        int fd = i & 1 ? gate->relay_udp6_fd[i / 2] : gate->relay_udp4_fd[i / 2];
+        int fd = gate->relay_udp_fd[i & 1][i / 2];
         union {
             struct sockaddr any;
             struct sockaddr_in v4;

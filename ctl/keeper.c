@@ -21,6 +21,7 @@
 #include "ctl/control.h"
 #include "ctl/eventlog.h"
 #include "ctl/launcher.h"
+#include "ctl/relay_ask.h"
 #include "ctl/rejudge.h"
 #include "ctl/role.h"
 #include "nft/cgroup.h"
@@ -81,10 +82,8 @@ static bool open_all(struct keeper *k, struct error *e)
         return error_set(e, ERROR_SYSTEM, errno, "cannot map the shared memory");
     k->denied_before = atomic_load(&k->shared->denied);
     k->alerts_before = atomic_load(&k->shared->alerts);
-    for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++) {
-        k->relay_udp_port[0][i] = port_of(g->relay_udp4_fd[i]);
-        k->relay_udp_port[1][i] = port_of(g->relay_udp6_fd[i]);
-    }
+    for (unsigned i = 0; i < 2 * GATE_RELAY_SLOTS; i++)
+        k->relay_udp_port[i] = port_of(g->relay_udp_fd[i & 1][i / 2]);
     k->socket = ruleset_adopt(g->rules_fd, e);
     if (!k->socket || !open_signals(k, e))
         return false;
@@ -276,7 +275,7 @@ static void watch_launcher(struct keeper *k, uint64_t now)
 
 static void serve(struct keeper *k)
 {
-    struct pollfd fds[6 + 2 * CONTROL_FDS];
+    struct pollfd fds[7 + 2 * CONTROL_FDS];
     unsigned roots = 0, jobs = 0;
     uint64_t unread_usec = cgroup_watch_wait(&k->watch, clock_boot_usec());
     int most_msec = unread_usec && unread_usec < POLL_MSEC * 1000 ? (int)(unread_usec / 1000 + 1) : POLL_MSEC;
@@ -286,14 +285,17 @@ static void serve(struct keeper *k)
     fds[3] = (struct pollfd){.fd = k->signal_fd, .events = POLLIN};
     fds[4] = (struct pollfd){.fd = k->conntrack_fd, .events = POLLIN};
     fds[5] = (struct pollfd){.fd = unread_usec ? -1 : k->watch.fd, .events = POLLIN};
+    fds[6] = (struct pollfd){.fd = k->gate->relay_fd[0], .events = POLLIN};
     if (k->control)
-        roots = control_poll(k->control, fds + 6);
+        roots = control_poll(k->control, fds + 7);
     if (k->jobs_control)
-        jobs = control_poll(k->jobs_control, fds + 6 + roots);
-    if (poll(fds, 6 + roots + jobs, most_msec) < 0)
+        jobs = control_poll(k->jobs_control, fds + 7 + roots);
+    if (poll(fds, 7 + roots + jobs, most_msec) < 0)
         return;
     if (fds[5].revents)
         reload_cgroups(k);
+    if (fds[6].revents)
+        relay_ask_serve(k);
     if (fds[1].revents)
         read_control(k);
     if (fds[0].revents)
@@ -305,9 +307,9 @@ static void serve(struct keeper *k)
     if (fds[2].revents)
         read_main(k);
     if (k->control)
-        control_serve(k->control, k, fds + 6, roots);
+        control_serve(k->control, k, fds + 7, roots);
     if (k->jobs_control)
-        control_serve(k->jobs_control, k, fds + 6 + roots, jobs);
+        control_serve(k->jobs_control, k, fds + 7 + roots, jobs);
     if (k->stop_asked)
         stop(k, GATE_STOPS_DOWN);
 }

@@ -101,7 +101,7 @@ struct keeper {
     struct pressure pressure;
     uint64_t allowed, refused;
     uint64_t denied_before, alerts_before; /* of keepers that died */
-    uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];
+    uint16_t relay_udp_port[2 * GATE_RELAY_SLOTS];
     uint64_t lone_since_usec;
     bool stop_asked; /* by the control socket */
     bool marked;     /* the inspector answered CHANNEL_MARK */

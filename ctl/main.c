@@ -12,8 +12,8 @@
 #include "ctl/options.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_gate,   &command_check, &command_explain, &command_apply,
-    &command_job, &command_status, &command_down,  &command_replay,  &command_import,
+    &command_run,    &command_gate,   &command_check,   &command_explain, &command_apply,  &command_job,
+    &command_status, &command_events, &command_suggest, &command_down,    &command_replay, &command_import,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

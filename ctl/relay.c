@@ -2,6 +2,7 @@
 #include "ctl/relay.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,25 +10,29 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "ctl/relay_ask.h"
 #include "ctl/relay_query.h"
 
 #define DNS_PORT       53
 #define ORIGINAL_DST   80 /* SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST */
 #define TICK_USEC      250000
+#define ASK_USEC       1000000 /* no answer of the keeper for so long: it died, and another is asked */
 #define EVENTS_MAX     64
 #define ACCEPTS_MAX    16 /* a round and listener */
 #define ANSWERS_MAX    64 /* a round and socket */
 #define DATAGRAM_BYTES 65536
 #define TRUNCATED      2u /* TC in the third byte (RFC 1035 s4.1.1) */
 
-enum source { SOURCE_STOP, SOURCE_LISTENER, SOURCE_UDP, SOURCE_CONNECTION };
+enum source { SOURCE_STOP, SOURCE_KEEPER, SOURCE_LISTENER, SOURCE_UDP, SOURCE_CONNECTION };
 
 struct relay {
     struct relay_config config;
     struct relay_query_pool *pool;
     int epoll_fd;
-    unsigned open;  /* connections */
-    unsigned slots; /* that were ever used: the memory of the others is not touched */
+    unsigned open;   /* connections */
+    unsigned asking; /* of them: the keeper has not said whose they are */
+    bool listening;
+    uint64_t serial;
     uint64_t now_usec, tick_usec;
     uint8_t datagram[DATAGRAM_BYTES];
     struct relay_connection connection[RELAY_CONNECTIONS];
@@ -47,6 +52,7 @@ static void close_connection(struct relay *r, struct relay_connection *c)
     close(c->fd);
     c->fd = -1;
     r->open--;
+    r->asking -= !c->scope;
 }
 
 static struct event_endpoint endpoint(const union relay_address *a)
@@ -94,7 +100,7 @@ static bool ask(struct relay *r, struct relay_connection *c)
 {
     unsigned index = (unsigned)(c - r->connection);
     const union relay_address resolver = socket_address(&c->resolver);
-    int udp_fd = r->config.udp_fd[c->resolver.address.family == 6][c->scope];
+    int udp_fd = r->config.udp_fd[c->resolver.address.family == 6][index];
     enum parse parse = PARSE_OK;
     bool any = false;
 
@@ -205,32 +211,98 @@ static void read_answers(struct relay *r, int udp_fd)
     }
 }
 
-/* A slot for a connection of `scope`; where none is free, the scope that has most loses the one idle longest. */
+static unsigned connections_of(const struct relay *r, uint16_t scope)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < r->config.slots; i++)
+        count += r->connection[i].fd >= 0 && r->connection[i].scope == scope;
+    return count;
+}
+
+/* A slot; where none is free, the scope that has most loses the one idle longest.  Those that the keeper is asked about
+ * stay: they are few (ASKING_MAX), and nobody's yet. */
 static struct relay_connection *find_slot(struct relay *r)
 {
-    unsigned held[RELAY_SCOPES_MAX] = {0};
     struct relay_connection *victim = NULL;
     unsigned greatest = 0;
 
-    for (unsigned i = 0; i < r->slots; i++) {
+    for (unsigned i = 0; i < r->config.slots; i++) {
         struct relay_connection *c = &r->connection[i];
         if (c->fd < 0)
             return c;
-        if (++held[c->scope] > held[greatest])
-            greatest = c->scope;
-    }
-    if (r->slots < RELAY_CONNECTIONS)
-        return &r->connection[r->slots++];
-    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++) {
-        struct relay_connection *c = &r->connection[i];
-        if (c->scope == greatest && (!victim || c->active_usec < victim->active_usec))
+        unsigned held = c->scope ? connections_of(r, c->scope) : 0;
+        if (held > greatest || (held && held == greatest && c->active_usec < victim->active_usec)) {
             victim = c;
+            greatest = held;
+        }
     }
-    close_connection(r, victim);
+    if (victim)
+        close_connection(r, victim);
     return victim;
 }
 
-static void admit(struct relay *r, int fd, unsigned scope, bool six, const union relay_address *client)
+/* A quarter of the slots. */
+static bool may_accept(const struct relay *r)
+{
+    return r->asking <= r->config.slots / 4;
+}
+
+static bool watch_listeners(struct relay *r, bool known)
+{
+    bool ok = true;
+
+    r->listening = may_accept(r);
+    for (unsigned six = 0; six < 2 && ok; six++)
+        ok = r->config.tcp_fd[six] < 0 ||
+             watch(r, r->config.tcp_fd[six], SOURCE_LISTENER, six, r->listening ? EPOLLIN : 0, known);
+    return ok;
+}
+
+/* Whose is it?  A full channel is asked at a later tick. */
+static void ask_keeper(struct relay *r, struct relay_connection *c)
+{
+    struct relay_ask ask;
+
+    memset(&ask, 0, sizeof ask); /* its padding too */
+    ask.serial = c->serial;
+    ask.slot = (uint32_t)(c - r->connection);
+    ask.client = c->client;
+    ask.resolver = c->resolver;
+    c->asked_usec = r->now_usec;
+    (void)send(r->config.keeper_fd, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Its client has not gone: else another one could have its addresses and ports by now, and the keeper could have
+ * answered for that one. */
+static bool is_up(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
+}
+
+static void read_keeper(struct relay *r)
+{
+    struct relay_ask_answer answer;
+
+    while (recv(r->config.keeper_fd, &answer, sizeof answer, MSG_DONTWAIT) == sizeof answer) {
+        struct relay_connection *c = answer.slot < r->config.slots ? &r->connection[answer.slot] : NULL;
+        if (!c || c->fd < 0 || c->serial != answer.serial || c->scope)
+            continue; /* for one that was closed meanwhile */
+        if (!answer.scope || !is_up(c->fd)) {
+            close_connection(r, c);
+            continue;
+        }
+        c->scope = answer.scope;
+        r->asking--;
+        serve(r, c, true);
+    }
+}
+
+static void admit(struct relay *r, int fd, bool six, const union relay_address *client)
 {
     union relay_address origin = {0};
 
@@ -240,32 +312,35 @@ static void admit(struct relay *r, int fd, unsigned scope, bool six, const union
     }
     struct event_endpoint resolver = endpoint(&origin);
     bool to_six = resolver.address.family == 6;
-    if (resolver.port != DNS_PORT || r->config.udp_fd[to_six][scope] < 0) {
+    struct relay_connection *c = resolver.port == DNS_PORT ? find_slot(r) : NULL;
+    if (!c || r->config.udp_fd[to_six][c - r->connection] < 0) {
         close(fd);
         return;
     }
-    struct relay_connection *c = find_slot(r);
-    relay_connection_init(c, fd, scope, r->now_usec);
+    relay_connection_init(c, fd, r->now_usec);
     r->open++;
+    r->asking++;
+    c->serial = ++r->serial;
     c->client = endpoint(client);
     c->resolver = resolver;
-    c->watched = EPOLLIN;
-    if (!watch(r, fd, SOURCE_CONNECTION, (unsigned)(c - r->connection), EPOLLIN, false))
+    if (!watch(r, fd, SOURCE_CONNECTION, (unsigned)(c - r->connection), 0, false))
         close_connection(r, c);
+    else
+        ask_keeper(r, c);
 }
 
-static void accept_round(struct relay *r, unsigned scope, bool six)
+static void accept_round(struct relay *r, bool six)
 {
-    for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
+    for (unsigned i = 0; i < ACCEPTS_MAX && may_accept(r); i++) {
         union relay_address client = {0};
         socklen_t len = sizeof client.storage;
-        int fd = accept4(r->config.tcp_fd[six][scope], &client.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(r->config.tcp_fd[six], &client.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
                 nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL); /* the listener stays readable: no spinning */
             return;
         }
-        admit(r, fd, scope, six, &client);
+        admit(r, fd, six, &client);
     }
 }
 
@@ -275,15 +350,21 @@ static void tick(struct relay *r)
         return;
     r->tick_usec = r->now_usec;
     relay_query_tick(r->pool, r->now_usec, answer_servfail, r);
-    for (unsigned i = 0; i < r->slots; i++)
-        if (r->connection[i].fd >= 0 && relay_connection_over(&r->connection[i], r->now_usec))
-            close_connection(r, &r->connection[i]);
+    for (unsigned i = 0; i < r->config.slots; i++) {
+        struct relay_connection *c = &r->connection[i];
+        if (c->fd < 0)
+            continue;
+        if (relay_connection_over(c, r->now_usec))
+            close_connection(r, c);
+        else if (!c->scope && r->now_usec - c->asked_usec > ASK_USEC)
+            ask_keeper(r, c);
+    }
 }
 
 struct relay *relay_new(const struct relay_config *config, struct error *e)
 {
-    if (config->scopes > RELAY_SCOPES_MAX) {
-        error_set(e, ERROR_LIMIT, 0, "the relay serves at most %d scopes", RELAY_SCOPES_MAX);
+    if (config->slots > RELAY_CONNECTIONS) {
+        error_set(e, ERROR_LIMIT, 0, "the relay serves at most %d connections", RELAY_CONNECTIONS);
         return NULL;
     }
     struct relay *r = calloc(1, sizeof *r);
@@ -292,14 +373,17 @@ struct relay *relay_new(const struct relay_config *config, struct error *e)
         return NULL;
     }
     r->config = *config;
+    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++)
+        r->connection[i].fd = -1;
+    r->serial = clock_boot_usec(); /* above all of a relay before us: it did not serve one each microsecond */
     relay_table_clear(config->table);
     r->pool = relay_query_pool_new(config->table);
     r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    bool ok = r->pool && r->epoll_fd >= 0 && watch(r, config->stop_fd, SOURCE_STOP, 0, EPOLLIN, false);
-    for (unsigned i = 0; ok && i < 2 * config->scopes; i++) {
-        int tcp_fd = config->tcp_fd[i & 1][i / 2], udp_fd = config->udp_fd[i & 1][i / 2];
-        ok = (tcp_fd < 0 || watch(r, tcp_fd, SOURCE_LISTENER, i, EPOLLIN, false)) &&
-             (udp_fd < 0 || watch(r, udp_fd, SOURCE_UDP, i, EPOLLIN, false));
+    bool ok = r->pool && r->epoll_fd >= 0 && watch(r, config->stop_fd, SOURCE_STOP, 0, EPOLLIN, false) &&
+              watch(r, config->keeper_fd, SOURCE_KEEPER, 0, EPOLLIN, false) && watch_listeners(r, false);
+    for (unsigned i = 0; ok && i < 2 * config->slots; i++) {
+        int udp_fd = config->udp_fd[i & 1][i / 2];
+        ok = udp_fd < 0 || watch(r, udp_fd, SOURCE_UDP, i, EPOLLIN, false);
     }
     if (ok)
         return r;
@@ -312,7 +396,7 @@ void relay_free(struct relay *r)
 {
     if (!r)
         return;
-    for (unsigned i = 0; i < r->slots; i++)
+    for (unsigned i = 0; i < RELAY_CONNECTIONS; i++)
         if (r->connection[i].fd >= 0)
             close_connection(r, &r->connection[i]);
     relay_query_pool_free(r->pool);
@@ -334,8 +418,11 @@ bool relay_run(struct relay *r, struct error *e)
             switch ((enum source)(event[i].data.u64 >> 32)) {
             case SOURCE_STOP:
                 return true;
+            case SOURCE_KEEPER:
+                read_keeper(r);
+                break;
             case SOURCE_LISTENER:
-                accept_round(r, index / 2, index & 1);
+                accept_round(r, index & 1);
                 break;
             case SOURCE_UDP:
                 if (event[i].events & EPOLLERR)
@@ -347,11 +434,13 @@ bool relay_run(struct relay *r, struct error *e)
                     break; /* closed in this round */
                 if (event[i].events & (EPOLLERR | EPOLLHUP))
                     close_connection(r, &r->connection[index]);
-                else
+                else if (r->connection[index].scope)
                     serve(r, &r->connection[index], true);
                 break;
             }
         }
         tick(r);
+        if (r->listening != may_accept(r) && !watch_listeners(r, true))
+            return error_set(e, ERROR_SYSTEM, errno, "cannot wait for connections");
     }
 }

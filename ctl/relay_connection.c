@@ -5,10 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-void relay_connection_init(struct relay_connection *c, int fd, unsigned scope, uint64_t now_usec)
+void relay_connection_init(struct relay_connection *c, int fd, uint64_t now_usec)
 {
     c->fd = fd;
-    c->scope = scope;
+    c->scope = 0;
+    c->serial = c->asked_usec = 0;
     c->client = c->resolver = (struct event_endpoint){0};
     c->active_usec = now_usec;
     c->begun_usec = 0;

@@ -20,8 +20,10 @@
 #define RELAY_TIMEOUT_USEC 10000000u
 
 struct relay_connection {
-    int fd; /* -1: the slot is free */
-    unsigned scope;
+    int fd;              /* -1: the slot is free */
+    uint16_t scope;      /* 0: the keeper has not answered yet */
+    uint64_t serial;     /* of what it is asked (ctl/relay_ask.h) */
+    uint64_t asked_usec; /* last */
     struct event_endpoint client, resolver;
     uint64_t active_usec; /* last: accepted, a message was whole, the client took bytes */
     uint64_t begun_usec;  /* since when a message is incomplete; 0: none is */
@@ -33,7 +35,7 @@ struct relay_connection {
     uint8_t out[RELAY_OUT_BYTES];
 };
 
-void relay_connection_init(struct relay_connection *c, int fd, unsigned scope, uint64_t now_usec);
+void relay_connection_init(struct relay_connection *c, int fd, uint64_t now_usec);
 
 /* Reads what is there and fits.  False: the connection failed. */
 bool relay_connection_read(struct relay_connection *c);

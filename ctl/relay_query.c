@@ -88,11 +88,8 @@ static bool draw_id(struct relay_query_pool *pool, uint16_t *id)
 static void note(struct relay_query_pool *pool, const struct relay_connection *c, const struct relay_query *q,
                  struct bytes question, uint64_t now_usec)
 {
-    struct relay_asked asked = {.client = c->client,
-                                .resolver = c->resolver,
-                                .asked_usec = now_usec,
-                                .scope = (uint16_t)c->scope,
-                                .waiting = true};
+    struct relay_asked asked = {
+        .client = c->client, .resolver = c->resolver, .asked_usec = now_usec, .scope = c->scope, .waiting = true};
 
     asked.question_len = (uint16_t)(question.len < RELAY_QUESTION_SIZE ? question.len : RELAY_QUESTION_SIZE);
     if (asked.question_len)

@@ -16,14 +16,14 @@
 #include "core/error.h"
 #include "core/event.h"
 
-#define RELAY_ROWS          16384u /* 256 connections of 64 questions */
-#define RELAY_QUESTION_SIZE 259u   /* labels (255), type, class: what is compared */
+#define RELAY_ROWS          8192u /* 128 connections of 64 questions */
+#define RELAY_QUESTION_SIZE 259u  /* labels (255), type, class: what is compared */
 
 /* One question.  `question` holds the bytes behind the message's header as the client wrote them. */
 struct relay_asked {
     struct event_endpoint client, resolver; /* of the TCP connection, before it was redirected */
     uint64_t asked_usec;                    /* CLOCK_BOOTTIME */
-    uint16_t scope;                         /* index: scope id - scope_first */
+    uint16_t scope;                         /* its id */
     uint16_t question_len;
     bool waiting; /* for its answer */
     uint8_t question[RELAY_QUESTION_SIZE];

@@ -15,6 +15,7 @@
 #include "ctl/bundle.h"
 #include "ctl/control.h"
 #include "ctl/rejudge.h"
+#include "ctl/relay_ask.h"
 #include "nft/cgroup.h"
 
 #define ANSWER_USEC 15000000u /* for the inspector to compile a million names */
@@ -111,8 +112,6 @@ static void ready_text(const struct keeper *k, char *out, size_t size)
     if (k->rules.missing && n > 0 && (size_t)n < size)
         n += snprintf(out + n, size - (size_t)n, ", %u cgroup%s awaited", k->rules.missing,
                       k->rules.missing == 1 ? "" : "s");
-    if (scopes > GATE_RELAY_SCOPES && !k->gate->run.on && n > 0 && (size_t)n < size)
-        n += snprintf(out + n, size - (size_t)n, ", no DNS over TCP for %u of them", scopes - GATE_RELAY_SCOPES);
     if (n > 0 && (size_t)n < size)
         snprintf(out + n, size - (size_t)n, ", %s queue%s", k->gate->kernel.native_queue ? "native" : "xt",
                  k->gate->kernel.persist ? "" : ", rules end with the gate's last process");
@@ -124,6 +123,7 @@ bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e
     rules_watch(&k->watch, k->gate, policy); /* first: what comes between the look and the rules is told */
     if (!rules_make(k->gate, policy, &k->rules, &next, e))
         return false;
+    relay_ask_retire(k, policy);
     if (!ruleset_apply(k->socket, &k->gate->kernel, &next.set, e)) {
         rules_free(&next);
         return false;

@@ -61,12 +61,6 @@ static bool add_cgroups(struct rules *r, struct ruleset_scope *scope, const stru
     return true;
 }
 
-static uint16_t relay_port(const struct gate *gate, uint16_t scope_id)
-{
-    unsigned i = (unsigned)(scope_id - gate->scope_first);
-    return i < GATE_RELAY_SCOPES ? gate->relay_port[i] : 0;
-}
-
 /* One scope's match lines, appended to the arrays of `r`. */
 static bool add_scope(struct rules *r, const struct gate *gate, const struct policy_scope *scope,
                       const struct rules *before, unsigned *interfaces, unsigned *sources)
@@ -78,7 +72,7 @@ static bool add_scope(struct rules *r, const struct gate *gate, const struct pol
                                   .interface = r->interface + *interfaces,
                                   .source = r->source + *sources,
                                   .resolver = scope->resolver,
-                                  .relay_port = relay_port(gate, scope->id),
+                                  .relay_port = gate->relay_port,
                                   .incoming = scope->incoming,
                                   .quic = scope->profile->quic == POLICY_QUIC_JUDGE};
     for (unsigned i = 0; i < scope->matches; i++) {

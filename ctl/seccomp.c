@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -109,21 +110,24 @@ bool seccomp_inspector(const struct seccomp_inspector *own, struct error *e)
     return load(&f, e);
 }
 
-bool seccomp_relay(const struct seccomp_relay *own, struct error *e)
+bool seccomp_relay(unsigned half, struct error *e)
 {
     struct filter f;
     /* All 64 bits: the kernel looks at the lower half of a descriptor's register only, the filter must not be led
      * astray by the upper. */
-    const struct scmp_arg_cmp below = SCMP_A0(SCMP_CMP_MASKED_EQ, ~((scmp_datum_t)own->below - 1), 0);
+    const struct scmp_arg_cmp below = SCMP_A0(SCMP_CMP_MASKED_EQ, ~((scmp_datum_t)half - 1), 0),
+                              udp = SCMP_A0(SCMP_CMP_MASKED_EQ, ~((scmp_datum_t)half - 1), half);
 
     start(&f);
     allow_common(&f);
     allow(&f, (const int[]){SCMP_SYS(accept4), SCMP_SYS(getsockname)}, 2);
     allow_if(&f, SCMP_SYS(getsockopt), SCMP_A2(SCMP_CMP_EQ, ORIGINAL_DST, 0));
+    allow_if(&f, SCMP_SYS(getsockopt), SCMP_A2(SCMP_CMP_EQ, TCP_INFO, 0));
     allow_if(&f, SCMP_SYS(recvfrom), below);
-    allow_on(&f, SCMP_SYS(sendto), own->udp_fd, own->udp_fds);
+    allow_if(&f, SCMP_SYS(recvfrom), udp);
+    allow_if(&f, SCMP_SYS(recvmsg), udp);
+    allow_if(&f, SCMP_SYS(sendto), udp);
     if (f.failure == 0)
         f.failure = seccomp_rule_add(f.ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2, below, SCMP_A4(SCMP_CMP_EQ, 0, 0));
-    allow_on(&f, SCMP_SYS(recvmsg), own->udp_fd, own->udp_fds); /* the error queue */
     return load(&f, e);
 }

@@ -21,14 +21,9 @@ struct seccomp_inspector {
 
 bool seccomp_inspector(const struct seccomp_inspector *own, struct error *e);
 
-struct seccomp_relay {
-    const int *udp_fd; /* send to any address; -1 is skipped */
-    unsigned udp_fds;
-    unsigned below; /* a power of two: nothing can be sent to or read from a descriptor from here on */
-};
-
-/* Accepted connections have numbers that nobody knows before: the relay may receive, and send without an address, on
- * any descriptor below `below` (rules_fd is moved above), and send with an address on udp_fd. */
-bool seccomp_relay(const struct seccomp_relay *own, struct error *e);
+/* Of the relay, what a descriptor is goes by its number: accepted connections have numbers that nobody knows before.
+ * Below `half`, a power of two: receive, and send without an address.  From there to twice that, its UDP sockets: also
+ * send to any address, and read the error queue.  Above: nothing (there lies rules_fd). */
+bool seccomp_relay(unsigned half, struct error *e);
 
 #endif

@@ -8,9 +8,8 @@
 
 #define SUMMARY_OFFERED_MAX 8 /* entries in the one line of a run that was not audited */
 
-/* A hint is offered once, and never where anything that led to it looks like an attack.  Equal hints share a bucket, in
- * order of appearance. */
-static bool summary_offers(const struct summary *s, const struct summary_row *hint)
+/* Equal hints share a bucket, in order of appearance. */
+bool summary_offers(const struct summary *s, const struct summary_row *hint)
 {
     bool first = true;
     const struct summary_row *r = s->table[SUMMARY_HINT].bucket[summary_bucket(s, hint->text)];
@@ -38,7 +37,7 @@ static size_t summary_offered(const struct summary *s, const struct summary_row 
     return n;
 }
 
-static void summary_print_escaped(const char *text, FILE *out)
+void summary_print_escaped(const char *text, FILE *out)
 {
     char escaped[4 * SUMMARY_KEY_SIZE + 1];
     event_escape(text, escaped, sizeof escaped);
@@ -51,7 +50,7 @@ static const struct {
     size_t after; /* bytes behind the value */
 } summary_settings[] = {{"ech: ", "--ech ", 0}, {"quic: ", "--quic ", 0}, {"resolvers: [", "--resolver ", 1}};
 
-static bool summary_is_setting(const char *hint, size_t *index)
+bool summary_is_setting(const char *hint, size_t *index)
 {
     for (*index = 0; *index < sizeof summary_settings / sizeof *summary_settings; ++*index)
         if (strncmp(hint, summary_settings[*index].before, strlen(summary_settings[*index].before)) == 0)
@@ -87,15 +86,12 @@ static void summary_print_option(const char *hint, FILE *out)
         fputc('\'', out);
 }
 
-static const char *summary_plural(uint64_t n)
+const char *summary_plural(uint64_t n)
 {
     return n == 1 ? "" : "s";
 }
 
-/* What the audit cannot simply offer, in three lists. */
-enum summary_apart { SUMMARY_PRIVATE, SUMMARY_ATTACK, SUMMARY_BARE, SUMMARY_APARTS };
-
-static bool summary_is(const struct summary_row *r, enum summary_apart apart)
+bool summary_is(const struct summary_row *r, enum summary_apart apart)
 {
     switch (apart) {
     case SUMMARY_PRIVATE: /* the operator knows whether it is theirs */
@@ -107,7 +103,7 @@ static bool summary_is(const struct summary_row *r, enum summary_apart apart)
     }
 }
 
-static bool summary_any(const struct summary *s, enum summary_apart apart)
+bool summary_any(const struct summary *s, enum summary_apart apart)
 {
     for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
         if (summary_is(r, apart))
@@ -133,7 +129,7 @@ static void summary_print_hints(const struct summary *s, const struct summary_ro
     }
 }
 
-static void summary_print_reason(const struct summary_row *r, enum reason reason, FILE *out)
+void summary_print_reason(const struct summary_row *r, enum reason reason, FILE *out)
 {
     fprintf(out, "  %s: %s", r->text, reason_text(reason));
     if (r->limit[0]) {

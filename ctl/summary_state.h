@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What ctl/summary.c gathers and ctl/summary_print.c tells; for these and ctl/summary_store.c alone. */
+/* What ctl/summary.c gathers, and ctl/summary_print.c, summary_policy.c and summary_store.c tell; for these alone. */
 #ifndef SLUICE_CTL_SUMMARY_STATE_H
 #define SLUICE_CTL_SUMMARY_STATE_H
 
@@ -44,6 +44,20 @@ struct summary {
 /* Finds or makes the row; NULL: no room, counted. */
 struct summary_row *summary_row(struct summary *s, enum summary_kind kind, const char *text,
                                 const struct summary_row *finding);
+/* What cannot simply be offered, in three lists. */
+enum summary_apart { SUMMARY_PRIVATE, SUMMARY_ATTACK, SUMMARY_BARE, SUMMARY_APARTS };
+
+/* A hint is offered once, and never where anything that led to it looks like an attack. */
+bool summary_offers(const struct summary *s, const struct summary_row *hint);
+/* Is it no endpoint but a setting of the policy?  *index: which. */
+bool summary_is_setting(const char *hint, size_t *index);
+bool summary_is(const struct summary_row *finding, enum summary_apart apart);
+bool summary_any(const struct summary *s, enum summary_apart apart);
+void summary_print_escaped(const char *text, FILE *out);
+/* "  NAME: why (process, package NAME)" */
+void summary_print_reason(const struct summary_row *finding, enum reason reason, FILE *out);
+const char *summary_plural(uint64_t n); /* "s" or "" */
+
 /* The bucket of a text: equal texts share one, in order of appearance. */
 size_t summary_bucket(const struct summary *s, const char *text);
 

@@ -240,11 +240,18 @@ unsigned judge_bound(const struct judge *j, const struct visit *v, const struct 
     return n;
 }
 
+/* Is it the relay's?  A host behind the gate may use the same port. */
 static bool is_relayed(const struct judge *j, const struct packet *p, enum mark_queued path)
 {
-    uint16_t port = path == MARK_FROM_SERVER ? p->destination_port : p->source_port;
-    for (unsigned i = 0; p->protocol == IPPROTO_UDP && i < j->config.relay_ports; i++)
-        if (j->config.relay_port[i] == port)
+    bool answer = path == MARK_FROM_SERVER, found = false;
+    uint16_t port = answer ? p->destination_port : p->source_port;
+    const struct address *own = answer ? &p->destination : &p->source;
+    for (unsigned i = 0; p->protocol == IPPROTO_UDP && i < j->config.relay_ports && !found; i++)
+        found = j->config.relay_port[i] == port;
+    if (!found || address_is_loopback(own))
+        return found;
+    for (unsigned i = 0; i < j->own_addresses; i++)
+        if (address_equal(own, &j->own_address[i]))
             return true;
     return false;
 }

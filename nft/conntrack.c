@@ -55,6 +55,30 @@ static int on_found(const struct nlmsghdr *nlh, void *data)
     return MNL_CB_OK;
 }
 
+/* 0 or errno; what is found is in *out, with its protocol. */
+static int look_up(struct mnl_socket *nl, const struct conntrack_flow *flow, struct conntrack_flow *out)
+{
+    uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+    int family = flow->source.family == 4 ? AF_INET : AF_INET6;
+    struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_ACK, family);
+    conntrack_message_put(nlh, flow);
+    return netlink_ask(nl, nlh, on_found, out);
+}
+
+bool conntrack_find(const struct conntrack_flow *flow, struct conntrack_flow *out, struct error *e)
+{
+    struct conntrack_flow found = {0};
+    struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
+    if (!nl)
+        return false;
+    int failed = look_up(nl, flow, &found);
+    mnl_socket_close(nl);
+    if (failed || !found.protocol)
+        return error_set(e, ERROR_SYSTEM, failed ? failed : ENOENT, "cannot find a connection");
+    *out = found;
+    return true;
+}
+
 bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint32_t value, struct error *e)
 {
     uint8_t buffer[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -62,12 +86,10 @@ bool conntrack_cut_marked(const struct conntrack_flow *flow, uint32_t mask, uint
     struct mnl_socket *nl = netlink_open(NETLINK_NETFILTER, e);
     if (!nl)
         return false;
-    int family = flow->source.family == 4 ? AF_INET : AF_INET6;
-    struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_ACK, family);
-    conntrack_message_put(nlh, flow);
-    int failed = netlink_ask(nl, nlh, on_found, &found);
+    int failed = look_up(nl, flow, &found);
     if (!failed && found.protocol && (found.mark & mask) == value) {
-        nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family);
+        int family = flow->source.family == 4 ? AF_INET : AF_INET6;
+        struct nlmsghdr *nlh = conntrack_message_begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family);
         conntrack_message_put(nlh, &found);
         failed = netlink_ask(nl, nlh, NULL, NULL);
     }

@@ -26,6 +26,9 @@ typedef void conntrack_each(void *ctx, const struct conntrack_flow *flow);
 
 /* All flows whose mark has any bit of `mask`. */
 bool conntrack_dump(uint32_t mask, conntrack_each *each, void *ctx, struct error *e);
+/* The flow of these addresses, ports and protocol (original direction, zone 0), as conntrack has it now.  False: there
+ * is none. */
+bool conntrack_find(const struct conntrack_flow *flow, struct conntrack_flow *out, struct error *e);
 /* Forgets flows: the next packet of each is a stray and is reset.  One that is gone already is no error.  Some
  * microseconds each. */
 bool conntrack_cut(const struct conntrack_flow *flow, size_t count, struct error *e);

@@ -124,7 +124,12 @@ static void output_rules(const struct build *b)
     own_error_rules(b);
     r = build_base_rule(b, BASE_OUTPUT);
     build_jump(b, &r, CHAIN_MARKED);
-    /* What has our bits now is the relay's. */
+    /* What has our bits now is the relay's: of a scope that is, or of none any more (its questions are sent again for a
+     * while, and nobody would judge them). */
+    r = build_base_rule(b, BASE_OUTPUT);
+    match_mark(&r, b->mask, NFT_CMP_EQ, mark_retired(&b->rules->marks));
+    verdict(&r, NF_DROP);
+    build_end(b, &r);
     r = build_base_rule(b, BASE_OUTPUT);
     build_match_state(b, &r, MARK_RELAYED);
     key_mark(&r, 0, b->scope);

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *stream = data + 1;
     size--;
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    relay_connection_init(&connection, pair[0], 0, 1);
+    relay_connection_init(&connection, pair[0], 1);
     bool open = true;
     for (; open && sent < size; sent += piece) {
         piece = piece < size - sent ? piece : size - sent;

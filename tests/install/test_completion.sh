@@ -38,6 +38,8 @@ sluice gate --con	sluice gate --config
 sluice gate --config pol	sluice gate --config policy.yaml
 sluice replay cap	sluice replay capture.pcap
 sluice check --js	sluice check --json
+sluice events --verdict would	sluice events --verdict would_deny
+sluice sugg	sluice suggest
 sluice run --audit -- printe	sluice run --audit -- printenv
 sluice help expl	sluice help explain
 ROWS

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "ctl/gate.h"
+#include "ctl/gate_sockets.h"
 #include "ctl/role.h"
 #include "dns/binding.h"
 #include "nfq/channel.h"
@@ -92,8 +93,7 @@ static int setup(void **state)
         return -1;
     }
     gate.bindings_fd = memory("bindings", binding_table_size());
-    for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++)
-        gate.relay_tcp4_fd[i] = gate.relay_tcp6_fd[i] = gate.relay_udp4_fd[i] = gate.relay_udp6_fd[i] = -1;
+    gate_sockets_no_relay(&gate);
     up = true;
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, gate.events_fd) ||
            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, gate.control_fd);

@@ -23,20 +23,25 @@
 #include <unistd.h>
 
 #include "ctl/relay.h"
+#include "ctl/relay_ask.h"
 #include "ctl/relay_query.h"
 
 static const uint8_t question[] = {0x12, 0x34, 1,   0, 0,   1,   0,   0,   0, 0, 0, 0, 3,
                                    'W',  'w',  'W', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1};
 
 static struct {
-    int tcp[2][2], udp[2][2]; /* by family and scope */
+    int tcp[2], udp[2][RELAY_CONNECTIONS]; /* by family */
+    int keeper[2];                         /* [0] ours */
     int resolver[2], stop_fd, table_fd;
     struct relay_table *table;
     struct relay *relay;
-    pthread_t thread;
+    pthread_t thread, keeper_thread;
     bool up;
 } bed;
 static _Atomic bool redirected = true;
+static _Atomic uint16_t scope_of_port[65536]; /* of the clients, as conntrack has it */
+static _Atomic bool mute;                     /* questions to the keeper are heard, and not answered */
+static _Atomic unsigned asks;
 
 static bool fake_origin(int fd, bool six, struct sockaddr_storage *out)
 {
@@ -62,7 +67,8 @@ static int bound(bool six, int type, uint16_t port)
         at.v6.sin6_addr = in6addr_loopback;
     else
         at.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    if (port) /* else two could get the same */
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
     assert_int_equal(bind(fd, &at.any, sizeof at.v6), 0);
     if (type == SOCK_STREAM)
         assert_int_equal(listen(fd, 512), 0);
@@ -75,6 +81,27 @@ static void *relay_thread(void *argument)
 {
     struct error e;
     return relay_run(argument, &e) ? argument : NULL;
+}
+
+/* A keeper that knows each client's scope by its port; before each true answer it tells of another slot, of another
+ * connection and of no slot at all, which changes nothing. */
+static void *keeper_thread(void *argument)
+{
+    struct relay_ask ask;
+    while (recv(bed.keeper[0], &ask, sizeof ask, 0) == sizeof ask) {
+        asks++;
+        if (mute)
+            continue;
+        uint16_t scope = scope_of_port[ask.client.port];
+        const struct relay_ask_answer answer[] = {{ask.serial, (ask.slot + 1) % RELAY_CONNECTIONS, 7},
+                                                  {ask.serial - 1, ask.slot, 7},
+                                                  {ask.serial, RELAY_CONNECTIONS, 7},
+                                                  {ask.serial, ask.slot, scope}};
+        for (unsigned i = 0; i < sizeof answer / sizeof *answer; i++)
+            if (send(bed.keeper[0], &answer[i], sizeof answer[i], MSG_NOSIGNAL) < 0)
+                return NULL;
+    }
+    return argument;
 }
 
 static int bed_setup(void **state)
@@ -91,10 +118,9 @@ static int bed_setup(void **state)
         return -1;
     close(control);
     for (int six = 0; six < 2; six++) {
-        for (int scope = 0; scope < 2; scope++) {
-            bed.tcp[six][scope] = bound(six, SOCK_STREAM, 0);
-            bed.udp[six][scope] = bound(six, SOCK_DGRAM, 0);
-        }
+        bed.tcp[six] = bound(six, SOCK_STREAM, 0);
+        for (int i = 0; i < RELAY_CONNECTIONS; i++)
+            bed.udp[six][i] = bound(six, SOCK_DGRAM, 0);
         bed.resolver[six] = bound(six, SOCK_DGRAM, 53);
     }
     bed.table_fd = memfd_create("relays", MFD_CLOEXEC);
@@ -102,9 +128,12 @@ static int bed_setup(void **state)
         return -1;
     bed.table = relay_table_map(bed.table_fd, true, &e);
     bed.stop_fd = eventfd(0, EFD_CLOEXEC);
-    struct relay_config config = {.scopes = 2,
-                                  .tcp_fd = {bed.tcp[0], bed.tcp[1]},
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bed.keeper) < 0)
+        return -1;
+    struct relay_config config = {.tcp_fd = {bed.tcp[0], bed.tcp[1]},
+                                  .slots = RELAY_CONNECTIONS,
                                   .udp_fd = {bed.udp[0], bed.udp[1]},
+                                  .keeper_fd = bed.keeper[1],
                                   .table = bed.table,
                                   .stop_fd = bed.stop_fd,
                                   .origin = fake_origin};
@@ -112,7 +141,8 @@ static int bed_setup(void **state)
     if (!bed.relay)
         return -1;
     bed.up = true;
-    return pthread_create(&bed.thread, NULL, relay_thread, bed.relay);
+    return pthread_create(&bed.thread, NULL, relay_thread, bed.relay) ||
+           pthread_create(&bed.keeper_thread, NULL, keeper_thread, &bed);
 }
 
 static int bed_teardown(void **state)
@@ -124,12 +154,14 @@ static int bed_teardown(void **state)
     assert_int_equal(write(bed.stop_fd, &(uint64_t){1}, 8), 8);
     pthread_join(bed.thread, &result);
     relay_free(bed.relay);
+    close(bed.keeper[1]);
+    pthread_join(bed.keeper_thread, NULL);
+    close(bed.keeper[0]);
     relay_table_unmap(bed.table);
     for (int i = 0; i < 2; i++) {
-        for (int scope = 0; scope < 2; scope++) {
-            close(bed.tcp[i][scope]);
-            close(bed.udp[i][scope]);
-        }
+        close(bed.tcp[i]);
+        for (int k = 0; k < RELAY_CONNECTIONS; k++)
+            close(bed.udp[i][k]);
         close(bed.resolver[i]);
     }
     return result ? 0 : -1;
@@ -141,14 +173,29 @@ static void need_bed(void)
         skip();
 }
 
-static int client_of(bool six, unsigned scope)
+static int client_of(bool six, uint16_t scope)
 {
     union relay_address at = {0};
-    socklen_t len = sizeof at.storage;
+    socklen_t len = six ? sizeof at.v6 : sizeof at.v4;
     int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(getsockname(bed.tcp[six][scope], &at.any, &len), 0);
+    at.any.sa_family = six ? AF_INET6 : AF_INET;
+    if (six)
+        at.v6.sin6_addr = in6addr_loopback;
+    else
+        at.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, &at.any, len), 0);
+    assert_int_equal(getsockname(fd, &at.any, &len), 0);
+    scope_of_port[ntohs(six ? at.v6.sin6_port : at.v4.sin_port)] = scope;
+    assert_int_equal(getsockname(bed.tcp[six], &at.any, &len), 0);
     assert_int_equal(connect(fd, &at.any, len), 0);
     return fd;
+}
+
+/* Gone at once, with all that it asked. */
+static void reset(int client)
+{
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger)), 0);
+    close(client);
 }
 
 static size_t receive(int fd, uint8_t *out, size_t size, union relay_address *from, int msec)
@@ -212,7 +259,7 @@ static void exchange(void **state)
         assert_true(asked.waiting);
         assert_int_equal(asked.client.port, ntohs(six ? local.v6.sin6_port : local.v4.sin_port));
         assert_false(
-            relay_table_find(bed.table, 0, &resolver, (struct bytes){(const uint8_t *)"www.test", 8}, 1, &asked));
+            relay_table_find(bed.table, 2, &resolver, (struct bytes){(const uint8_t *)"www.test", 8}, 1, &asked));
         assert_false(
             relay_table_find(bed.table, 1, &resolver, (struct bytes){(const uint8_t *)"www.test", 8}, 28, &asked));
         assert_false(
@@ -253,19 +300,19 @@ static void refused_clients(void **state)
     const uint8_t *bad[] = {zero, much, eleven};
 
     for (unsigned i = 0; i < 3; i++) {
-        int client = client_of(false, 0);
+        int client = client_of(false, 2);
         assert_int_equal(send(client, bad[i], 2, 0), 2);
         assert_true(is_closed(client, 1000));
         close(client);
     }
     redirected = false; /* connected to the listener itself: SO_ORIGINAL_DST fails or is the listener */
     for (int six = 0; six < 2; six++) {
-        int client = client_of(six, 0);
+        int client = client_of(six, 2);
         assert_true(is_closed(client, 1000));
         close(client);
     }
     redirected = true;
-    int half = client_of(false, 0); /* ends after half a message */
+    int half = client_of(false, 2); /* ends after half a message */
     assert_int_equal(send(half, question, 3, 0), 3);
     shutdown(half, SHUT_WR);
     assert_true(is_closed(half, 1000));
@@ -279,7 +326,7 @@ static void half_closed(void **state)
     need_bed();
     uint8_t asked[600], got[600];
     union relay_address from;
-    int client = client_of(false, 0);
+    int client = client_of(false, 2);
     send_question(client, 7);
     shutdown(client, SHUT_WR);
     assert_int_equal(receive(bed.resolver[0], asked, sizeof asked, &from, 1000), sizeof question);
@@ -299,7 +346,7 @@ static void outstanding(void **state)
     static bool seen[65536];
     union relay_address from;
     uint8_t got[600];
-    int client = client_of(false, 0);
+    int client = client_of(false, 2);
 
     for (uint16_t i = 0; i < 80; i++)
         send_question(client, i);
@@ -316,7 +363,7 @@ static void outstanding(void **state)
     assert_int_equal(receive(bed.resolver[0], got, sizeof got, &from, 100), 0);
     assert_int_equal(receive(client, got, 2 + sizeof question, NULL, 1000), 2 + sizeof question);
     assert_int_equal(got[3], 5);
-    close(client);
+    reset(client);
     usleep(50000);
     asked[6][2] |= 0x80; /* its client is gone: nobody's */
     sendto(bed.resolver[0], asked[6], sizeof question, 0, &from.any, len_of(&from));
@@ -335,7 +382,7 @@ static void flood(void **state)
     int quiet = client_of(false, 1);
     usleep(50000);
     for (unsigned i = 0; i < RELAY_CONNECTIONS; i++) {
-        greedy[i] = client_of(false, 0);
+        greedy[i] = client_of(false, 2);
         if (i % 64 == 63)
             usleep(50000);
     }
@@ -343,9 +390,82 @@ static void flood(void **state)
     assert_false(is_closed(greedy[RELAY_CONNECTIONS - 1], 50));
     send_question(quiet, 1);
     assert_int_equal(receive(bed.resolver[0], asked, sizeof asked, &from, 1000), sizeof question);
+    asked[2] |= 0x80;
+    sendto(bed.resolver[0], asked, sizeof question, 0, &from.any, len_of(&from));
+    assert_int_equal(receive(quiet, asked, sizeof asked, NULL, 1000), 2 + sizeof question);
     close(quiet);
     for (unsigned i = 0; i < RELAY_CONNECTIONS; i++)
         close(greedy[i]);
+}
+
+/* Until the keeper has said whose a connection is, nothing of it goes; of one that is nobody's, nothing ever does. */
+static void whose(void **state)
+{
+    (void)state;
+    need_bed();
+    uint8_t asked[600];
+    union relay_address from;
+    unsigned before;
+
+    usleep(100000);
+    while (receive(bed.resolver[0], asked, sizeof asked, &from, 50))
+        ;
+    int nobody = client_of(false, 0);
+    send_question(nobody, 1);
+    assert_true(is_closed(nobody, 1000));
+    close(nobody);
+    mute = true; /* a keeper that dies with the question: the next is asked again */
+    before = asks;
+    int client = client_of(false, 1);
+    send_question(client, 2);
+    assert_int_equal(receive(bed.resolver[0], asked, sizeof asked, &from, 500), 0);
+    assert_int_equal(asks, before + 1);
+    mute = false;
+    assert_int_equal(receive(bed.resolver[0], asked, sizeof asked, &from, 2000), sizeof question);
+    assert_int_equal(asks, before + 2);
+    asked[2] |= 0x80;
+    sendto(bed.resolver[0], asked, sizeof question, 0, &from.any, len_of(&from));
+    assert_int_equal(receive(client, asked, sizeof asked, NULL, 1000), 2 + sizeof question);
+    close(client);
+
+    /* Gone when the answer comes: what it had written is not asked, for its ports may be another's by then. */
+    mute = true;
+    client = client_of(false, 1);
+    send_question(client, 3);
+    usleep(100000);
+    reset(client);
+    mute = false;
+    assert_int_equal(receive(bed.resolver[0], asked, sizeof asked, &from, 2000), 0);
+}
+
+/* While the keeper says nothing, some wait, none is thrown out for another, and all are served in the end. */
+static void patience(void **state)
+{
+    (void)state;
+    need_bed();
+    enum { MANY = RELAY_CONNECTIONS / 2 };
+    static int client[MANY];
+    uint8_t asked[600], got[600];
+    union relay_address from;
+    unsigned before = asks;
+
+    mute = true;
+    for (unsigned i = 0; i < MANY; i++) {
+        client[i] = client_of(false, 1);
+        send_question(client[i], (uint16_t)i);
+    }
+    usleep(300000);
+    assert_in_range(asks - before, RELAY_CONNECTIONS / 4, RELAY_CONNECTIONS / 4 + 1);
+    mute = false;
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(receive(bed.resolver[0], asked, sizeof asked, &from, 3000), sizeof question);
+        asked[2] |= 0x80;
+        sendto(bed.resolver[0], asked, sizeof question, 0, &from.any, len_of(&from));
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(receive(client[i], got, sizeof got, NULL, 1000), 2 + sizeof question);
+        close(client[i]);
+    }
 }
 
 /* A lost question is sent again, byte for byte; an ICMP error ends it at once with SERVFAIL. */
@@ -356,7 +476,7 @@ static void lost_and_refused(void **state)
     uint8_t asked[600], again[600], got[600];
     union relay_address from;
     uint8_t longer[2 + 33] = {0, 33}; /* told from what earlier tests' clients still wait for by its length */
-    int client = client_of(false, 0);
+    int client = client_of(false, 2);
     memcpy(longer + 2, question, sizeof question);
     assert_int_equal(send(client, longer, sizeof longer, 0), sizeof longer);
     while (receive(bed.resolver[0], asked, sizeof asked, &from, 1000) != 33)
@@ -367,7 +487,7 @@ static void lost_and_refused(void **state)
     close(client);
 
     close(bed.resolver[0]); /* from now on: port unreachable */
-    client = client_of(false, 0);
+    client = client_of(false, 2);
     send_question(client, 10);
     assert_int_equal(receive(client, got, sizeof got, NULL, 500), 2 + sizeof question);
     assert_true(got[3] == 10 && got[4] == 0x81 && got[5] == 0x82);
@@ -378,8 +498,10 @@ static void lost_and_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exchange),    cmocka_unit_test(refused_clients), cmocka_unit_test(half_closed),
-        cmocka_unit_test(outstanding), cmocka_unit_test(flood),           cmocka_unit_test(lost_and_refused),
+        cmocka_unit_test(exchange),    cmocka_unit_test(refused_clients),
+        cmocka_unit_test(half_closed), cmocka_unit_test(outstanding),
+        cmocka_unit_test(flood),       cmocka_unit_test(whose),
+        cmocka_unit_test(patience),    cmocka_unit_test(lost_and_refused),
     };
     return cmocka_run_group_tests(tests, bed_setup, bed_teardown);
 }

@@ -28,7 +28,7 @@ static int connect_pair(void)
     int pair[2], room = 1 << 20;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-    relay_connection_init(&connection, pair[0], 0, 1);
+    relay_connection_init(&connection, pair[0], 1);
     return pair[1];
 }
 
@@ -177,7 +177,7 @@ static void clock_of_questions(void **state)
     struct relay_table *t = relay_table_map(fd, true, &e);
     pool = relay_query_pool_new(t);
     struct relay_connection *c = &connection;
-    relay_connection_init(c, -1, 0, 1);
+    relay_connection_init(c, -1, 1);
     /* Any socket that takes an address will do; what is sent goes nowhere. */
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
 

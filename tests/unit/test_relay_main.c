@@ -24,11 +24,14 @@
 #include <unistd.h>
 
 #include "ctl/gate.h"
+#include "ctl/gate_sockets.h"
 #include "ctl/relay.h"
+#include "ctl/relay_ask.h"
 #include "ctl/role.h"
 #include "tests/unit/nft_text.h"
 
-#define SCOPE 3 /* its index */
+#define SCOPE 3
+#define SLOTS 2
 
 static const uint8_t question[] = {0x12, 0x34, 1, 0,   0,   1,   0,   0, 0, 0, 0, 0,
                                    1,    'a',  4, 't', 'e', 's', 't', 0, 0, 1, 0, 1};
@@ -110,16 +113,17 @@ static int setup(void **state)
     int control = socket(AF_INET, SOCK_DGRAM, 0);
     assert_int_equal(ioctl(control, SIOCSIFFLAGS, &loopback), 0);
     close(control);
-    for (unsigned i = 0; i < GATE_RELAY_SCOPES; i++)
-        gate.relay_tcp4_fd[i] = gate.relay_tcp6_fd[i] = gate.relay_udp4_fd[i] = gate.relay_udp6_fd[i] = -1;
+    gate_sockets_no_relay(&gate);
     gate.lock_fd = memory("lock", 16);
     gate.relays_fd = memory("relays", relay_table_size());
     gate.rules_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 12);
-    gate.relay_tcp4_fd[SCOPE] = bound(false, SOCK_STREAM, 0, &port[0]);
-    gate.relay_tcp6_fd[SCOPE] = bound(true, SOCK_STREAM, 0, &port[1]);
-    gate.relay_port[SCOPE] = port[0];
-    gate.relay_udp4_fd[SCOPE] = bound(false, SOCK_DGRAM, 0, &none);
-    gate.relay_udp6_fd[SCOPE] = bound(true, SOCK_DGRAM, 0, &none);
+    for (unsigned six = 0; six < 2; six++) {
+        gate.relay_tcp_fd[six] = bound(six, SOCK_STREAM, 0, &port[six]);
+        for (unsigned i = 0; i < SLOTS; i++)
+            gate.relay_udp_fd[six][i] = bound(six, SOCK_DGRAM, 0, &none);
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, gate.relay_fd))
+        return -1;
     for (int six = 0; six < 2; six++)
         resolver[six] = bound(six, SOCK_DGRAM, 53, &none);
     if (!redirect(port[0], port[1])) {
@@ -152,6 +156,20 @@ static ssize_t receive(int fd, void *out, size_t size, union place *from)
     return recvfrom(fd, out, size, 0, from ? &from->any : NULL, from ? &len : NULL);
 }
 
+/* What the keeper does: says whose the connection is. */
+static void answer_relay(uint16_t client_port)
+{
+    struct pollfd wait = {.fd = gate.relay_fd[0], .events = POLLIN};
+    struct relay_ask ask = {0};
+    assert_int_equal(poll(&wait, 1, 2000), 1);
+    assert_int_equal(recv(gate.relay_fd[0], &ask, sizeof ask, 0), sizeof ask);
+    assert_int_equal(ask.client.port, client_port);
+    assert_int_equal(ask.resolver.port, 53);
+    assert_true(ask.slot < SLOTS);
+    struct relay_ask_answer answer = {.serial = ask.serial, .slot = ask.slot, .scope = SCOPE};
+    assert_int_equal(send(gate.relay_fd[0], &answer, sizeof answer, 0), sizeof answer);
+}
+
 static void through(void **state)
 {
     (void)state;
@@ -170,12 +188,13 @@ static void through(void **state)
         int client = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
         assert_int_equal(connect(client, &to.any, len_of(six)), 0);
         assert_int_equal(send(client, wire, sizeof wire, 0), sizeof wire);
+        getsockname(client, &local.any, &len);
+        answer_relay(ntohs(six ? local.v6.sin6_port : local.v4.sin_port));
         assert_int_equal(receive(resolver[six], got, sizeof got, &from), sizeof question);
         assert_memory_equal(got + 2, question + 2, sizeof question - 2);
 
         struct address at = six ? address_from_octets((struct bytes){to.v6.sin6_addr.s6_addr, 16})
                                 : address_from_octets((struct bytes){(uint8_t *)&to.v4.sin_addr, 4});
-        getsockname(client, &local.any, &len);
         assert_true(relay_table_find(table, SCOPE, &at, (struct bytes){(const uint8_t *)"a.test", 6}, 1, &asked));
         assert_int_equal(asked.client.port, ntohs(six ? local.v6.sin6_port : local.v4.sin_port));
 
@@ -199,7 +218,7 @@ static void not_redirected(void **state)
         socklen_t len = sizeof at;
         char byte;
         int client = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(getsockname(six ? gate.relay_tcp6_fd[SCOPE] : gate.relay_tcp4_fd[SCOPE], &at.any, &len), 0);
+        assert_int_equal(getsockname(gate.relay_tcp_fd[six], &at.any, &len), 0);
         if (six)
             at.v6.sin6_addr = in6addr_loopback;
         else

@@ -280,9 +280,7 @@ static bool filter(bool relay)
     struct error e;
     struct seccomp_inspector inspector = {
         .queue_fd = {bed.udp, -1}, .raw_fd = {bed.udp, -1}, .events_fd = bed.pair[1], .control_fd = bed.control[1]};
-    int udp[2] = {-1, bed.udp};
-    struct seccomp_relay other = {.udp_fd = udp, .udp_fds = 2, .below = 1024};
-    return relay ? seccomp_relay(&other, &e) : seccomp_inspector(&inspector, &e);
+    return relay ? seccomp_relay(512, &e) : seccomp_inspector(&inspector, &e);
 }
 
 /* The signal that ends a child which loads a filter and then makes the call; 0: it lives on. */
@@ -359,7 +357,8 @@ static int setup(void **state)
     (void)state;
     socklen_t len = sizeof bed.to;
     bed.to = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    bed.udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bed.udp =
+        fcntl(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), F_DUPFD_CLOEXEC, 512); /* as the relay moves its own */
     bed.memfd = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int other[2]; /* moved up, as the relay moves the rules' socket */
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, other))
