@@ -142,12 +142,16 @@ rehearses() {
     apply --dry-run --diff > "$T/out"
     has 'the policy in force says the same' "$T/out"
     has 'would cut 0 open connections' "$T/out"
+    # Both answers are one object.
+    apply --diff --json | jq -se 'length == 1 and .[0].ok and .[0].cut == 0 and .[0].rehearsal.differences == []'
 }
 refuses_the_bad() {
     printf 'version: 1\nprofiles: { p: { alow: [] } }\n' > "$T/bad.yaml"
     for with in "" --dry-run; do
         status 2 apply $with "$T/bad.yaml" 2> "$T/out"
         has 'bad\.yaml:2:18: unknown key "alow"' "$T/out"
+        status 2 apply $with --json "$T/bad.yaml" > "$T/out" 2> "$T/apply.err"
+        jq -se 'length == 1 and (.[0].error | .kind == "input" and (.file | endswith("bad.yaml")) and .line == 2 and .column == 18)' "$T/out"
     done
     status 2 apply "$T/not-there.yaml" 2> "$T/out"
     has 'not-there.yaml: No such file' "$T/out"

@@ -128,6 +128,7 @@ audit() {
     expect_arrived "GET /$n"
     expect_arrived "word-$n"
     said_line 'would_deny.*mirror\.test'
+    said_line 'run finished: 1 connection to 1 name allowed, 2 more went on, [0-9]+ would be refused'
     said_line '--allow mirror\.test'
     said_not '--allow tcp://mirror\.test' # the entry before suffices
     said_line '--allow cdn\.test'
