@@ -43,7 +43,8 @@ cuts_what_is_gone() {
     local cut=$!
     fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
-    sleep 1
+    eventually 10 sh -c 'nsenter -t "$1" -n ss -Htn dst 198.18.2.81:9001 | grep -q ESTAB' sh "${HOST[c]}"
+    eventually 10 test -s "$T/kept"
     policy "$T/policy.yaml" allowed.test
     apply --json > "$T/out"
     start=$(now_ms)
