@@ -11,7 +11,8 @@ export CA
 # established HOST: the web server's connections with the client.
 established() { h s ss -Htn state established "( sport = :443 or sport = :80 ) and ( dst 198.18.1.0/24 or dst 2001:db8:1::/64 )"; }
 none_at_server() { [ -z "$(established)" ]; }
-tracked() { h "$GATE_HOST" conntrack -L -p tcp 2> /dev/null | grep -E 'dport=(443|80) ' | grep -c ESTABLISHED; }
+# A last packet of the server that comes after the entry went makes another, which begins at the server.
+tracked() { h "$GATE_HOST" conntrack -L -p tcp 2> /dev/null | grep -v 'ESTABLISHED src=[^ ]* dst=[^ ]* sport=\(443\|80\) ' | grep -E 'dport=(443|80) ' | grep -c ESTABLISHED; }
 none_tracked() { [ "$(tracked)" = 0 ]; }
 resolve() { client getent ahosts "$1" > /dev/null; }
 ended() {

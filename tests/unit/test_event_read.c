@@ -39,7 +39,7 @@ static void same(const struct event *e)
 {
     char before[2048], after[2048];
     struct event read;
-    char *json = event_to_json(e, "host", "job");
+    char *json = event_to_json(e, "host");
     assert_non_null(json);
     assert_true(event_from_json(json, &read));
     free(json);
@@ -105,7 +105,7 @@ static void no_events(void **state)
         assert_false(event_from_json(row[i], &e));
     /* Every prefix of one, and values that are too long or of the wrong kind. */
     struct event written = refusal();
-    char *json = event_to_json(&written, NULL, NULL);
+    char *json = event_to_json(&written, NULL);
     for (size_t n = 0, len = strlen(json); n < len; n++) {
         char *cut = strndup(json, n);
         assert_false(event_from_json(cut, &e));
