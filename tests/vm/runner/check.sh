@@ -65,6 +65,8 @@ after_Undo() {
 cp tests/vm/runner/job.sh /run/job.sh
 printf '[Service]\nExecStart=/bin/sh /run/job.sh\n' > /etc/systemd/system/actions-runner.service
 : > /run/job-log
+mkdir -p /etc/systemd/system/sluice.service.d # kernel modules take an emulated machine seconds each, at the first start
+printf '[Service]\nTimeoutStartSec=300\n' > /etc/systemd/system/sluice.service.d/slow.conf
 systemctl daemon-reload
 systemctl start actions-runner.service
 eventually 20 grep -q started /run/dns.log || cat /run/dns.log
