@@ -13,6 +13,7 @@
 
 #include "core/event.h"
 #include "ctl/control.h"
+#include "ctl/engine_dns.h"
 #include "ctl/flows.h"
 #include "ctl/gate.h"
 #include "ctl/jobs.h"
@@ -99,6 +100,7 @@ struct keeper {
     struct jobs jobs;
     struct channel_counts counts;
     struct pressure pressure;
+    struct engine_dns docker;
     uint64_t allowed, refused;
     uint64_t denied_before, alerts_before; /* of keepers that died */
     uint16_t relay_udp_port[2][GATE_RELAY_SCOPES];

@@ -74,6 +74,8 @@ void surroundings_tick(struct keeper *k)
     unsigned count = surroundings_addresses(now);
     if (k->pending.why != KEEPER_IDLE)
         return; /* looked at again in a second */
+    if (!k->gate->run.on)
+        engine_dns_tick(&k->docker, k->policy, k->reloads);
     if (count != k->own_addresses || memcmp(now, k->own_address, sizeof now) != 0) {
         k->own_addresses = count;
         memcpy(k->own_address, now, sizeof now);
