@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -228,4 +229,125 @@ bool rtnetlink_routes(struct mnl_socket *s, uint8_t family,
     body->rtm_family = family == 4 ? AF_INET : AF_INET6;
     int why = talk(s, &r, read_route, &reader);
     return why == 0 ? true : error_set(e, ERROR_SYSTEM, why, "cannot read the routes");
+}
+
+struct link_reader {
+    void (*each)(void *ctx, const struct rtnetlink_link *link);
+    void *ctx;
+};
+
+static int read_one_link_attribute(const struct nlattr *attribute, void *ctx)
+{
+    struct rtnetlink_link *link = ctx;
+    uint16_t type = mnl_attr_get_type(attribute);
+    size_t len = mnl_attr_get_payload_len(attribute);
+    if (type == IFLA_IFNAME && len && len <= sizeof link->name)
+        memcpy(link->name, mnl_attr_get_payload(attribute), len);
+    else if (type == IFLA_MASTER && len == sizeof(uint32_t))
+        link->master = mnl_attr_get_u32(attribute);
+    else if (type == IFLA_LINK && len == sizeof(uint32_t))
+        link->peer = mnl_attr_get_u32(attribute);
+    else if (type == IFLA_LINK_NETNSID && len == sizeof(uint32_t))
+        link->peer_namespace = (int32_t)mnl_attr_get_u32(attribute);
+    return MNL_CB_OK;
+}
+
+static int read_one_link(const struct nlmsghdr *header, void *ctx)
+{
+    const struct link_reader *reader = ctx;
+    const struct ifinfomsg *body = mnl_nlmsg_get_payload(header);
+    struct rtnetlink_link link = {.index = (unsigned)body->ifi_index, .peer_namespace = -1};
+    int rc = mnl_attr_parse(header, sizeof *body, read_one_link_attribute, &link);
+    link.name[sizeof link.name - 1] = '\0';
+    if (rc == MNL_CB_OK)
+        reader->each(reader->ctx, &link);
+    return rc;
+}
+
+bool rtnetlink_links(struct mnl_socket *s, void (*each)(void *ctx, const struct rtnetlink_link *link), void *ctx,
+                     struct error *e)
+{
+    struct request r;
+    struct link_reader reader = {each, ctx};
+    struct ifinfomsg *body = request_init(&r, RTM_GETLINK, NLM_F_DUMP, sizeof *body);
+    body->ifi_family = AF_UNSPEC;
+    int why = talk(s, &r, read_one_link, &reader);
+    return why == 0 ? true : error_set(e, ERROR_SYSTEM, why, "cannot read the interfaces");
+}
+
+static int read_namespace_attribute(const struct nlattr *attribute, void *ctx)
+{
+    if (mnl_attr_get_type(attribute) == NETNSA_NSID && mnl_attr_get_payload_len(attribute) == sizeof(uint32_t))
+        *(int32_t *)ctx = (int32_t)mnl_attr_get_u32(attribute);
+    return MNL_CB_OK;
+}
+
+static int read_namespace(const struct nlmsghdr *header, void *ctx)
+{
+    return mnl_attr_parse(header, sizeof(struct rtgenmsg), read_namespace_attribute, ctx);
+}
+
+int32_t rtnetlink_namespace(struct mnl_socket *s, int netns_fd)
+{
+    struct request r;
+    int32_t number = -1;
+    struct rtgenmsg *body = request_init(&r, RTM_GETNSID, NLM_F_ACK, sizeof *body);
+    body->rtgen_family = AF_UNSPEC;
+    mnl_attr_put_u32(r.header, NETNSA_FD, (uint32_t)netns_fd);
+    return talk(s, &r, read_namespace, &number) == 0 ? number : -1;
+}
+
+struct address_reader {
+    void (*each)(void *ctx, const struct rtnetlink_own_address *address);
+    void *ctx;
+};
+
+struct address_attributes {
+    struct address address;
+    bool local; /* IFA_LOCAL was there: the own address, where IFA_ADDRESS is the peer's */
+};
+
+static int read_address_attribute(const struct nlattr *attribute, void *ctx)
+{
+    struct address_attributes *own = ctx;
+    uint16_t type = mnl_attr_get_type(attribute);
+    size_t len = address_octets(&own->address);
+    if (mnl_attr_get_payload_len(attribute) != len || !(type == IFA_LOCAL || (type == IFA_ADDRESS && !own->local)))
+        return MNL_CB_OK;
+    memcpy(own->address.octets, mnl_attr_get_payload(attribute), len);
+    own->local = type == IFA_LOCAL;
+    return MNL_CB_OK;
+}
+
+static int read_address(const struct nlmsghdr *header, void *ctx)
+{
+    const struct address_reader *reader = ctx;
+    const struct ifaddrmsg *body = mnl_nlmsg_get_payload(header);
+    if (body->ifa_family != AF_INET && body->ifa_family != AF_INET6)
+        return MNL_CB_OK;
+    struct address_attributes found = {.address = {.family = body->ifa_family == AF_INET ? 4 : 6}};
+    int rc = mnl_attr_parse(header, sizeof *body, read_address_attribute, &found);
+    if (rc == MNL_CB_OK)
+        reader->each(reader->ctx, &(struct rtnetlink_own_address){.interface = body->ifa_index,
+                                                                  .global = body->ifa_scope < RT_SCOPE_LINK,
+                                                                  .address = found.address});
+    return rc;
+}
+
+bool rtnetlink_addresses(struct mnl_socket *s, int32_t number,
+                         void (*each)(void *ctx, const struct rtnetlink_own_address *address), void *ctx,
+                         struct error *e)
+{
+    struct request r;
+    struct address_reader reader = {each, ctx};
+    struct ifaddrmsg *body = request_init(&r, RTM_GETADDR, NLM_F_DUMP, sizeof *body);
+    body->ifa_family = AF_UNSPEC;
+    mnl_attr_put_u32(r.header, IFA_TARGET_NETNSID, (uint32_t)number);
+    /* Without strict checking the kernel passes over what the question holds, and tells of our own addresses. */
+    int strict = 1, lax = 0, fd = mnl_socket_get_fd(s);
+    if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof strict) < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "cannot ask another network namespace");
+    int why = talk(s, &r, read_address, &reader);
+    (void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &lax, sizeof lax);
+    return why == 0 ? true : error_set(e, ERROR_SYSTEM, why, "cannot read the addresses of another network namespace");
 }

@@ -46,4 +46,26 @@ struct rtnetlink_route {
 bool rtnetlink_routes(struct mnl_socket *s, uint8_t family,
                       void (*each)(void *ctx, const struct rtnetlink_route *route), void *ctx, struct error *e);
 
+/* A link of this network namespace.  Its other end (a veth's) may lie in another: then `peer` is the index there, and
+ * `peer_namespace` what rtnetlink_namespace says of that namespace; -1: in this one, or none. */
+struct rtnetlink_link {
+    unsigned index, master, peer;
+    int32_t peer_namespace;
+    char name[16];
+};
+bool rtnetlink_links(struct mnl_socket *s, void (*each)(void *ctx, const struct rtnetlink_link *link), void *ctx,
+                     struct error *e);
+/* The number by which this network namespace knows another; -1: no link leads there. */
+int32_t rtnetlink_namespace(struct mnl_socket *s, int netns_fd);
+
+struct rtnetlink_own_address {
+    unsigned interface;
+    bool global; /* not of the link alone */
+    struct address address;
+};
+/* The addresses in the namespace of that number. */
+bool rtnetlink_addresses(struct mnl_socket *s, int32_t number,
+                         void (*each)(void *ctx, const struct rtnetlink_own_address *address), void *ctx,
+                         struct error *e);
+
 #endif

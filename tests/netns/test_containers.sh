@@ -12,6 +12,11 @@ h g ip -6 route add 2001:db8:30::/64 via 2001:db8:1::2
 h s ip -6 route add 2001:db8:30::/64 via 2001:db8:2::1
 h c sysctl -qw net.ipv6.conf.all.forwarding=1
 
+DRIVER=$T/engine_driver
+(cd "$ROOT" && "${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra -fsanitize=address,undefined -o "$DRIVER" tests/netns/engine_driver.c \
+    ctl/{engine,engine_find,engine_sender,rtnetlink,process_proc,process_socket,process_secret,package}.c nft/{cgroup,cgroup_tree,netlink}.c core/*.c \
+    $(pkg-config --cflags --libs libmnl jansson libidn2)) || exit 1
+
 docker network create --subnet 172.30.0.0/24 user > /dev/null
 docker network create --subnet 172.31.0.0/24 --ipv6 --subnet 2001:db8:30::/64 six > /dev/null
 h c env -C "$T" podman network create --subnet 10.90.0.0/24 pods > /dev/null
@@ -26,6 +31,8 @@ podman_run pod1
 podman_run pod2 --network pods
 podman_run pod3 --network pods
 builder_run less1
+builder_podman network create less > /dev/null
+builder_run less2 --network less
 
 # client COMMAND...: in the container IN.
 client() {
@@ -67,7 +74,7 @@ each_other() { says default1 TCP4:172.17.0.3:9000 && says user1 TCP4:user2:9000;
 published() { [ "$(echo hello | h g timeout 3 socat -t 2 - TCP4:198.18.1.2:8080)" = hello ]; }
 hairpin() { says user1 TCP4:198.18.1.2:8080; }
 
-PLACES=(default1 user1 six1 host1 joined1 pod1 pod2 less1)
+PLACES=(default1 user1 six1 host1 joined1 pod1 pod2 less1 less2)
 for IN in default1 default2 user2; do listens $IN; done
 for IN in "${PLACES[@]}"; do
     check "$IN: without the gate" attack_reaches attack
@@ -76,6 +83,47 @@ done
 IN=six1 check "six1: without the gate, IPv6" attack_reaches attack_six
 check "without the gate containers reach each other" each_other
 check "without the gate a published port is reached" published
+
+# What ctl/engine.c finds, whichever engine made it and however it is asked.
+lines() { h c "$DRIVER" "$@" | sed -E 's/[0-9a-f]{64}$/ID/' | sort | tr '\n' ' '; }
+finds() { # LINES ARGUMENT...
+    local want=$1 found
+    shift
+    found=$(lines "$@")
+    [ "$found" = "$want" ] || die "$*: $found, not $want"
+}
+bridge() { echo "br-$(docker network inspect -f '{{slice .Id 0 12}}' "$1")"; }
+container_lines() {
+    finds "cgroup $CGROUP/docker/ID source 172.17.0.2/32 " container default1
+    finds "cgroup $CGROUP/docker/ID interface $(bridge user) " container user1
+    finds "cgroup $CGROUP/docker/ID interface $(bridge user) " container "$(docker inspect -f '{{.Id}}' user1)"
+    finds "cgroup $CGROUP/docker/ID interface $(bridge user) source 172.17.0.4/32 " container both1
+    finds "cgroup $CGROUP/docker/ID interface $(bridge user) " container joined1
+    finds "cgroup $CGROUP/docker/ID " container host1
+    finds "cgroup $CGROUP/docker/ID " container none1
+}
+podman_lines() {
+    finds "cgroup $CGROUP/podman/libpod-ID source 10.88.0.2/32 " container pod1
+    finds "cgroup $CGROUP/podman/libpod-ID interface podman1 " container pod2
+    finds "cgroup $CGROUP/podman/libpod-ID interface podman1 " container "$(podman inspect -f '{{.Id}}' pod2 2> /dev/null | cut -c 1-12)"
+    finds "cgroup $CGROUP/builder " container less1
+    finds "cgroup $CGROUP/builder " container less2
+}
+wrong_lines() {
+    finds "error: container nosuch: no running one is known to Docker or podman " container nosuch
+    finds "error: container '../info': not a name or id of a container " container ../info
+    finds "error: container twin: several have that name; say its id " container twin
+    h c "$DRIVER" container macvlan1 | grep -q 'a network that the gate cannot see'
+}
+below_lines() {
+    local both
+    both=$({ bridge six && bridge user; } | sort | sed 's/^/interface /' | tr '\n' ' ')
+    finds "${both}source 172.17.0.2/32 source 172.17.0.3/32 source 172.17.0.4/32 source 172.17.0.5/32 " below "$CGROUP/docker"
+    finds "interface podman1 source 10.88.0.2/32 source 10.88.0.3/32 " below "$CGROUP/podman"
+    finds '' below "$CGROUP/engine"
+    finds '' below "$CGROUP/builder"
+    finds '' below "$CGROUP/nosuch"
+}
 
 gate_for() { # more of the profile's endpoints, more lines of the scope, its resolvers, more of its cgroups
     cat > "$T/policy.yaml" <<YAML
@@ -92,6 +140,19 @@ unmatched: pass
 YAML
     gate_up output "$T/policy.yaml"
 }
+docker_run both1 --network user
+docker network connect bridge both1
+docker_run none1 --network none
+docker_run twin
+podman_run twin
+docker network create -d macvlan -o parent=c0 --subnet 172.29.0.0/24 macvlan > /dev/null
+docker_run macvlan1 --network macvlan
+check "a container's match lines: Docker" container_lines
+check "a container's match lines: podman" podman_lines
+check "a container's match lines: what is wrong" wrong_lines
+check "what containers below a cgroup add" below_lines
+docker rm -f twin macvlan1 none1 > /dev/null
+
 gate_for ''
 for IN in "${PLACES[@]}"; do
     check "$IN: what is allowed works, by name" works

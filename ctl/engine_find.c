@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From a container's name or id to its first process. */
+#include <dirent.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "ctl/engine.h"
+#include "ctl/process_proc.h"
+
+#define ANSWER_BYTES (4u << 20)
+#define ANSWER_USEC  1000000u
+#define NAME_MAX_LEN 255
+
+/* What was found, by however many. */
+struct found {
+    unsigned count;
+    pid_t pid;
+};
+
+static void take(struct found *found, pid_t pid)
+{
+    if (pid <= 0 || (found->count && found->pid == pid))
+        return;
+    found->pid = pid;
+    found->count++;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct timeval wait = {.tv_sec = 1};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) < 0 ||
+                    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) < 0 ||
+                    connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* The whole answer, until the engine closes (HTTP/1.0); NULL: none in time. */
+static char *read_answer(int fd)
+{
+    uint64_t until = clock_boot_usec() + ANSWER_USEC;
+    char *text = malloc(ANSWER_BYTES);
+    size_t have = 0;
+    while (text && have < ANSWER_BYTES - 1 && clock_boot_usec() < until) {
+        ssize_t n = recv(fd, text + have, ANSWER_BYTES - 1 - have, 0);
+        if (n < 0)
+            break;
+        have += (size_t)n;
+        if (n == 0) {
+            text[have] = '\0';
+            return text;
+        }
+    }
+    free(text);
+    return NULL;
+}
+
+/* GET /containers/NAME/json: Docker's API, which podman's service has too. */
+static void ask_engine(const char *socket_path, const char *container, struct found *found)
+{
+    char request[NAME_MAX_LEN + 100];
+    int fd = connect_to(socket_path);
+    if (fd < 0)
+        return;
+    int len = snprintf(request, sizeof request, "GET /containers/%s/json HTTP/1.0\r\nHost: engine\r\n\r\n", container);
+    char *answer = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? read_answer(fd) : NULL;
+    close(fd);
+    const char *body = answer ? strstr(answer, "\r\n\r\n") : NULL;
+    if (body && strncmp(answer, "HTTP/1.", 7) == 0 && strncmp(answer + 8, " 200 ", 5) == 0) {
+        json_t *root = json_loads(body + 4, 0, NULL);
+        take(found, (pid_t)json_integer_value(json_object_get(json_object_get(root, "State"), "Pid")));
+        json_decref(root);
+    }
+    free(answer);
+}
+
+/* Where an option of conmon's stands in front of this value: "-n NAME", "-c ID" (or the first 12 and more of it). */
+static bool option_is(const char *text, size_t len, char option, const char *value, bool beginning)
+{
+    for (const char *at = text; at < text + len; at += strlen(at) + 1) {
+        const char *next = at + strlen(at) + 1;
+        if (at[0] == '-' && at[1] == option && !at[2] && next < text + len &&
+            (beginning ? strlen(value) >= 12 && strncmp(next, value, strlen(value)) == 0 : strcmp(next, value) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Processes in /proc: of each its parent is told, and what conmon was asked for. */
+static void ask_monitors(const char *container, struct found *found)
+{
+    static struct {
+        pid_t pid;
+    } monitor[1024]; /* one thread */
+    unsigned monitors = 0;
+    for (unsigned round = 0; round < 2; round++) {
+        DIR *dir = opendir("/proc");
+        for (struct dirent *entry; dir && (entry = readdir(dir));) {
+            char text[16384];
+            pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), parent = 0;
+            uint64_t start;
+            int proc = pid > 0 ? process_proc_open(pid) : -1;
+            if (proc < 0)
+                continue;
+            if (round == 0 && process_proc_read(proc, "comm", text, sizeof text) && strcmp(text, "conmon\n") == 0) {
+                size_t len = process_proc_read(proc, "cmdline", text, sizeof text);
+                if (monitors < sizeof monitor / sizeof *monitor &&
+                    (option_is(text, len, 'n', container, false) || option_is(text, len, 'c', container, true)))
+                    monitor[monitors++].pid = pid;
+            } else if (round == 1 && process_proc_stat(proc, &parent, &start)) {
+                for (unsigned i = 0; i < monitors; i++)
+                    if (monitor[i].pid == parent)
+                        take(found, pid);
+            }
+            close(proc);
+        }
+        if (dir)
+            closedir(dir);
+    }
+}
+
+bool engine_find(const char *container, pid_t *pid, struct error *e)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    static const char *const sockets[] = {"/run/docker.sock", "/run/podman/podman.sock"};
+    struct found found = {0};
+    if (!container[0] || strchr("_.-", container[0]) || container[strspn(container, letters)] ||
+        strlen(container) > NAME_MAX_LEN)
+        return error_set(e, ERROR_INPUT, 0, "container '%.60s': not a name or id of a container", container);
+    for (unsigned i = 0; i < sizeof sockets / sizeof *sockets; i++)
+        ask_engine(sockets[i], container, &found);
+    ask_monitors(container, &found);
+    if (found.count == 0)
+        return error_set(e, ERROR_INPUT, 0, "container %s: no running one is known to Docker or podman", container);
+    if (found.count > 1)
+        return error_set(e, ERROR_INPUT, 0, "container %s: several have that name; say its id", container);
+    *pid = found.pid;
+    return true;
+}
