@@ -16,6 +16,7 @@
 #include "ctl/control.h"
 #include "ctl/gate_sockets.h"
 #include "ctl/job_cgroup.h"
+#include "ctl/job_container.h"
 #include "ctl/options.h"
 #include "ctl/report.h"
 #include "nft/cgroup.h"
@@ -27,11 +28,13 @@ enum {
     OPTION_PROFILE,
     OPTION_CGROUP,
     OPTION_PID,
+    OPTION_CONTAINER,
     OPTION_INTERFACE,
     OPTION_SOURCE,
     OPTION_ALLOW,
     OPTION_PHASE,
     OPTION_AUDIT,
+    OPTION_INCOMING,
     OPTION_RESOLVER,
     OPTION_OWNER,
     OPTION_SUMMARY,
@@ -52,12 +55,19 @@ static const struct command_option options[] = {
         {"--pid", "PID",
          "start: this process and all that descends from it are the job: they get a cgroup of their own, and "
          "their open sockets are ended"},
+    [OPTION_CONTAINER] = {"--container", "NAME",
+                          "start: this container (Docker's or podman's, by name or id) is the job: its cgroup, and its "
+                          "networks as they come and go; may be given again"},
     [OPTION_INTERFACE] = {"--interface", "NAME",
                           "start: what comes in by this bridge is the job's; may be given again"},
     [OPTION_SOURCE] = {"--source", "RANGE", "start: what these addresses send through this host is the job's"},
     [OPTION_ALLOW] = {"--allow", "ENDPOINT", "start: allow this endpoint too; may be given again"},
     [OPTION_PHASE] = {"--phase", "NAME", "start: begin in that phase of the profile"},
     [OPTION_AUDIT] = {"--audit", NULL, "start: refuse nothing, report what would have been refused"},
+    [OPTION_INCOMING] =
+        {"--incoming", NULL,
+         "start: others may connect into the job, which published ports need that Docker's proxy serves; "
+         "what it answers them is not judged"},
     [OPTION_RESOLVER] = {"--resolver", "ADDRESS", "start: the DNS server to allow, instead of the policy's"},
     [OPTION_OWNER] =
         {"--owner", "PID",
@@ -78,7 +88,7 @@ struct job_ask {
     const char *id, *profile, *phase, *summary;
     json_t *request; /* of a start: the lists */
     pid_t pid, owner;
-    bool json, kill, release, audit, fail_on_deny, fail_on_alert;
+    bool json, kill, release, audit, incoming, fail_on_deny, fail_on_alert;
     enum report_format format;
     char path[108]; /* of the socket; "": root's */
 };
@@ -166,6 +176,7 @@ static int start(struct job_ask *a)
     json_object_set_new(a->request, "profile", json_string(a->profile));
     json_object_set_new(a->request, "phase", json_string(a->phase ? a->phase : ""));
     json_object_set_new(a->request, "audit", json_boolean(a->audit));
+    json_object_set_new(a->request, "incoming", json_boolean(a->incoming));
     json_object_set_new(a->request, "owner", json_integer(a->owner ? a->owner : getppid()));
     if (a->pid && !job_cgroup_make(a->pid, a->id, made, &e))
         return tell(&e);
@@ -398,6 +409,8 @@ static bool read_option(struct job_ask *a, int option, const char *value, struct
         return true;
     case OPTION_PID:
         return read_pid("--pid", value, &a->pid, e);
+    case OPTION_CONTAINER:
+        return job_container_add(a->request, value, e);
     case OPTION_OWNER:
         return read_pid("--owner", value, &a->owner, e);
     case OPTION_PHASE:
@@ -405,6 +418,9 @@ static bool read_option(struct job_ask *a, int option, const char *value, struct
         return true;
     case OPTION_AUDIT:
         a->audit = true;
+        return true;
+    case OPTION_INCOMING:
+        a->incoming = true;
         return true;
     case OPTION_SUMMARY:
         a->summary = value;
@@ -437,9 +453,9 @@ struct verb {
 #define BIT(option) (1u << (option))
 static const struct verb verbs[] = {
     {"start", 1, 1,
-     BIT(OPTION_ID) | BIT(OPTION_PROFILE) | BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_INTERFACE) |
-         BIT(OPTION_SOURCE) | BIT(OPTION_ALLOW) | BIT(OPTION_PHASE) | BIT(OPTION_AUDIT) | BIT(OPTION_RESOLVER) |
-         BIT(OPTION_OWNER) | BIT(OPTION_JSON),
+     BIT(OPTION_ID) | BIT(OPTION_PROFILE) | BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_CONTAINER) |
+         BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE) | BIT(OPTION_ALLOW) | BIT(OPTION_PHASE) | BIT(OPTION_AUDIT) |
+         BIT(OPTION_INCOMING) | BIT(OPTION_RESOLVER) | BIT(OPTION_OWNER) | BIT(OPTION_JSON),
      start},
     {"phase", 2, 3, BIT(OPTION_JSON), phase},
     {"end", 2, 2, BIT(OPTION_SUMMARY) | BIT(OPTION_FAIL_ON) | BIT(OPTION_KILL) | BIT(OPTION_RELEASE) | BIT(OPTION_JSON),
@@ -469,10 +485,11 @@ static const struct verb *check(const struct job_ask *a, unsigned given, struct 
                NULL;
     if (verb->run == start && (!a->id || !a->profile))
         return error_set(e, ERROR_INPUT, 0, "job start takes --id and --profile"), NULL;
-    if (verb->run == start &&
-        !(given & (BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE))))
-        return error_set(e, ERROR_INPUT, 0,
-                         "job start takes --cgroup, --pid, --interface or --source: what the job is known by"),
+    if (verb->run == start && !(given & (BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_CONTAINER) |
+                                         BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE))))
+        return error_set(
+                   e, ERROR_INPUT, 0,
+                   "job start takes --cgroup, --pid, --container, --interface or --source: what the job is known by"),
                NULL;
     if (verb->run == list && a->summary && a->operands < 2)
         return error_set(e, ERROR_INPUT, 0, "--summary is of one job: sluice job list ID --summary md"), NULL;
@@ -510,10 +527,12 @@ static int run(int argc, char **argv)
 
 const struct command command_job = {
     .name = "job",
-    .usage = "start --id ID --profile NAME [--cgroup PATH]... [--pid PID] [--interface NAME]... [--source RANGE]... "
-             "[--allow ENDPOINT]... [--phase NAME] [--audit] [--resolver ADDRESS]... [--owner PID] [--json] | "
-             "phase [ID] PHASE [--json] | end ID [--summary md|json|html] [--fail-on deny,alert] [--kill] [--release] "
-             "[--json] | list [ID] [--summary md|json|html] [--json]",
+    .usage =
+        "start --id ID --profile NAME [--cgroup PATH]... [--pid PID] [--container NAME]... [--interface NAME]... "
+        "[--source RANGE]... "
+        "[--allow ENDPOINT]... [--phase NAME] [--audit] [--incoming] [--resolver ADDRESS]... [--owner PID] [--json] | "
+        "phase [ID] PHASE [--json] | end ID [--summary md|json|html] [--fail-on deny,alert] [--kill] [--release] "
+        "[--json] | list [ID] [--summary md|json|html] [--json]",
     .summary = "start, narrow, end and list the jobs of the running gate",
     .text =
         "What a runner's hooks call. 'start' gives the gate of this network namespace a job: what runs in a cgroup, or "

@@ -191,7 +191,7 @@ static json_t *describe(const struct keeper *k, const struct held_job *job, bool
         "phase", scope ? scope->phase : "", "mode", scope && scope->mode == POLICY_AUDIT ? "audit" : "enforce", "ended",
         (int)job->ended, "started_usec", (json_int_t)job->started_usec, "denied",
         (json_int_t)summary_denied(job->summary), "alerts", (json_int_t)summary_alerts(job->summary));
-    static const char *const lists[] = {"cgroup", "interface", "source", "allow", "made"};
+    static const char *const lists[] = {"cgroup", "interface", "source", "below", "allow", "made"};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set(row, lists[i], json_object_get(job->order, lists[i]));
     if (whole)

@@ -103,10 +103,10 @@ static json_t *check_starter(const struct control_ask *a, const struct control_c
         return control_failed(ERROR_INPUT, "refused: the caller's scope may not start jobs of profile \"%s\"", profile);
     if (json_array_size(json_object_get(order, "allow")) || json_array_size(json_object_get(order, "interface")) ||
         json_array_size(json_object_get(order, "source")) || json_array_size(json_object_get(order, "resolver")) ||
-        json_is_true(json_object_get(order, "audit")))
+        json_is_true(json_object_get(order, "audit")) || json_is_true(json_object_get(order, "incoming")))
         return control_refused(
             "refused: from inside a scope a job is started with its profile as it is, in a cgroup: no "
-            "--allow, --audit, --resolver, --interface or --source");
+            "--allow, --audit, --incoming, --resolver, --interface or --source");
     json_array_foreach(
         json_object_get(order, "cgroup"), i,
         text) if (!cgroup_is_of(a->k, c->scope,
@@ -131,8 +131,9 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
 {
     static const char *const lists[] = {"allow", "resolver", "cgroup", "interface", "source"};
     json_t *order =
-        json_pack("{s:s, s:s, s:b, s:I}", "id", id, "profile", profile, "audit",
-                  json_is_true(json_object_get(a->request, "audit")), "started", (json_int_t)clock_real_usec());
+        json_pack("{s:s, s:s, s:b, s:b, s:I}", "id", id, "profile", profile, "audit",
+                  json_is_true(json_object_get(a->request, "audit")), "incoming",
+                  json_is_true(json_object_get(a->request, "incoming")), "started", (json_int_t)clock_real_usec());
     size_t matches = 0;
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
         json_t *list = list_of(a->request, lists[i]);
@@ -150,6 +151,11 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
     json_t *owner = order_owner(a);
     if (owner)
         json_object_set_new(order, "owner", owner);
+    json_object_set_new(order, "below", jobs_below(order, e));
+    if (e->code != ERROR_NONE) {
+        json_decref(order);
+        return NULL;
+    }
     if (matches && entries_good(json_object_get(order, "allow"), e))
         return order;
     if (!matches)
@@ -180,6 +186,12 @@ static json_t *start_order(const struct control_ask *a, const json_t *order, con
                                   "what job \"%s\" left running is still held there: end it with --release", taker);
         replaces = taker ? taker : replaces;
     }
+    const struct held_job *shares = jobs_network_taken(&a->k->jobs, order);
+    if (shares)
+        return control_failed(ERROR_INPUT,
+                              "job \"%s\" has a network that a container of this one is in: give each job a "
+                              "network of its own",
+                              shares->id);
     if (a->k->jobs.count == JOBS_MAX && !replaces)
         return control_failed(ERROR_LIMIT, "no more than 1,000 jobs at a time");
     jobs_source_name(id, name);
@@ -205,13 +217,13 @@ json_t *control_job_start(const struct control_ask *a)
     struct error e = {0};
     struct control_caller c = control_caller_of(a);
     const char *id = NULL, *profile = NULL, *phase = "";
-    int audit = 0;
+    int audit = 0, incoming = 0;
     if (c.right < RIGHT_STARTER)
         return control_refuse_caller(&c);
     if (a->k->gate->run.on)
         return control_refused("refused: 'sluice run' holds one command; jobs are started by 'sluice gate'");
-    if (json_unpack((json_t *)(uintptr_t)a->request, "{s:s, s:s, s?s, s?b}", "id", &id, "profile", &profile, "phase",
-                    &phase, "audit", &audit) < 0)
+    if (json_unpack((json_t *)(uintptr_t)a->request, "{s:s, s:s, s?s, s?b, s?b}", "id", &id, "profile", &profile,
+                    "phase", &phase, "audit", &audit, "incoming", &incoming) < 0)
         return control_wrong("job_start takes \"id\", \"profile\" and what the job is known by");
     if (!jobs_id_good(id))
         return control_wrong(

@@ -19,8 +19,8 @@
 #include "ctl/rtnetlink.h"
 #include "nft/cgroup.h"
 
-#define NAMESPACES_MAX 64
-#define LOOK_USEC      3000000u
+#define NAMESPACES_MAX 1024
+#define LOOK_USEC      12000000u
 #define ENDS_MAX       32 /* interfaces of one container */
 
 static bool add(struct engine_matches *out, enum policy_match kind, const char *text, struct error *e)
@@ -83,16 +83,26 @@ struct addresses {
     struct error *e;
 };
 
+static void remember(struct engine_matches *out, const struct address *address)
+{
+    for (unsigned i = 0; i < out->addresses; i++)
+        if (address_equal(&out->address[i], address))
+            return;
+    if (out->addresses < ENGINE_ADDRESSES_MAX)
+        out->address[out->addresses++] = *address;
+}
+
 static void take_address(void *ctx, const struct rtnetlink_own_address *own)
 {
     struct addresses *list = ctx;
     for (unsigned i = 0; i < list->ends->count && list->ok; i++) {
         char text[ADDRESS_TEXT_SIZE + 4];
-        if (!list->ends->by_address[i] || list->ends->end[i].peer != own->interface || !own->global)
+        if (list->ends->end[i].peer != own->interface || !own->global)
             continue;
+        remember(list->out, &own->address);
         size_t len = address_format(&own->address, text);
         snprintf(text + len, sizeof text - len, "/%u", own->address.family == 4 ? 32u : 128u);
-        list->ok = add(list->out, POLICY_SOURCE, text, list->e);
+        list->ok = !list->ends->by_address[i] || add(list->out, POLICY_SOURCE, text, list->e);
     }
 }
 
@@ -108,15 +118,13 @@ static bool add_links(struct mnl_socket *s, int netns_fd, struct engine_matches 
     if (!rtnetlink_links(s, take_end, &ends, e) || !rtnetlink_links(s, take_master, &masters, e))
         return false;
     *found = ends.count != 0;
-    bool some = false;
     for (unsigned i = 0; i < ends.count; i++) {
         const char *interface = ends.end[i].master ? masters.name[i] : ends.end[i].name;
         ends.by_address[i] = ends.end[i].master && !of_one_network(interface);
-        some |= ends.by_address[i];
         if (!ends.by_address[i] && !add(out, POLICY_INTERFACE, interface, e))
             return false;
     }
-    return (!some || rtnetlink_addresses(s, ends.namespace, take_address, &addresses, e)) && addresses.ok;
+    return (!*found || rtnetlink_addresses(s, ends.namespace, take_address, &addresses, e)) && addresses.ok;
 }
 
 static bool add_cgroup(pid_t pid, struct engine_matches *out, struct error *e)
@@ -159,7 +167,7 @@ static bool has_interfaces(int proc)
 }
 
 /* Opens the process' network namespace; -1 in *fd: it is ours. */
-static bool open_namespace(int proc, int *fd, ino_t *inode, struct error *e)
+static bool open_namespace(int proc, int *fd, struct error *e)
 {
     struct stat own, other;
     *fd = openat(proc, "ns/net", O_RDONLY | O_CLOEXEC);
@@ -169,7 +177,6 @@ static bool open_namespace(int proc, int *fd, ino_t *inode, struct error *e)
             close(*fd);
         return false;
     }
-    *inode = other.st_ino;
     if (own.st_ino == other.st_ino && own.st_dev == other.st_dev) {
         close(*fd);
         *fd = -1;
@@ -201,11 +208,10 @@ static bool add_namespace(pid_t pid, int proc, int netns_fd, struct engine_match
 bool engine_of_process(pid_t pid, struct engine_matches *out, struct error *e)
 {
     int fd;
-    ino_t inode;
     int proc = process_proc_open(pid);
     if (proc < 0)
         return error_set(e, ERROR_INPUT, errno, "process %d", (int)pid);
-    bool ok = open_namespace(proc, &fd, &inode, e);
+    bool ok = open_namespace(proc, &fd, e);
     if (ok && fd >= 0) {
         /* Its own cgroup is matched beside it, where it has one: what it might send from the host's network. */
         struct engine_matches before = *out;
@@ -224,21 +230,21 @@ bool engine_of_process(pid_t pid, struct engine_matches *out, struct error *e)
 struct report {
     bool ok;
     struct error error;
+    struct engine_container container;
     struct engine_matches matches;
 };
 
 static void look(const char *container, struct report *report)
 {
-    pid_t pid;
-    report->ok =
-        engine_find(container, &pid, &report->error) && engine_of_process(pid, &report->matches, &report->error);
+    report->ok = engine_find(container, &report->container, &report->error) &&
+                 engine_of_process(report->container.pid, &report->matches, &report->error);
 }
 
 /* Arguments and paths of others' processes are read, which can wait for as long as those like: in a process of its own,
  * that is ended when the time is over. */
-bool engine_matches(const char *container, struct engine_matches *out, struct error *e)
+bool engine_matches(const char *container, struct engine_container *which, struct engine_matches *out, struct error *e)
 {
-    static struct report report; /* 34 KiB; one thread */
+    static struct report report; /* 36 KiB; one thread */
     int ends[2];
     report = (struct report){.matches = *out};
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -274,15 +280,19 @@ bool engine_matches(const char *container, struct engine_matches *out, struct er
     }
     if (have < sizeof report)
         return error_set(e, ERROR_SYSTEM, 0, "container %s: could not be looked at in time", container);
-    if (report.ok)
-        *out = report.matches;
-    else if (e)
+    if (!report.ok && e)
         *e = report.error;
-    return report.ok;
+    if (!report.ok)
+        return false;
+    *which = report.container;
+    *out = report.matches;
+    return true;
 }
 
 struct below {
     struct engine_matches *out;
+    struct mnl_socket *s;
+    struct stat own;
     unsigned seen;
     ino_t inode[NAMESPACES_MAX];
     bool ok;
@@ -292,35 +302,39 @@ struct below {
 static void take_process(void *ctx, pid_t pid)
 {
     struct below *b = ctx;
-    int fd = -1;
-    ino_t inode = 0;
-    int proc = process_proc_open(pid);
-    bool found = b->ok && proc >= 0 && open_namespace(proc, &fd, &inode, NULL) && fd >= 0;
-    for (unsigned i = 0; i < b->seen && found; i++)
-        found = b->inode[i] != inode;
-    if (found && b->seen == NAMESPACES_MAX) {
+    struct stat st;
+    char path[64];
+    bool leads;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    if (!b->ok || stat(path, &st) < 0 || (st.st_ino == b->own.st_ino && st.st_dev == b->own.st_dev))
+        return;
+    for (unsigned i = 0; i < b->seen; i++)
+        if (b->inode[i] == st.st_ino)
+            return;
+    if (b->seen == NAMESPACES_MAX) {
         b->ok = error_set(b->e, ERROR_LIMIT, 0, "more than %u network namespaces", NAMESPACES_MAX);
-    } else if (found) {
-        bool leads;
-        struct mnl_socket *s = rtnetlink_open(b->e);
-        b->inode[b->seen++] = inode;
-        b->ok = s && add_links(s, fd, b->out, &leads, b->e);
-        if (s)
-            mnl_socket_close(s);
+        return;
     }
-    if (fd >= 0)
-        close(fd);
-    if (proc >= 0)
-        close(proc);
+    b->inode[b->seen++] = st.st_ino;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    b->ok = add_links(b->s, fd, b->out, &leads, b->e);
+    close(fd);
 }
 
 bool engine_below(const char *cgroup, struct engine_matches *out, struct error *e)
 {
     struct below b = {.out = out, .ok = true, .e = e};
     struct error walk = {0};
-    if (!cgroup_each_pid(cgroup, take_process, &b, &walk) && walk.sys_errno != ENOENT) {
-        *e = walk;
+    if (stat("/proc/self/ns/net", &b.own) < 0)
+        return error_set(e, ERROR_SYSTEM, errno, "our network namespace");
+    b.s = rtnetlink_open(e);
+    if (!b.s)
         return false;
-    }
-    return b.ok;
+    bool walked = cgroup_each_pid(cgroup, take_process, &b, &walk) || walk.sys_errno == ENOENT;
+    mnl_socket_close(b.s);
+    if (!walked && e)
+        *e = walk;
+    return walked && b.ok;
 }

@@ -18,7 +18,9 @@
 #include "core/error.h"
 #include "policy/policy.h"
 
-#define ENGINE_TEXT_MAX 512
+#define ENGINE_TEXT_MAX      512
+#define ENGINE_ADDRESSES_MAX 128
+#define ENGINE_PUBLISHED_MAX 32
 
 struct engine_matches {
     unsigned lines;
@@ -26,21 +28,34 @@ struct engine_matches {
         enum policy_match kind;
         char text[ENGINE_TEXT_MAX]; /* as a policy writes it: "/a/b", "br-0123456789ab", "172.17.0.2/32" */
     } line[POLICY_MATCHES_MAX];
+    unsigned addresses; /* the containers' own, as far as there is room */
+    struct address address[ENGINE_ADDRESSES_MAX];
 };
 
-/* The first process of a container by its name or id: asked of Docker and podman where their sockets are, else by
- * conmon's arguments (podman without a service, rootless).  Names that several have are an error.  Up to a second for
- * each engine that does not answer. */
-bool engine_find(const char *container, pid_t *pid, struct error *e);
+struct engine_container {
+    pid_t pid;        /* its first process */
+    bool own_servers; /* made with --dns: Docker's resolver asks those from the container's network */
+    unsigned published;
+    struct engine_published { /* a port of the host that is the container's; where the engine told */
+        bool udp, any;        /* any: at each address of the host, of both families */
+        uint16_t port;
+        struct address address;
+    } port[ENGINE_PUBLISHED_MAX];
+};
+
+/* A container by its name or id: asked of Docker and podman where their sockets are, else by
+ * conmon's arguments (podman without a service, rootless).  Names that several have are an error.  Up to five seconds
+ * for each engine that does not answer. */
+bool engine_find(const char *container, struct engine_container *out, struct error *e);
 
 /* Adds the lines of that process' network, and its cgroup.  An error where its packets cannot be told from others. */
 bool engine_of_process(pid_t pid, struct engine_matches *out, struct error *e);
-/* engine_find and engine_of_process, in a process of its own that gets three seconds. */
-bool engine_matches(const char *container, struct engine_matches *out, struct error *e);
+/* engine_find and engine_of_process, in a process of its own that gets twelve seconds. */
+bool engine_matches(const char *container, struct engine_container *which, struct engine_matches *out, struct error *e);
 
 /* Adds the lines of the network namespaces, other than ours, that processes in this cgroup and below live in:
  * containers that a job started below its own cgroup.  Namespaces that no link leads to add nothing.  A cgroup that is
- * gone adds nothing. */
+ * gone adds nothing.  Some microseconds a process. */
 bool engine_below(const char *cgroup, struct engine_matches *out, struct error *e);
 
 #endif

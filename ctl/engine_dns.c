@@ -37,6 +37,22 @@ static bool takes_cgroup(const char *line, const char *cgroup)
     return strncmp(line, cgroup, len) == 0 && (cgroup[len] == '\0' || cgroup[len] == '/');
 }
 
+#define SERVERS_SIZE (POLICY_RESOLVERS_MAX * (ADDRESS_TEXT_SIZE + 4))
+
+/* Those that a container can reach, as JSON writes them. */
+static void write_servers(const struct address *resolver, unsigned count, char out[SERVERS_SIZE])
+{
+    size_t len = 0;
+    snprintf(out, SERVERS_SIZE, "\"ADDRESS OF A RESOLVER\"");
+    for (unsigned i = 0; i < count; i++) {
+        char address[ADDRESS_TEXT_SIZE];
+        if (address_is_loopback(&resolver[i]))
+            continue;
+        address_format(&resolver[i], address);
+        len += (size_t)snprintf(out + len, SERVERS_SIZE - len, "%s\"%s\"", len ? ", " : "", address);
+    }
+}
+
 bool engine_dns_text(const struct policy_scope *scope, const struct engine_dns_facts *facts, char *out, size_t size)
 {
     bool bridges = false, dockerd = facts->own_servers;
@@ -47,20 +63,13 @@ bool engine_dns_text(const struct policy_scope *scope, const struct engine_dns_f
     }
     if (!bridges || dockerd)
         return false;
-    char servers[POLICY_RESOLVERS_MAX * (ADDRESS_TEXT_SIZE + 4)] = "";
-    size_t len = 0;
-    for (unsigned i = 0; i < scope->resolvers; i++) {
-        char address[ADDRESS_TEXT_SIZE];
-        if (address_is_loopback(&scope->resolver[i]))
-            continue;
-        address_format(&scope->resolver[i], address);
-        len += (size_t)snprintf(servers + len, sizeof servers - len, "%s\"%s\"", len ? ", " : "", address);
-    }
+    char servers[SERVERS_SIZE];
+    write_servers(scope->resolver, scope->resolvers, servers);
     snprintf(out, size,
              "scope %s: Docker's resolver for containers (127.0.0.11) %s the host's own network, past this scope. Say "
              "{ \"dns\": [ %s ] } in " CONFIG_FILE " and restart Docker, or add cgroup: %s to the scope's match",
-             scope->name, facts->loopback_only ? "asks from" : "may ask from (newer releases of Docker do)",
-             len ? servers : "\"ADDRESS OF A RESOLVER\"", facts->cgroup);
+             scope->name, facts->loopback_only ? "asks from" : "may ask from (newer releases of Docker do)", servers,
+             facts->cgroup);
     return true;
 }
 
@@ -141,4 +150,20 @@ void engine_dns_tick(struct engine_dns *seen, const struct policy *policy, unsig
             fprintf(stderr, "sluice: warning: %s\n", text);
             return; /* of one scope: what to change is the same for all */
         }
+}
+
+bool engine_dns_container(char *out, size_t size, bool *certain)
+{
+    struct engine_dns_facts facts = {0};
+    struct policy_system system = {0};
+    char servers[SERVERS_SIZE];
+    if (!look(&facts) || facts.own_servers || !policy_system_read("/etc/resolv.conf", &system, NULL))
+        return false;
+    write_servers(system.resolver, system.resolvers, servers);
+    *certain = facts.loopback_only;
+    snprintf(out, size,
+             "its resolver (Docker's, 127.0.0.11) %s the host's own network, past the job. Say { \"dns\": [ %s ] } "
+             "in " CONFIG_FILE " and restart Docker, or make the container with --dns",
+             *certain ? "asks from" : "may ask from (newer releases of Docker do)", servers);
+    return true;
 }

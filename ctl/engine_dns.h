@@ -32,4 +32,7 @@ struct engine_dns_facts {
 };
 bool engine_dns_text(const struct policy_scope *scope, const struct engine_dns_facts *facts, char *out, size_t size);
 
+/* The same for a container on a user-defined network that was made without servers of its own.  *certain: it does. */
+bool engine_dns_container(char *out, size_t size, bool *certain);
+
 #endif

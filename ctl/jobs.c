@@ -46,6 +46,39 @@ static void scope_name(const json_t *order, char out[64])
     snprintf(out, 64, "%s%.48s", ended ? JOBS_ENDED : JOBS_SCOPE, text_of(order, "id"));
 }
 
+/* What it was started with, and what its containers add. */
+static void carry_match(json_t *match, const json_t *order, const char *key)
+{
+    json_t *all = json_array(), *list = json_object_get(order, key);
+    const json_t *below = json_object_get(json_object_get(order, "below"), key);
+    if (list)
+        json_array_extend(all, list);
+    if (below)
+        json_array_extend(all, (json_t *)(uintptr_t)below);
+    if (json_array_size(all))
+        json_object_set(match, key, all);
+    json_decref(all);
+}
+
+/* The job's containers are inside: any of its own may connect to them. */
+static void allow_inside(json_t *profile, const json_t *order)
+{
+    json_t *all = json_array(), *list = json_object_get(order, "allow"), *text;
+    size_t i;
+    if (list)
+        json_array_extend(all, list);
+    json_array_foreach(json_object_get(json_object_get(order, "below"), "address"), i, text)
+    {
+        const char *address = json_string_value(text);
+        bool six = strchr(address, ':');
+        json_array_append_new(all, json_sprintf("%s%s%s", six ? "[" : "", address, six ? "]" : ""));
+        json_array_append_new(all, json_sprintf("udp://%s%s%s", six ? "[" : "", address, six ? "]" : ""));
+    }
+    if (json_array_size(all))
+        json_object_set(profile, "allow", all);
+    json_decref(all);
+}
+
 char *jobs_source_text(const json_t *order)
 {
     char name[64];
@@ -57,12 +90,14 @@ char *jobs_source_text(const json_t *order)
                   json_is_true(json_object_get(order, "audit")) && !ended ? "audit" : "enforce", "match", match);
     if (!ended) {
         json_object_set_new(profile, "extends", json_string(text_of(order, "profile")));
-        carry(profile, "allow", order, "allow");
+        allow_inside(profile, order);
+        if (json_is_true(json_object_get(order, "incoming")))
+            json_object_set_new(scope, "incoming", json_string("pass"));
         carry(scope, "resolvers", order, "resolver");
     }
-    carry(match, "cgroup", order, "cgroup");
-    carry(match, "interface", order, "interface");
-    carry(match, "source", order, "source");
+    carry_match(match, order, "cgroup");
+    carry_match(match, order, "interface");
+    carry_match(match, order, "source");
     json_t *root =
         json_pack("{s:i, s:O, s:{s:o}, s:[o]}", "version", 1, "job", order, "profiles", name, profile, "scopes", scope);
     json_decref(match);

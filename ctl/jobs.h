@@ -36,11 +36,13 @@ struct held_job {
     json_t *order;
     struct summary *summary;
     uint64_t stored_usec, stored_events; /* ctl/jobs_store.c: when and what was written last */
+    bool told;                           /* that its containers' networks could not be held */
     bool seen;                           /* while the list is read anew */
 };
 
 struct jobs {
     unsigned count;
+    unsigned followed; /* jobs_below.c: who is next */
     struct held_job *job[JOBS_MAX];
 };
 
@@ -49,8 +51,8 @@ bool jobs_id_good(const char *id);
 /* How the job's source is called in the bundle and in errors. */
 void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
 /* The source's text, malloc'ed; NULL: no memory.  `order`: {"id", "profile", "allow": [..], "resolver": [..],
- * "cgroup": [..], "interface": [..], "source": [..], "audit": bool, "ended": bool, "started": usec,
- * "owner": {"pid", "start"}}. */
+ * "cgroup": [..], "interface": [..], "source": [..], "audit": bool, "incoming": bool, "ended": bool, "started": usec,
+ * "owner": {"pid", "start"}, "below": what jobs_below says}. */
 char *jobs_source_text(const json_t *order);
 
 /* jobs_store.c.  Writes the summaries that have changed, at most once a second each; reads one back; removes it. */
@@ -67,5 +69,12 @@ struct held_job *jobs_of_scope(const struct jobs *jobs, const struct policy_scop
 bool jobs_fall_back(const struct policy *policy, const struct policy_scope *scope);
 /* Is anything of it left: processes in its cgroups, its interfaces, or addresses (which nobody sees go)? */
 bool jobs_live(const struct policy_scope *scope);
+
+/* jobs_below.c: {"interface": [..], "source": [..]}: the networks of containers that run below the order's cgroups,
+ * now. *e says what of them could not be found, if anything. */
+json_t *jobs_below(const json_t *order, struct error *e);
+/* The job that has one of an order's networks already; NULL: none. */
+const struct held_job *jobs_network_taken(const struct jobs *jobs, const json_t *order);
+void jobs_follow(struct keeper *k); /* each second */
 
 #endif

@@ -444,6 +444,7 @@ void reload_tick(struct keeper *k)
     if (!k->applied || k->finished)
         return;
     surroundings_tick(k);
+    jobs_follow(k);
     jobs_tick(k);
     verify_rules(k);
 }

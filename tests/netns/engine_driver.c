@@ -9,10 +9,11 @@ int main(int argc, char **argv)
 {
     static const char *const kind[] = {"cgroup", "interface", "source"};
     static struct engine_matches found;
+    struct engine_container container;
     struct error e = {0};
     if (argc != 3)
         return 2;
-    if (!(strcmp(argv[1], "below") == 0 ? engine_below(argv[2], &found, &e) : engine_matches(argv[2], &found, &e))) {
+    if (!(strcmp(argv[1], "below") == 0 ? engine_below(argv[2], &found, &e) : engine_matches(argv[2], &container, &found, &e))) {
         printf("error: %s\n", e.text);
         return 1;
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck disable=SC1091,SC2016,SC2034,SC2329
+# shellcheck disable=SC1091,SC2016,SC2034,SC2046,SC2329
 # Containers of real engines behind scopes: Docker (default bridge, user-defined network with its resolver 127.0.0.11, IPv6, the host's
 # network, another container's, published ports), podman as root (netavark, aardvark-dns) and rootless (slirp4netns).
 . "$(dirname "$0")/lib.sh"
