@@ -92,9 +92,8 @@ static bool reads_servers(int proc)
     for (const char *at = text; at < text + len; at += strlen(at) + 1) {
         if (strcmp(at, "--dns") == 0 || strncmp(at, "--dns=", 6) == 0)
             return true;
-        if (strncmp(at, "--config-file=", 14) == 0)
-            file = at + 14;
-        else if (strcmp(at, "--config-file") == 0 && at + 14 < text + len)
+        /* With its value behind '=' or as the next argument: 14 bytes on, both times. */
+        if (strncmp(at, "--config-file", 13) == 0 && (at[13] == '=' || at[13] == '\0') && at + 14 < text + len)
             file = at + 14;
     }
     return has_servers(proc, file);
