@@ -330,6 +330,7 @@ while True:
     [ "$(grep -ac escaped-old- "$T/a.pcap")" = "$old" ] || die "a socket from before went on"
     [ "$(grep -ac escaped-new- "$T/a.pcap")" = "$new" ] || die "a new socket went out"
     jobs_say | jq -e '.jobs[0].cgroup[0] | endswith("/sluice-job-t")'
+    # shellcheck disable=SC2046
     kill -KILL $(cat "$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')/cgroup.procs")
     job end t
     none_listed
