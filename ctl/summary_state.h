@@ -51,11 +51,11 @@ enum summary_apart { SUMMARY_PRIVATE, SUMMARY_ATTACK, SUMMARY_BARE, SUMMARY_APAR
 bool summary_offers(const struct summary *s, const struct summary_row *hint);
 /* Is it no endpoint but a setting of the policy?  *index: which. */
 bool summary_is_setting(const char *hint, size_t *index);
-bool summary_is(const struct summary_row *finding, enum summary_apart apart);
+bool summary_is(const struct summary_row *r, enum summary_apart apart);
 bool summary_any(const struct summary *s, enum summary_apart apart);
 void summary_print_escaped(const char *text, FILE *out);
 /* "  NAME: why (process, package NAME)" */
-void summary_print_reason(const struct summary_row *finding, enum reason reason, FILE *out);
+void summary_print_reason(const struct summary_row *r, enum reason reason, FILE *out);
 const char *summary_plural(uint64_t n); /* "s" or "" */
 
 /* The bucket of a text: equal texts share one, in order of appearance. */
