@@ -118,8 +118,6 @@ void build_jump(const struct build *b, struct expression_rule *r, const char *ch
 void build_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state);
 void build_ct_mark(const struct build *b, struct expression_rule *r, uint16_t scope, enum mark_connection state);
 /* Is the connection's, or the packet mark's, state this one?  Its scope: one of the set's? */
-/* A packet of a connection that is open and approved: neither its first one, nor what is only related to it. */
-void build_match_approved(const struct build *b, struct expression_rule *r);
 void build_match_ct_state(const struct build *b, struct expression_rule *r, enum mark_connection state);
 void build_match_state(const struct build *b, struct expression_rule *r, unsigned state);
 void build_match_ct_scope(const struct build *b, struct expression_rule *r, const char *set);

@@ -61,12 +61,6 @@ void build_marked_rules(const struct build *b)
     r = build_rule(b, CHAIN_MARKED);
     build_match_ct_scope(b, &r, SET_SCOPES);
     build_go(b, &r, CHAIN_THEIRS);
-    /* A download that came in by an interface. */
-    r = build_rule(b, CHAIN_THEIRS);
-    build_match_approved(b, &r);
-    match_ct_direction(&r, IP_CT_DIR_REPLY);
-    match_interface(&r, NFT_META_IIFNAME, NFT_CMP_NEQ, "");
-    build_pass(b, &r);
     r = build_rule(b, CHAIN_THEIRS);
     key_ct_mark(&r, 0, b->scope);
     lookup_jump(&r, build_set(b, SET_IDENTIFY).text);

@@ -257,14 +257,10 @@ static void proven_rules(const struct build *b)
 static void forward_rules(const struct build *b)
 {
     uint32_t bare_go = build_value(b, 0, MARK_BARE_GO);
-    struct expression_rule r = build_base_rule(b, BASE_FORWARD);
-    build_match_approved(b, &r); /* as all that follows would let it go */
-    verdict(&r, NF_ACCEPT);
-    build_end(b, &r);
     build_neighbour_forward(b, ruleset_base[BASE_FORWARD].name);
     proven_rules(b);
     for (unsigned bare = 0; bare < 2; bare++) {
-        r = build_base_rule(b, BASE_FORWARD);
+        struct expression_rule r = build_base_rule(b, BASE_FORWARD);
         match_ct_mark(&r, bare ? bare_go : b->state, NFT_CMP_EQ, bare ? bare_go : build_value(b, 0, MARK_UNDECIDED));
         match_ct_direction(&r, IP_CT_DIR_REPLY);
         build_match_ct_scope(b, &r, SET_SCOPES);
@@ -320,10 +316,6 @@ static void postrouting_rules(const struct build *b)
 {
     build_clear(b, BASE_POSTROUTING);
     struct expression_rule r = build_base_rule(b, BASE_POSTROUTING);
-    build_match_approved(b, &r); /* as all that follows would let it go */
-    verdict(&r, NF_ACCEPT);
-    build_end(b, &r);
-    r = build_base_rule(b, BASE_POSTROUTING);
     match_interface(&r, NFT_META_OIFNAME, NFT_CMP_EQ, "lo");
     verdict(&r, NF_ACCEPT);
     build_end(b, &r);

@@ -183,10 +183,6 @@ void build_input_rules(const struct build *b)
 {
     build_clear(b, BASE_INPUT);
     struct expression_rule r = build_base_rule(b, BASE_INPUT);
-    build_match_approved(b, &r);
-    verdict(&r, NF_ACCEPT);
-    build_end(b, &r);
-    r = build_base_rule(b, BASE_INPUT);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     build_jump(b, &r, CHAIN_RELATED);
     r = build_base_rule(b, BASE_INPUT);

@@ -248,22 +248,8 @@ static void meet_relay(const struct build *b)
     }
 }
 
-/* What nearly all packets of a local client's upload are: before the looks at where they come from, which its first
- * packet had.  A SYN begins anew, and a datagram's ports may be another's by now. */
-static void approved_rule(const struct build *b)
-{
-    struct expression_rule r = build_rule(b, CHAIN_TOWARD);
-    build_match_approved(b, &r);
-    build_match_state(b, &r, MARK_OWN);
-    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
-    match_tcp_syn(&r, NFT_CMP_NEQ);
-    build_pass(b, &r);
-}
-
 void build_toward_rules(const struct build *b)
 {
-    if (b->rules->fast_path)
-        approved_rule(b);
     /* Sent by this host (no interface it came in by).  IPv6 lets anybody bind to an address that is not here
      * (IPV6_FREEBIND).  A listener's answer on loopback, and our refusal with what it quotes, would go where that
      * address lives: silence, before all that answers.  Related is the reset that a rule of ours sends in a server's

@@ -75,12 +75,6 @@ void build_match_ct_state(const struct build *b, struct expression_rule *r, enum
     match_ct_mark(r, b->state, NFT_CMP_EQ, build_value(b, 0, state));
 }
 
-void build_match_approved(const struct build *b, struct expression_rule *r)
-{
-    build_match_ct_state(b, r, MARK_APPROVED);
-    match_ct_state(r, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
-}
-
 void build_match_state(const struct build *b, struct expression_rule *r, unsigned state)
 {
     match_mark(r, b->state, NFT_CMP_EQ, build_value(b, 0, state));

@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     struct bytes text = {data + 1, size - 1};
-    struct policy_source sources[2] = {{"a.yaml", text}, {.file = "b.yaml", .text = {0}}};
+    struct policy_source sources[2] = {{.file = "a.yaml", .text = text}, {.file = "b.yaml"}};
     const uint8_t *zero = text.len ? memchr(text.at, 0, text.len) : NULL;
     if (data[0] == 'b') {
         policy = policy_from_bundle(text, &e);
