@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/eventfile.h"
 #include "ctl/options.h"
 
@@ -50,8 +51,8 @@ static bool take_verdicts(const char *text, struct wanted *w)
                (strlen(verdict_name((enum verdict)i)) != len || memcmp(verdict_name((enum verdict)i), text, len) != 0))
             i++;
         if (i == VERDICT_COUNT) {
-            fprintf(stderr, "sluice: --verdict takes allow, deny, would_deny and ignored, not '%.*s'\n",
-                    (int)(len < 60 ? len : 60), text);
+            complaint(ERROR_INPUT, "--verdict takes allow, deny, would_deny and ignored, not '%.*s'",
+                      (int)(len < 60 ? len : 60), text);
             return false;
         }
         w->verdict[i] = true;
@@ -77,7 +78,7 @@ static int run(int argc, char **argv)
         } else if (option == OPTION_SCOPE) {
             wanted.scope = value;
         } else if (option == OPTIONS_OPERAND && file) {
-            fprintf(stderr, "sluice: events takes one file\n");
+            complaint(ERROR_INPUT, "events takes one file");
             return EXIT_INPUT;
         } else if (option == OPTIONS_OPERAND) {
             file = value;
@@ -86,7 +87,7 @@ static int run(int argc, char **argv)
     struct error e = {0};
     unsigned long unread;
     if (!eventfile_read(file ? file : EVENTFILE_DEFAULT, follow, print, &wanted, &unread, &e)) {
-        fprintf(stderr, "sluice: %s\n", e.text);
+        complaint_error(&e);
         return EXIT_INPUT;
     }
     if (unread)

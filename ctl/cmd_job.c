@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sluice job: what a runner's hooks call, and what a job may ask for itself. */
-#include <errno.h>
-#include <inttypes.h>
+/* sluice job: what a runner's hooks call, and what a job may ask for itself.  The command line; job_ask.c does it. */
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "core/address.h"
-#include "core/event.h"
 #include "ctl/command.h"
-#include "ctl/confine.h"
-#include "ctl/control.h"
-#include "ctl/gate_sockets.h"
-#include "ctl/job_cgroup.h"
+#include "ctl/complaint.h"
+#include "ctl/job_ask.h"
 #include "ctl/job_container.h"
 #include "ctl/options.h"
-#include "ctl/report.h"
-#include "nft/cgroup.h"
-
-#define OPERANDS_MAX 3
 
 enum {
     OPTION_ID,
@@ -82,294 +72,6 @@ static const struct command_option options[] = {
     {NULL, NULL, NULL},
 };
 
-struct job_ask {
-    const char *verb, *operand[OPERANDS_MAX];
-    unsigned operands;
-    const char *id, *profile, *phase, *summary;
-    json_t *request; /* of a start: the lists */
-    pid_t pid, owner;
-    bool json, kill, release, audit, incoming, fail_on_deny, fail_on_alert;
-    enum report_format format;
-    char path[108]; /* of the socket; "": root's */
-};
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-    return (long long)json_integer_value(json_object_get(object, key));
-}
-
-static void print_safe(const char *text)
-{
-    char safe[16384];
-    event_escape(text, safe, sizeof safe);
-    fputs(safe, stdout);
-}
-
-/* In a run its own gate is asked; else this network namespace's: root at root's socket, others at everybody's. */
-static bool find_socket(struct job_ask *a, struct error *e)
-{
-    char cgroup[PATH_MAX];
-    struct sockaddr_un at;
-    if (!cgroup_of(getpid(), cgroup, e))
-        return false;
-    bool in_run = strncmp(cgroup, "/sluice-run-", 12) == 0;
-    if (!in_run && geteuid() == 0)
-        return true;
-    if (!in_run && !gate_sockets_jobs_path(0, &at, e))
-        return false;
-    snprintf(a->path, sizeof a->path, "%s", in_run ? CONFINE_JOBS : at.sun_path);
-    return true;
-}
-
-static int tell(const struct error *e)
-{
-    fprintf(stderr, "sluice: %s\n", e->code == ERROR_NONE ? "no gate runs in this network namespace" : e->text);
-    return e->code == ERROR_INPUT ? EXIT_INPUT : EXIT_FINDING;
-}
-
-/* One request; NULL: *status, and it was said why. */
-static json_t *ask(const struct job_ask *a, json_t *request, int *status)
-{
-    struct error e;
-    json_t *answer = control_ask_change(a->path[0] ? a->path : NULL, request, &e);
-    if (!answer)
-        *status = tell(&e);
-    return answer;
-}
-
-static void print_json(const json_t *answer)
-{
-    json_dumpf(answer, stdout, JSON_COMPACT);
-    putchar('\n');
-}
-
-static const char *plural(long long n)
-{
-    return n == 1 ? "" : "s";
-}
-
-/* ---- start ---- */
-
-/* Those that are not there yet: what begins in one that is made later may be quicker than the gate.  Whoever may not
- * make one there lets the gate wait for it; a path that is none is refused by the gate, in its words. */
-static void make_cgroups(const json_t *paths)
-{
-    size_t i;
-    json_t *path;
-    struct error ignored;
-    json_array_foreach(paths, i, path)(void) cgroup_make(json_string_value(path), &ignored);
-}
-
-static int start(struct job_ask *a)
-{
-    struct error e = {0};
-    char made[PATH_MAX] = "";
-    int status = 0;
-    json_object_set_new(a->request, "request", json_string("job_start"));
-    json_object_set_new(a->request, "id", json_string(a->id));
-    json_object_set_new(a->request, "profile", json_string(a->profile));
-    json_object_set_new(a->request, "phase", json_string(a->phase ? a->phase : ""));
-    json_object_set_new(a->request, "audit", json_boolean(a->audit));
-    json_object_set_new(a->request, "incoming", json_boolean(a->incoming));
-    json_object_set_new(a->request, "owner", json_integer(a->owner ? a->owner : getppid()));
-    if (a->pid && !job_cgroup_make(a->pid, a->id, made, &e))
-        return tell(&e);
-    if (made[0]) {
-        json_t *list = json_object_get(a->request, "cgroup");
-        if (!list)
-            json_object_set_new(a->request, "cgroup", list = json_array());
-        json_array_append_new(list, json_string(made));
-        json_object_set_new(a->request, "made", json_string(made));
-    }
-    make_cgroups(json_object_get(a->request, "cgroup"));
-    json_t *answer = ask(a, json_incref(a->request), &status);
-    if (!answer) {
-        if (made[0])
-            (void)cgroup_remove(made, NULL);
-        return status;
-    }
-    /* Held before anything is in it. */
-    if (made[0] && !job_cgroup_take(made, a->pid, &e)) {
-        json_decref(answer);
-        return tell(&e);
-    }
-    if (a->json) {
-        print_json(answer);
-    } else {
-        printf("job %s started: profile %s%s%s%s\n", a->id, a->profile, a->phase ? ", phase " : "",
-               a->phase ? a->phase : "", a->audit ? " (audited)" : "");
-    }
-    json_decref(answer);
-    return 0;
-}
-
-/* ---- phase ---- */
-
-static int phase(struct job_ask *a)
-{
-    int status = 0;
-    const char *id = a->operands > 2 ? a->operand[1] : NULL, *name = a->operand[a->operands - 1];
-    json_t *request = json_pack("{s:s, s:s}", "request", "job_phase", "phase", name);
-    if (id)
-        json_object_set_new(request, "id", json_string(id));
-    json_t *answer = ask(a, request, &status);
-    if (!answer)
-        return status;
-    long long cut = number_of(answer, "cut");
-    if (a->json)
-        print_json(answer);
-    else if (*name)
-        printf("phase %s entered; %lld open connection%s cut\n", name, cut, plural(cut));
-    else
-        printf("phase left; %lld open connection%s cut\n", cut, plural(cut));
-    json_decref(answer);
-    return 0;
-}
-
-/* ---- end and list ---- */
-
-static void started_text(const json_t *job, char *out, size_t size)
-{
-    time_t started = (time_t)(number_of(job, "started_usec") / 1000000);
-    struct tm parts;
-    if (!gmtime_r(&started, &parts) || !strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &parts))
-        out[0] = 0;
-}
-
-static void print_report(const struct job_ask *a, const json_t *job, const json_t *summary)
-{
-    char title[100], about[300], started[40];
-    started_text(job, started, sizeof started);
-    snprintf(title, sizeof title, "sluice: job %.48s", text_of(job, "id"));
-    snprintf(about, sizeof about, "Profile %.63s%s%.31s, %s, started %s.", text_of(job, "profile"),
-             *text_of(job, "phase") ? ", phase " : "", text_of(job, "phase"),
-             strcmp(text_of(job, "mode"), "audit") == 0 ? "audited" : "enforced", started);
-    report_write(a->format, title, about, summary, stdout);
-}
-
-/* What the gate knows of the job. */
-static json_t *look(const struct job_ask *a, const char *id, int *status)
-{
-    json_t *answer = ask(a, json_pack("{s:s, s:s}", "request", "job_list", "id", id), status);
-    json_t *job = answer ? json_incref(json_array_get(json_object_get(answer, "jobs"), 0)) : NULL;
-    json_decref(answer);
-    return job;
-}
-
-static bool kill_all(const json_t *job, struct error *e)
-{
-    char own[PATH_MAX];
-    size_t i;
-    json_t *path;
-    bool ok = cgroup_of(getpid(), own, e);
-    json_array_foreach(json_object_get(job, "cgroup"), i, path)
-    {
-        const char *text = json_string_value(path);
-        size_t len = strlen(text);
-        if (ok && strncmp(own, text, len) == 0 && (own[len] == '/' || !own[len]))
-            ok = error_set(e, ERROR_INPUT, 0, "--kill would end this very process, which is in the job's cgroup %s",
-                           text);
-        ok = ok && (cgroup_kill(text, e) || e->sys_errno == ENOENT);
-    }
-    return ok;
-}
-
-static int end_job(struct job_ask *a)
-{
-    struct error e = {0};
-    int status = 0;
-    const char *id = a->operand[1];
-    json_t *job = look(a, id, &status);
-    if (!job)
-        return status;
-    if (a->kill && !kill_all(job, &e)) {
-        json_decref(job);
-        return tell(&e);
-    }
-    json_t *answer =
-        ask(a, json_pack("{s:s, s:s, s:b}", "request", "job_end", "id", id, "release", (int)a->release), &status);
-    if (!answer) {
-        json_decref(job);
-        return status;
-    }
-    bool held = json_is_true(json_object_get(answer, "held"));
-    const json_t *summary = json_object_get(answer, "summary");
-    long long denied = number_of(summary, "denied"), alerts = number_of(summary, "alerts");
-    unsigned left = 0;
-    if (!held && *text_of(job, "made") && geteuid() == 0 && !job_cgroup_leave(text_of(job, "made"), &left, &e))
-        fprintf(stderr, "sluice: %s\n", e.text);
-    if (a->json && !a->summary)
-        print_json(answer);
-    else if (a->summary)
-        print_report(a, job, summary);
-    else
-        printf("job %s ended: %lld connection%s allowed, %lld refused\n", id, number_of(summary, "connections"),
-               plural(number_of(summary, "connections")), denied);
-    if (held)
-        fprintf(stderr,
-                "sluice: job %s left something running, which no other scope holds: it stays held, and is allowed "
-                "nothing, until it is gone (--kill ends it, --release lets it go)\n",
-                id);
-    json_decref(answer);
-    json_decref(job);
-    return (a->fail_on_deny && denied) || (a->fail_on_alert && alerts) ? EXIT_FAIL_ON : 0;
-}
-
-static void print_row(const json_t *job)
-{
-    char started[40];
-    size_t i;
-    json_t *text;
-    static const char *const lists[] = {"cgroup", "interface", "source"};
-    started_text(job, started, sizeof started);
-    printf("%-20s ", text_of(job, "id"));
-    print_safe(text_of(job, "profile"));
-    printf("%s%s  %s  %lld refused  since %s%s", *text_of(job, "phase") ? "/" : "", text_of(job, "phase"),
-           text_of(job, "mode"), number_of(job, "denied"), started,
-           json_is_true(json_object_get(job, "ended")) ? "  ended: what it left is held" : "");
-    for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++) {
-        json_array_foreach(json_object_get(job, lists[k]), i, text)
-        {
-            printf("  %s ", lists[k]);
-            print_safe(json_string_value(text));
-        }
-    }
-    putchar('\n');
-}
-
-static int list(struct job_ask *a)
-{
-    int status = 0;
-    size_t i;
-    json_t *job, *request = json_pack("{s:s}", "request", "job_list");
-    if (a->operands > 1)
-        json_object_set_new(request, "id", json_string(a->operand[1]));
-    json_t *answer = ask(a, request, &status);
-    if (!answer)
-        return status;
-    const json_t *jobs = json_object_get(answer, "jobs");
-    if (a->json && !a->summary) {
-        print_json(answer);
-    } else if (a->summary) {
-        job = json_array_get(jobs, 0);
-        print_report(a, job, json_object_get(job, "summary"));
-    } else {
-        json_array_foreach(jobs, i, job) print_row(job);
-        if (json_array_size(jobs) == 0)
-            puts("no jobs");
-    }
-    json_decref(answer);
-    return 0;
-}
-
-/* ---- the command line ---- */
-
 static bool read_pid(const char *option, const char *value, pid_t *out, struct error *e)
 {
     char *end;
@@ -397,7 +99,7 @@ static bool read_option(struct job_ask *a, int option, const char *value, struct
                                        [OPTION_RESOLVER] = "resolver"};
     switch (option) {
     case OPTIONS_OPERAND:
-        if (a->operands == OPERANDS_MAX)
+        if (a->operands == JOB_OPERANDS_MAX)
             return error_set(e, ERROR_INPUT, 0, "unexpected '%s'", value);
         a->operand[a->operands++] = value;
         return true;
@@ -456,11 +158,11 @@ static const struct verb verbs[] = {
      BIT(OPTION_ID) | BIT(OPTION_PROFILE) | BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_CONTAINER) |
          BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE) | BIT(OPTION_ALLOW) | BIT(OPTION_PHASE) | BIT(OPTION_AUDIT) |
          BIT(OPTION_INCOMING) | BIT(OPTION_RESOLVER) | BIT(OPTION_OWNER) | BIT(OPTION_JSON),
-     start},
-    {"phase", 2, 3, BIT(OPTION_JSON), phase},
+     job_ask_start},
+    {"phase", 2, 3, BIT(OPTION_JSON), job_ask_phase},
     {"end", 2, 2, BIT(OPTION_SUMMARY) | BIT(OPTION_FAIL_ON) | BIT(OPTION_KILL) | BIT(OPTION_RELEASE) | BIT(OPTION_JSON),
-     end_job},
-    {"list", 1, 2, BIT(OPTION_SUMMARY) | BIT(OPTION_JSON), list},
+     job_ask_end},
+    {"list", 1, 2, BIT(OPTION_SUMMARY) | BIT(OPTION_JSON), job_ask_list},
 };
 
 static const struct verb *check(const struct job_ask *a, unsigned given, struct error *e)
@@ -479,21 +181,21 @@ static const struct verb *check(const struct job_ask *a, unsigned given, struct 
             return error_set(e, ERROR_INPUT, 0, "job %s takes no %s", verb->name, options[i].name), NULL;
     if (a->operands < verb->least || a->operands > verb->most)
         return error_set(e, ERROR_INPUT, 0, "%s",
-                         a->operands > verb->most ? "too many arguments"
-                         : verb->run == phase     ? "job phase takes the phase's name"
-                                                  : "job end takes the job's id"),
+                         a->operands > verb->most     ? "too many arguments"
+                         : verb->run == job_ask_phase ? "job phase takes the phase's name"
+                                                      : "job end takes the job's id"),
                NULL;
-    if (verb->run == start && (!a->id || !a->profile))
+    if (verb->run == job_ask_start && (!a->id || !a->profile))
         return error_set(e, ERROR_INPUT, 0, "job start takes --id and --profile"), NULL;
-    if (verb->run == start && !(given & (BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_CONTAINER) |
-                                         BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE))))
+    if (verb->run == job_ask_start && !(given & (BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_CONTAINER) |
+                                                 BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE))))
         return error_set(
                    e, ERROR_INPUT, 0,
                    "job start takes --cgroup, --pid, --container, --interface or --source: what the job is known by"),
                NULL;
-    if (verb->run == list && a->summary && a->operands < 2)
+    if (verb->run == job_ask_list && a->summary && a->operands < 2)
         return error_set(e, ERROR_INPUT, 0, "--summary is of one job: sluice job list ID --summary md"), NULL;
-    if (verb->run == start && a->pid && geteuid() != 0)
+    if (verb->run == job_ask_start && a->pid && geteuid() != 0)
         return error_set(e, ERROR_INPUT, 0, "--pid needs root: it moves processes; use --cgroup"), NULL;
     return verb;
 }
@@ -516,11 +218,12 @@ static int run(int argc, char **argv)
     }
     const struct verb *verb = ok ? check(&a, given, &e) : NULL;
     if (!verb) {
-        fprintf(stderr, "sluice: %s\nTry 'sluice help job'.\n", e.text);
+        complaint_error(&e);
+        fputs("Try 'sluice help job'.\n", stderr);
         json_decref(a.request);
         return EXIT_INPUT;
     }
-    int status = find_socket(&a, &e) ? verb->run(&a) : tell(&e);
+    int status = job_ask_socket(&a, &e) ? verb->run(&a) : job_ask_failed(&e);
     json_decref(a.request);
     return status;
 }

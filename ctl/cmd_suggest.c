@@ -8,6 +8,7 @@
 
 #include "core/event_words.h"
 #include "ctl/command.h"
+#include "ctl/complaint.h"
 #include "ctl/eventfile.h"
 #include "ctl/options.h"
 #include "ctl/summary.h"
@@ -103,7 +104,7 @@ static int run(int argc, char **argv)
         } else if (option == OPTION_SCOPE) {
             g.only = value;
         } else if (file) {
-            fprintf(stderr, "sluice: suggest takes one file\n");
+            complaint(ERROR_INPUT, "suggest takes one file");
             return EXIT_INPUT;
         } else {
             file = value;
@@ -116,7 +117,7 @@ static int run(int argc, char **argv)
     free(g.scope);
     if (ok)
         return 0;
-    fprintf(stderr, "sluice: %s\n", e.text);
+    complaint_error(&e);
     return e.code == ERROR_SYSTEM ? EXIT_SLUICE : EXIT_INPUT;
 }
 

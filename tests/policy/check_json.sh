@@ -41,6 +41,14 @@ apply|bad.yaml good.yaml|2|.error.kind == "input"
 apply|none.yaml|2|.error.text | test("none.yaml: No such file")
 apply|good.yaml|1 root|.error.kind == "absent"
 apply|--dry-run good.yaml|1 root|.error.kind == "absent"
+job||2|.error.text | test("job takes start, phase, end or list")
+job|start --id x --profile p|2|.error.text | test("known by")
+job|list|1 root|.error.kind == "absent"
+job|end x|1 root|.error.kind == "absent"
+events|--verdict all|2|.error.text | test("--verdict takes")
+events|none.json|2|.error.text | test("none.json")
+suggest|none.json|2|.error.text | test("none.json")
+suggest|one two|2|.error.text | test("one file")
 down|now|2|.error.text | test("takes no operand")
 down||0 root|.ok and (.gate_ended | not) and .tables_removed == 0
 run||125|.error.text | test("no command")
