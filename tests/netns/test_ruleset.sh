@@ -56,7 +56,7 @@ s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_
 s.bind(("", 6001))
 s.sendto(b"first", (to, 6000))
 PY
-    sleep 0.2
+    if [ $who = job ]; then waits "$T/q" '^q 1 in udp'; else sleep 0.2; fi
     : > "$T/sent"
     # Its own 5003 is served there; the answer goes to the port that spoke.
     waits "$T/answer" heard
