@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MAGIC     0x736c7563u /* of this layout */
+#define MAGIC     0x736c7564u /* of this layout */
 #define SLOT_SIZE (1ll << 34) /* of a sparse file */
 #define IDS_AT    4096
 #define TEXT_AT   (1 << 20)
