@@ -10,10 +10,11 @@
 #include "core/clock.h"
 #include "ctl/peer.h"
 
-#define REQUEST_MAX  (256u << 10)
-#define REQUEST_SIZE 4096 /* at first */
-#define CLIENT_USEC  5000000u
-#define ANSWER_BYTES (16u << 20)
+#define REQUEST_MAX           (256u << 10)
+#define REQUEST_EVERYBODY_MAX (8u << 10)
+#define REQUEST_SIZE          4096 /* at first */
+#define CLIENT_USEC           5000000u
+#define ANSWER_BYTES          (16u << 20)
 
 struct client {
     int fd; /* -1: free */
@@ -124,12 +125,12 @@ static void accept_client(struct control *c)
 }
 
 /* Room for more of the request; false: it is longer than it may be, or memory is short. */
-static bool make_room(struct client *client)
+static bool make_room(struct client *client, size_t most)
 {
     if (client->size - client->have > 1)
         return true;
     size_t size = client->size ? 2 * client->size : REQUEST_SIZE;
-    char *grown = size <= REQUEST_MAX ? realloc(client->request, size) : NULL;
+    char *grown = size <= most ? realloc(client->request, size) : NULL;
     if (!grown)
         return false;
     client->request = grown;
@@ -139,7 +140,7 @@ static bool make_room(struct client *client)
 
 static void read_client(struct control *c, struct keeper *k, struct client *client)
 {
-    if (!make_room(client)) {
+    if (!make_room(client, c->everybody ? REQUEST_EVERYBODY_MAX : REQUEST_MAX)) {
         send_answer(client, control_refused("the request is longer than it may be"));
         return;
     }

@@ -145,9 +145,6 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
         matches += i >= 2 ? json_array_size(list) : 0;
         json_object_set_new(order, lists[i], list);
     }
-    const char *made = json_string_value(json_object_get(a->request, "made"));
-    if (made)
-        json_object_set_new(order, "made", json_string(made));
     json_t *owner = order_owner(a);
     if (owner)
         json_object_set_new(order, "owner", owner);
@@ -164,34 +161,76 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
     return NULL;
 }
 
-static json_t *start_order(const struct control_ask *a, const json_t *order, const char *phase)
+static bool lists(const json_t *list, const char *text)
 {
-    const char *id = json_string_value(json_object_get(order, "id")), *replaces = NULL;
-    char name[JOBS_SOURCE_SIZE], old[JOBS_SOURCE_SIZE], scope[64];
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        if (strcmp(json_string_value(one), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Does the new job hold all that an ended one's place holds?  Else what is left there would be nobody's. */
+static bool takes_over(const json_t *order, const struct held_job *ended)
+{
+    static const char *const keys[] = {"cgroup", "interface", "source"};
+    size_t i;
+    json_t *one;
+    for (unsigned k = 0; k < sizeof keys / sizeof *keys; k++) {
+        json_array_foreach(json_object_get(ended->order, keys[k]), i, one)
+        {
+            if (!lists(json_object_get(order, keys[k]), json_string_value(one)))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The ended job whose place the new one takes, or NULL; *refused: it cannot. */
+static const struct held_job *find_place(const struct control_ask *a, const json_t *order, json_t **refused)
+{
+    const char *id = json_string_value(json_object_get(order, "id"));
+    const struct held_job *place = jobs_find(&a->k->jobs, id);
     size_t i;
     json_t *text;
-    const struct held_job *same = jobs_find(&a->k->jobs, id);
-    if (same && !same->ended)
-        return control_failed(ERROR_INPUT, "job \"%s\" runs already", id);
-    replaces = same ? id : NULL;
+    if (place && !place->ended) {
+        *refused = control_failed(ERROR_INPUT, "job \"%s\" runs already", id);
+        return NULL;
+    }
     json_array_foreach(json_object_get(order, "cgroup"), i, text)
     {
         const char *taker = NULL;
         const struct held_job *other = cgroup_taken(a->k, json_string_value(text), &taker);
-        if (other && other != same)
-            return control_failed(ERROR_INPUT, "job \"%s\" has that cgroup, or one that holds it or is in it",
-                                  other->id);
-        if (taker && replaces && strcmp(taker, replaces) != 0)
-            return control_failed(ERROR_INPUT,
-                                  "what job \"%s\" left running is still held there: end it with --release", taker);
-        replaces = taker ? taker : replaces;
+        if (other && other != place)
+            *refused =
+                control_failed(ERROR_INPUT, "job \"%s\" has that cgroup, or one that holds it or is in it", other->id);
+        if (taker && place && strcmp(taker, place->id) != 0)
+            *refused = control_failed(ERROR_INPUT,
+                                      "what job \"%s\" left running is still held there: end it with --release", taker);
+        if (*refused)
+            return NULL;
+        place = taker ? jobs_find(&a->k->jobs, taker) : place;
     }
-    const struct held_job *shares = jobs_network_taken(&a->k->jobs, order);
-    if (shares)
-        return control_failed(ERROR_INPUT,
-                              "job \"%s\" has a network that a container of this one is in: give each job a "
-                              "network of its own",
-                              shares->id);
+    if (place && !takes_over(order, place))
+        *refused = control_failed(ERROR_INPUT,
+                                  "what job \"%s\" left running is still held, and not all of it would be this job's: "
+                                  "end it with --release, or take another id and cgroup",
+                                  place->id);
+    return *refused ? NULL : place;
+}
+
+static json_t *start_order(const struct control_ask *a, const json_t *order, const char *phase)
+{
+    const char *id = json_string_value(json_object_get(order, "id"));
+    char name[JOBS_SOURCE_SIZE], old[JOBS_SOURCE_SIZE], scope[64];
+    json_t *refused = NULL;
+    const struct held_job *place = find_place(a, order, &refused);
+    if (refused)
+        return refused;
+    const char *replaces = place ? place->id : NULL;
     if (a->k->jobs.count == JOBS_MAX && !replaces)
         return control_failed(ERROR_LIMIT, "no more than 1,000 jobs at a time");
     jobs_source_name(id, name);
@@ -237,6 +276,9 @@ json_t *control_job_start(const struct control_ask *a)
     if (!order)
         return control_error(&e);
     json_t *answer = c.right == RIGHT_STARTER ? check_starter(a, &c, profile, order) : NULL;
+    const char *made = json_string_value(json_object_get(a->request, "made"));
+    if (made && c.right == RIGHT_ALL) /* who ends the job removes it, as root: so it is root's word alone */
+        json_object_set_new(order, "made", json_string(made));
     if (!answer)
         answer = start_order(a, order, phase);
     json_decref(order);

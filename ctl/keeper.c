@@ -27,6 +27,7 @@
 #include "nft/cgroup.h"
 
 #define EVENTS_AT_ONCE 64
+#define JOBS_REST      9 /* times as long as they were served */
 #define POLL_MSEC      250
 #define TICK_USEC      1000000u
 #define WATCH_USEC     200000u
@@ -273,6 +274,15 @@ static void watch_launcher(struct keeper *k, uint64_t now)
     }
 }
 
+/* Whoever may connect there must not keep us from our work: a tenth of the time is for them. */
+static void serve_everybody(struct keeper *k, const struct pollfd *fds, unsigned count)
+{
+    uint64_t began = clock_boot_usec();
+    control_serve(k->jobs_control, k, fds, count);
+    uint64_t now = clock_boot_usec();
+    k->jobs_rest_usec = now + (now - began) * JOBS_REST;
+}
+
 static void serve(struct keeper *k)
 {
     struct pollfd fds[7 + 2 * CONTROL_FDS];
@@ -288,8 +298,11 @@ static void serve(struct keeper *k)
     fds[6] = (struct pollfd){.fd = k->gate->relay_fd[0], .events = POLLIN};
     if (k->control)
         roots = control_poll(k->control, fds + 7);
-    if (k->jobs_control)
+    uint64_t now = clock_boot_usec();
+    if (k->jobs_control && now >= k->jobs_rest_usec)
         jobs = control_poll(k->jobs_control, fds + 7 + roots);
+    else if (k->jobs_control && (k->jobs_rest_usec - now) / 1000 + 1 < (uint64_t)most_msec)
+        most_msec = (int)((k->jobs_rest_usec - now) / 1000) + 1;
     if (poll(fds, 7 + roots + jobs, most_msec) < 0)
         return;
     if (fds[5].revents)
@@ -308,8 +321,8 @@ static void serve(struct keeper *k)
         read_main(k);
     if (k->control)
         control_serve(k->control, k, fds + 7, roots);
-    if (k->jobs_control)
-        control_serve(k->jobs_control, k, fds + 7 + roots, jobs);
+    if (jobs)
+        serve_everybody(k, fds + 7 + roots, jobs);
     if (k->stop_asked)
         stop(k, GATE_STOPS_DOWN);
 }

@@ -97,6 +97,7 @@ struct keeper {
     struct eventlog *log;
     struct summary *summary;
     struct control *control, *jobs_control; /* root's, and everybody's who runs in a scope */
+    uint64_t jobs_rest_usec;                /* until then everybody's socket waits */
     struct jobs jobs;
     struct channel_counts counts;
     struct pressure pressure;

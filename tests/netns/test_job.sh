@@ -244,6 +244,20 @@ agents_start_jobs() {
     fails in_cgroup agent $AS_NOBODY "$SLUICE" job end a2 2> "$T/out"
     has 'there is no job "a2"' "$T/out"
     fails in_cgroup agent/a1 "$SLUICE" job end a2 2> "$T/out"
+    # A word that only root's orders have: who ends the job would empty that cgroup.
+    mkdir -p "$CGROUPS$CGROUP/agent/a9"
+    in_cgroup agent $AS_NOBODY bash -c 'exec "$0" -c "import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + bytes([10]))
+print(s.recv(65536).decode())" "$1" "$2"' "$PYTHON" "$(ls_socket jobs.sock)" \
+        "{\"version\": 1, \"request\": \"job_start\", \"id\": \"a9\", \"profile\": \"node\", \"cgroup\": [\"$CGROUP/agent/a9\"], \"made\": \"$CGROUP/elsewhere\"}" | jq -e .ok
+    jobs_say | jq -e '.jobs[] | select(.id == "a9") | has("made") | not'
+    in_cgroup elsewhere sleep 60 &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/elsewhere/cgroup.procs"
+    job end a9
+    [ -n "$(cat "$CGROUPS$CGROUP/elsewhere/cgroup.procs")" ] || die "a starter's word moved processes of others"
+    kill %% 2> /dev/null || :
     # Below another job's cgroup there is no job.
     fails in_cgroup agent "$SLUICE" job start --id n --profile node --cgroup "$CGROUP/agent/a1/n" 2> "$T/out"
     job end a2
@@ -257,6 +271,13 @@ survivor() { # CGROUP: a process that tries other.test each 0.2 s, and says so
 }
 leaves_it_held() {
     : > "$T/survived"
+    job start --id l2c --profile node --cgroup "$CGROUP/l2a" --cgroup "$CGROUP/l2b"
+    in_cgroup l2b sleep 30 &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/l2b/cgroup.procs"
+    job end l2c 2> /dev/null
+    status 2 job start --id part --profile node --cgroup "$CGROUP/l2a" 2> "$T/err.end"
+    has 'not all of it would be this job' "$T/err.end"
+    job end l2c --kill
     job start --id l --profile node --cgroup "$CGROUP/l"
     survivor l
     sleep 1
@@ -267,6 +288,9 @@ leaves_it_held() {
     sleep 1.5
     [ ! -s "$T/survived" ] || die "what the job left got out"
     may_not l allowed.test
+    # One of the same name elsewhere does not let it go, nor one that has only a part of its place.
+    status 2 job start --id l --profile node --cgroup "$CGROUP/other" 2> "$T/err.end"
+    has 'still held, and not all of it would be this job' "$T/err.end"
     # A job that takes its place gets its own policy, not the old one's.
     job start --id l2 --profile node --cgroup "$CGROUP/l" --allow other.test
     eventually 5 test -s "$T/survived"
@@ -469,6 +493,23 @@ for x in s:
     except OSError: pass
 time.sleep(8)' "$(ls_socket jobs.sock)" &
     sleep 0.5
+    # Nor do clients that ask as fast as they can keep it from its work.
+    h c $AS_NOBODY timeout 6 "$PYTHON" -c 'import socket, sys
+while True:
+    try:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        s.sendall(b"[" * 8000 + bytes([10]))
+        s.recv(1000)
+        s.close()
+    except OSError: pass' "$(ls_socket jobs.sock)" &
+    local before after keeper
+    keeper=$(role_pid keeper)
+    before=$(awk '{print $14 + $15}' "/proc/$keeper/stat")
+    sleep 2
+    after=$(awk '{print $14 + $15}' "/proc/$keeper/stat")
+    echo "of 2 seconds the keeper was busy $((after - before)) hundredths"
+    [ $((after - before)) -lt $((70 * SLOW)) ] || die "asked in a loop, it is busy with nothing else"
     quick 5000 job start --id q --profile node --cgroup "$CGROUP/q"
     in_cgroup q $AS_NOBODY "$SLUICE" job phase build
     job end q
