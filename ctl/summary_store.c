@@ -30,9 +30,10 @@ static bool take_text(const json_t *value, char *out, size_t size)
             out[n] = *in++;
             continue;
         }
-        if (in[1] != 'x' || hex(in[2]) < 0 || hex(in[3]) < 0 || hex(in[2]) + hex(in[3]) == 0)
+        int high = in[1] == 'x' ? hex(in[2]) : -1, low = high >= 0 ? hex(in[3]) : -1;
+        if (high < 0 || low < 0 || high + low == 0)
             return false;
-        out[n] = (char)(hex(in[2]) << 4 | hex(in[3]));
+        out[n] = (char)(16 * high + low);
         in += 4;
     }
     out[n] = 0;
