@@ -45,13 +45,15 @@ sleep 4
 
 answers() { quick 2000 h c "$SLUICE" status > /dev/null; }
 # Its event comes at once, with the name of its process.
-named() {
+named_once() {
     local from
     from=$(wc -l < "$T/events")
     in_scope quiet "$PYTHON" "$ROOT/tests/netns/near.py" datagram 198.18.3.66 7777 x || true
-    eventually 2 event_seen "$from" not_resolved '"port":7777'
+    eventually 2 event_seen "$from" not_resolved '"port":7777' || die "it is not told"
     tail -n +$((from + 1)) "$T/events" | grep '"port":7777' | grep '"pid"'
 }
+# A refusal waits a while for its name, no longer: on a machine where all is slow, one may go without.
+named() { named_once || named_once || named_once; }
 check "the gate's status is answered" answers
 check "another scope's refusal is told, and who it was" named
 check "the loud one's refusals are told" event_seen 0 not_resolved '"port":2000'
