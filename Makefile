@@ -56,7 +56,7 @@ CHECK_DEPS := $(BED_DEPS) libcmocka-dev clang clang-tidy clang-format libclang-r
 # Unpacked below BUILD/tools, with the libraries that they bring: installed they would start daemons or change the machine.
 TOOL_DEPS := nginx systemd-resolved slirp4netns tinyproxy-bin ngtcp2-client ngtcp2-server libngtcp2-9 libngtcp2-crypto-gnutls2 libnghttp3-3 libev4 \
 	chromium-headless-shell chromium-common hping3 libtcl8.6 ptunnel-ng python3-scapy iodine dns2tcp nghttp2-client openssh-server zsh zsh-common fish fish-common \
-	libpcre2-32-0 bash-completion docker.io containerd runc iptables libip6tc2 podman conmon netavark aardvark-dns libgpgme11 libassuan0 libsubid4 uidmap
+	libpcre2-32-0 bash-completion docker.io containerd runc iptables libip6tc2 podman conmon netavark aardvark-dns libgpgme11 libassuan0 libsubid4 uidmap rootlesskit
 
 # A line a file; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@ && )

@@ -8,7 +8,8 @@
 
 /* Calls back for each such program of the container's network namespace (`netns_fd`), told by its arguments.  Where
  * none names it (containers behind one more namespace: rootless Docker, rootless networks), for each of the container's
- * user.  `pid`: a process of the container. */
+ * user, but for those that name only namespaces of another user namespace (another engine of that user).  `pid`: a
+ * process of the container. */
 void engine_sender_each(pid_t pid, int netns_fd, void (*each)(void *ctx, pid_t pid), void *ctx);
 
 #endif

@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2120,SC2154
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Container engines for the tests that source this file behind lib.sh: Docker, podman as root, and podman of a user, all in host c.
+# Container engines for the tests that source this file behind lib.sh: Docker and podman, as root and of a user, all in host c.
 #
 # Their packages lie unpacked below TOOLS (Makefile, TOOL_DEPS): c sees them, and whatever they write, by overlays over /usr, /etc, /var,
 # /opt and /root in its own mount namespace.  c also has cgroup v2 where a pure host has it.  Containers live below $CGROUP and die with
 # the test.  An image without a registry: directories and links, with the machine's /usr mounted into it.
-ENGINE_PACKAGES=(docker.io containerd runc iptables libip6tc2 podman conmon netavark aardvark-dns libgpgme11 libassuan0 libsubid4 uidmap slirp4netns)
-BUILDER=4711 # the user of rootless podman
+ENGINE_PACKAGES=(docker.io containerd runc iptables libip6tc2 podman conmon netavark aardvark-dns libgpgme11 libassuan0 libsubid4 uidmap slirp4netns rootlesskit)
+BUILDER=4711 # the user of the rootless ones
 
 # in_cgroup PATH COMMAND...: in host c, from that cgroup.
 in_cgroup() {
@@ -82,11 +82,26 @@ builder_podman() {
     in_cgroup "$CGROUP/builder" setpriv --reuid $BUILDER --regid $BUILDER --clear-groups env HOME="$T/engines/builder" \
         XDG_RUNTIME_DIR=/run/user/$BUILDER podman "$@"
 }
+# rootless_up NAME: a dockerd of the user, in the cgroup of that name, as Debian's script starts it: rootlesskit makes a user and a network
+# namespace, slirp4netns sends for all that is in it.  The user has no cgroups to give out (no systemd): containers stay in that one.
+rootless_up() {
+    mkdir -p "$CGROUPS$CGROUP/$1"
+    start "$T/dockerd.$1.log" c sh -c 'echo $$ > "/sys/fs/cgroup$1/cgroup.procs" && home=$2 run=$3 user=$4 && mkdir -p -m 700 "$home" "$run" &&
+        chown "$user:$user" "$home" "$run" && cd "$home" && exec setpriv --reuid "$user" --regid "$user" --clear-groups env HOME="$home" \
+        XDG_RUNTIME_DIR="$run" /usr/share/docker.io/contrib/dockerd-rootless.sh --storage-driver vfs' \
+        sh "$CGROUP/$1" "$T/engines/builder/$1" "/run/user/$BUILDER/$1" $BUILDER
+    eventually 30 rootless "$1" info > "$T/docker.info" 2>&1 || { tail -n 30 "$T/dockerd.$1.log" && exit 1; }
+    grep -q rootless "$T/docker.info" || { cat "$T/docker.info" && exit 1; }
+    rootless "$1" import "$T/engines/image.tar" base > /dev/null
+}
+rootless() { h c env -u DOCKER_HOST /usr/bin/docker -H "unix:///run/user/$BUILDER/$1/docker.sock" "${@:2}"; }
+
 # What a container needs of the machine to run our clients.
 IN_CONTAINER=(-v /usr:/usr:ro -v "$T:$T:ro")
 docker_run() { docker run -d --name "$1" "${IN_CONTAINER[@]}" "${@:2}" base sleep 3600 > /dev/null; }
 podman_run() { podman run -d --name "$1" --cgroup-parent "$CGROUP/podman" "${IN_CONTAINER[@]}" "${@:2}" base sleep 3600 > /dev/null; }
 builder_run() { builder_podman run -d --name "$1" "${IN_CONTAINER[@]}" "${@:2}" base sleep 3600 > /dev/null; }
+rootless_run() { rootless "$1" run -d --name "$2" "${IN_CONTAINER[@]}" "${@:3}" base sleep 3600 > /dev/null; } # whose, its name
 
 # Containers have network namespaces that lib.sh does not know: they end by their cgroup.
 engines_down() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck disable=SC1091,SC2016,SC2034,SC2046,SC2329
 # Containers of real engines behind scopes: Docker (default bridge, user-defined network with its resolver 127.0.0.11, IPv6, the host's
-# network, another container's, published ports), podman as root (netavark, aardvark-dns) and rootless (slirp4netns).
+# network, another container's, published ports), podman as root (netavark, aardvark-dns), and both rootless (slirp4netns).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engines.sh"
 bed
@@ -33,12 +33,20 @@ podman_run pod3 --network pods
 builder_run less1
 builder_podman network create less > /dev/null
 builder_run less2 --network less
+builder_run less3 --network less --userns keep-id
+rootless_up own
+rootless own network create user > /dev/null
+rootless_run own own1 -p 8090:9000
+rootless_run own own2 --network user
+rootless_run own own3 --network user
+rootless_run own own4 --network host
 
 # client COMMAND...: in the container IN.
 client() {
     case $IN in
     pod*) podman exec "$IN" "$@" ;;
     less*) builder_podman exec "$IN" "$@" ;;
+    own*) rootless own exec "$IN" "$@" ;;
     *) docker exec "$IN" "$@" ;;
     esac
 }
@@ -71,18 +79,21 @@ listens() { # NAME of a container, and of its engine
     IN=$1 client sh -c 'socat TCP4-LISTEN:9000,fork,reuseaddr EXEC:cat > /dev/null 2>&1 &'
 }
 each_other() { says default1 TCP4:172.17.0.3:9000 && says user1 TCP4:user2:9000; }
-published() { [ "$(echo hello | h g timeout 3 socat -t 2 - TCP4:198.18.1.2:8080)" = hello ]; }
+each_other_rootless() { says own2 TCP4:own3:9000; }
+published() { [ "$(echo hello | h g timeout 3 socat -t 2 - "TCP4:198.18.1.2:${1:-8080}")" = hello ]; }
 hairpin() { says user1 TCP4:198.18.1.2:8080; }
 
-PLACES=(default1 user1 six1 host1 joined1 pod1 pod2 less1 less2)
-for IN in default1 default2 user2; do listens $IN; done
+PLACES=(default1 user1 six1 host1 joined1 pod1 pod2 less1 less2 own1 own2 own4)
+for IN in default1 default2 user2 own1 own3; do listens $IN; done
 for IN in "${PLACES[@]}"; do
     check "$IN: without the gate" attack_reaches attack
     check "$IN: without the gate, by a name" attack_reaches attack_name
 done
 IN=six1 check "six1: without the gate, IPv6" attack_reaches attack_six
 check "without the gate containers reach each other" each_other
+check "without the gate containers of rootless Docker reach each other" each_other_rootless
 check "without the gate a published port is reached" published
+check "without the gate a published port of rootless Docker is reached" published 8090
 
 # What ctl/engine.c finds, whichever engine made it and however it is asked.
 lines() { h c "$DRIVER" "$@" | sed -E 's/[0-9a-f]{64}$/ID/' | sort | tr '\n' ' '; }
@@ -107,9 +118,11 @@ podman_lines() {
     finds "cgroup $CGROUP/podman/libpod-ID interface podman1 " container pod2
     finds "cgroup $CGROUP/podman/libpod-ID interface podman1 " container "$(podman inspect -f '{{.Id}}' pod2 2> /dev/null | cut -c 1-12)"
     finds "cgroup $CGROUP/builder " container less1
-    finds "cgroup $CGROUP/builder " container less2
+    finds "cgroup $CGROUP/builder " container less2 # not that of the same user's dockerd
+    finds "cgroup $CGROUP/builder " container less3
 }
 wrong_lines() {
+    finds "error: container own1: no running one is known to Docker or podman " container own1 # its engine is the user's: not asked
     finds "error: container nosuch: no running one is known to Docker or podman " container nosuch
     finds "error: container '../info': not a name or id of a container " container ../info
     finds "error: container twin: several have that name; say its id " container twin
@@ -122,6 +135,7 @@ below_lines() {
     finds "interface podman1 source 10.88.0.2/32 source 10.88.0.3/32 " below "$CGROUP/podman"
     finds '' below "$CGROUP/engine"
     finds '' below "$CGROUP/builder"
+    finds '' below "$CGROUP/own"
     finds '' below "$CGROUP/nosuch"
 }
 
@@ -135,7 +149,7 @@ scopes:
     match: { interface: [docker0, "br-*", "podman*"], cgroup: [$CGROUP/docker${4:-}] }
     profile: job
     ${2:-}
-  - { name: builder, match: { cgroup: $CGROUP/builder }, profile: job }
+  - { name: rootless, match: { cgroup: [$CGROUP/builder, $CGROUP/own] }, profile: job${2:+, $2} }
 unmatched: pass
 YAML
     gate_up output "$T/policy.yaml"
@@ -162,12 +176,15 @@ IN=six1
 check "six1: IPv6 is held" attack_refused not_resolved 2001:db8:3::66 attack_six
 check "six1: what is allowed works over IPv6" fetch -6 https://allowed.test/hello
 check "containers of one bridge are judged (Docker sets bridge-nf-call-iptables)" fails each_other
+check "containers of rootless Docker reach each other: that stays in the user's network" each_other_rootless
 check "a published port is refused" fails published
+check "a published port of rootless Docker is refused" fails published 8090
 check "a published port from another network is refused" fails hairpin
 gate_down
 gate_for ', 172.17.0.0/16, 172.30.0.0/24, 198.18.1.2:8080' 'incoming: pass'
 check "containers reach each other where their networks are allowed" each_other
 check "a published port with incoming: pass" published
+check "a published port of rootless Docker with incoming: pass" published 8090
 check "a published port from another network, allowed" hairpin
 gate_down
 
@@ -194,6 +211,10 @@ gate_for '' '' 127.0.0.1 ", $CGROUP/engine"
 check "dockerd in the scope: what is allowed works" works
 check "dockerd in the scope: what is not is held" held
 check "dockerd in the scope: nothing to say" fails has "$WARNING" "$T/gate.log"
+for IN in own1 own2; do
+    check "$IN, the host's resolver on loopback: what is allowed works" works
+    check "$IN, the host's resolver on loopback: what is not is held" held
+done
 gate_down
 dockerd_down
 dockerd_up --dns 198.18.2.53

@@ -11,6 +11,14 @@ for network in net-a net-b; do docker network create "$network" > /dev/null; don
 docker_run a1 --network net-a
 docker_run svc-a --network net-a -p 8082:9000 -p 198.18.1.2:8083:9001
 docker_run b1 --network net-b
+rootless_up own-a
+rootless_up own-b
+for network in own-a own-b; do
+    rootless $network network create user > /dev/null
+    rootless_run $network $network-1 # the same addresses as the other's
+    rootless_run $network $network-2 --network user
+done
+rootless_run own-a own-a-svc -p 8085:9000
 docker_run shared1
 docker_run shared2
 
@@ -18,6 +26,7 @@ client() {
     case $IN in
     pod*) podman exec "$IN" "$@" ;;
     less*) builder_podman exec "$IN" "$@" ;;
+    own-?-*) rootless "${IN%-*}" exec "$IN" "$@" ;;
     *) docker exec "$IN" "$@" ;;
     esac
 }
@@ -27,7 +36,7 @@ may() { [ "$(get "$@")" = "hello from $2" ]; }
 may_not() { quick 4000 fails get "$@"; }
 says() { [ "$(IN=$1 client timeout 5 sh -c 'echo hello | socat -t 2 - "$1"' sh "$2")" = hello ]; }
 says_not() { fails says "$@"; }
-listens() { docker exec "$1" sh -c 'socat "$1,fork,reuseaddr" EXEC:cat > /dev/null 2>&1 &' sh "$2"; }
+listens() { IN=$1 client sh -c 'socat "$1,fork,reuseaddr" EXEC:cat > /dev/null 2>&1 &' sh "$2"; }
 job() { h c timeout 60 "$SLUICE" job "$@"; }
 below() { job list "$1" --json | jq -c '.jobs[0].below'; }
 empty() { [ "$(below "$1")" = '{"interface":[],"source":[],"address":[]}' ]; }
@@ -36,6 +45,7 @@ listens svc-a TCP4-LISTEN:9000
 listens svc-a TCP4-LISTEN:9001
 listens svc-a UDP4-LISTEN:9002
 listens shared2 TCP4-LISTEN:9000
+listens own-a-svc TCP4-LISTEN:9000
 for name in svc-a shared2; do eventually 5 docker exec $name grep -q :2328 /proc/net/tcp; done
 
 cat > "$T/policy.yaml" <<YAML
@@ -106,7 +116,7 @@ by_podman() {
     may_not pod-job other.test
     podman rm -f -t 0 pod-job > /dev/null
 }
-rootless() {
+rootless_podman() {
     local n IN=less-job
     builder_run less-job
     n=$(nonce)
@@ -117,6 +127,42 @@ rootless() {
     n=$(nonce)
     fails attack "$n"
     expect_not_arrived "$n"
+}
+# What sends is the slirp4netns beside the user's dockerd: all that it runs is the job's whose cgroup that is.
+rootless_docker() {
+    local n IN id
+    for IN in own-a-1 own-a-2 own-b-1 own-b-2; do
+        n=$(nonce)
+        attack "$n" # no scope holds this user yet
+        expect_arrived "$n"
+    done
+    says own-b-1 TCP4:198.18.1.2:8085
+    status 2 job start --id i --profile one --container own-a-1 2> "$T/err"
+    has "container own-a-1: no running one is known" "$T/err"
+    job start --id i --profile one --cgroup "$CGROUP/own-a"
+    job start --id j --profile two --cgroup "$CGROUP/own-b"
+    empty i && empty j
+    for id in a b; do
+        for IN in own-$id-1 own-$id-2; do
+            n=$(nonce)
+            fails attack "$n"
+            expect_not_arrived "$n"
+        done
+    done
+    may own-a-1 allowed.test && may own-a-2 allowed.test
+    may_not own-a-1 other.test && may_not own-a-2 other.test
+    said 0 not_in_allowlist '"job":"i"'
+    may own-b-1 other.test && may own-b-2 other.test
+    may_not own-b-1 allowed.test && may_not own-b-2 allowed.test
+    said 0 not_in_allowlist '"job":"j"'
+    rootless_run own-a own-a-late # nobody waited
+    IN=own-a-late
+    n=$(nonce)
+    fails attack "$n"
+    expect_not_arrived "$n"
+    may own-a-late allowed.test
+    says own-a-1 TCP4:198.18.1.2:8085
+    says_not own-b-1 TCP4:198.18.1.2:8085
 }
 wrong() {
     status 2 job start --id x --profile one --container nosuch 2> "$T/err"
@@ -164,7 +210,8 @@ check "what a job's containers listen at is inside, published or not, and not fo
 check "two jobs on the default bridge" one_bridge
 check "a container that a job starts is the job's, with its networks, until it goes" comes_and_goes
 check "podman as root below a job's cgroup" by_podman
-check "rootless podman" rootless
+check "rootless podman" rootless_podman
+check "rootless Docker: a job a user's dockerd, two with different profiles" rootless_docker
 check "what a start refuses" wrong
 check "Docker's resolver: the start says what to change" own_resolver
 check "a job of the host and its service container" of_host
