@@ -219,6 +219,12 @@ static const struct held_job *find_place(const struct control_ask *a, const json
                                   "what job \"%s\" left running is still held, and not all of it would be this job's: "
                                   "end it with --release, or take another id and cgroup",
                                   place->id);
+    const struct held_job *shares = *refused ? NULL : jobs_network_taken(&a->k->jobs, order);
+    if (shares)
+        *refused = control_failed(ERROR_INPUT,
+                                  "job \"%s\" has a network that a container of this one is in: give each job a "
+                                  "network of its own",
+                                  shares->id);
     return *refused ? NULL : place;
 }
 
