@@ -144,11 +144,25 @@ static bool option_is(const char *text, size_t len, char option, const char *val
     return false;
 }
 
+/* An engine's monitors stay in its network namespace: one in another is something in a container, under that name. */
+static bool in_namespace(int proc, const char *namespace)
+{
+    char text[64];
+    return process_proc_link(proc, "ns/net", text, sizeof text) && strcmp(text, namespace) == 0;
+}
+
 /* Processes in /proc: of each its parent is told, and what conmon was asked for. */
 static void ask_monitors(const char *container, struct found *found)
 {
     static pid_t monitor[1024]; /* one thread */
     unsigned monitors = 0;
+    char own[64];
+    int self = process_proc_open(getpid());
+    bool known = self >= 0 && process_proc_link(self, "ns/net", own, sizeof own);
+    if (self >= 0)
+        close(self);
+    if (!known)
+        return;
     for (unsigned round = 0; round < 2; round++) {
         DIR *dir = opendir("/proc");
         for (struct dirent *entry; dir && (entry = readdir(dir));) {
@@ -158,7 +172,8 @@ static void ask_monitors(const char *container, struct found *found)
             int proc = pid > 0 ? process_proc_open(pid) : -1;
             if (proc < 0)
                 continue;
-            if (round == 0 && process_proc_read(proc, "comm", text, sizeof text) && strcmp(text, "conmon\n") == 0) {
+            if (round == 0 && process_proc_read(proc, "comm", text, sizeof text) && strcmp(text, "conmon\n") == 0 &&
+                in_namespace(proc, own)) {
                 size_t len = process_proc_read(proc, "cmdline", text, sizeof text);
                 if (monitors < sizeof monitor / sizeof *monitor && !is_exec(text, len) &&
                     (option_is(text, len, 'n', container, false) || option_is(text, len, 'c', container, true)))

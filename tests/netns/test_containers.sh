@@ -121,6 +121,12 @@ podman_lines() {
     finds "cgroup $CGROUP/builder " container less2 # not that of the same user's dockerd
     finds "cgroup $CGROUP/builder " container less3
 }
+# A process of a container that looks like a monitor is none.
+forged_monitor() {
+    IN=default1 client sh -c 'cp /bin/bash /tmp/conmon && /tmp/conmon -c "sleep 3600 & wait" -n less1 > /dev/null 2>&1 &'
+    eventually 5 docker exec default1 pgrep -x conmon
+    finds "cgroup $CGROUP/builder " container less1
+}
 wrong_lines() {
     finds "error: container own1: no running one is known to Docker or podman " container own1 # its engine is the user's: not asked
     finds "error: container nosuch: no running one is known to Docker or podman " container nosuch
@@ -163,6 +169,7 @@ docker network create -d macvlan -o parent=c0 --subnet 172.29.0.0/24 macvlan > /
 docker_run macvlan1 --network macvlan
 check "a container's match lines: Docker" container_lines
 check "a container's match lines: podman" podman_lines
+check "a container's match lines: a forged monitor" forged_monitor
 check "a container's match lines: what is wrong" wrong_lines
 check "what containers below a cgroup add" below_lines
 docker rm -f twin macvlan1 none1 > /dev/null
