@@ -227,7 +227,7 @@ json_t *control_job_list(const struct control_ask *a)
 void jobs_tick(struct keeper *k)
 {
     struct error e = {0};
-    jobs_store(&k->jobs);
+    jobs_store(&k->jobs, false);
     for (unsigned i = 0; i < k->jobs.count && k->pending.why == KEEPER_IDLE; i++) {
         const struct held_job *job = k->jobs.job[i];
         const struct policy_scope *scope = job->ended ? policy_scope_named(k->policy, job->scope) : NULL;

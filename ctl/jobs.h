@@ -55,8 +55,9 @@ void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
  * "owner": {"pid", "start"}, "below": what jobs_below says}. */
 char *jobs_source_text(const json_t *order);
 
-/* jobs_store.c.  Writes the summaries that have changed, at most once a second each; reads one back; removes it. */
-void jobs_store(struct jobs *jobs);
+/* jobs_store.c.  Writes the summaries that have changed, at most once a second each (`last`: now, for the keeper ends);
+ * reads one back; removes it. */
+void jobs_store(struct jobs *jobs, bool last);
 void jobs_store_read(struct held_job *job);
 void jobs_store_drop(const struct held_job *job);
 

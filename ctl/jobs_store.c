@@ -63,14 +63,14 @@ static void write_one(const struct held_job *job)
     json_decref(root);
 }
 
-void jobs_store(struct jobs *jobs)
+void jobs_store(struct jobs *jobs, bool last)
 {
     uint64_t now = clock_boot_usec();
     for (unsigned i = 0; i < jobs->count; i++) {
         struct held_job *job = jobs->job[i];
         uint64_t events = summary_events(job->summary);
         uint64_t wait = summary_rows(job->summary) > LARGE_ROWS ? LARGE_USEC : STORE_USEC;
-        if (events == job->stored_events || now - job->stored_usec < wait)
+        if (events == job->stored_events || (!last && now - job->stored_usec < wait))
             continue;
         write_one(job);
         job->stored_events = events;

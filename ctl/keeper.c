@@ -209,6 +209,7 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
         attend_quiet(k);
         pressure_tick(k);
         eventlog_flush(k->log, clock_boot_usec());
+        jobs_store(&k->jobs, true);
     }
     if (k->gate->run.on) { /* the job first, then what its sockets still hold, then (the launcher) the rules */
         (void)cgroup_kill(k->gate->run.cgroup, NULL);

@@ -143,6 +143,7 @@ jobs_go_on() {
     eventually 5 job_get allowed.test
     fails job_get other.test
     h c "$SLUICE" job list --json | jq -e '.jobs[0] | .id == "kept" and .phase == "narrow" and .denied > 0'
+    eventually 5 h c sh -c 'grep -q "\"denied\":[1-9]" /run/sluice/*.job.kept' # within a second; what is killed before that loses it
     cp "$T/policy.yaml" "$T/good.yaml"
     sed -i 's/^  test:/  renamed:/; s/profile: test/profile: renamed/' "$T/policy.yaml"
     before=$(starts)
