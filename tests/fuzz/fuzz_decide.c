@@ -254,7 +254,7 @@ static void build(struct world *w)
         matcher_finish(w->profile[i].allow);
         matcher_finish(w->profile[i].deny);
     }
-    w->profile[0].parent = &w->profile[1];
+    w->profile[0].allow_parent = w->profile[0].parent = &w->profile[1];
     w->scope.profile = &w->profile[0];
 }
 
