@@ -108,12 +108,34 @@ static const char *wider_setting(const struct policy_profile *wide, const struct
     return NULL;
 }
 
+/* What a policy calls a proxy is judged as one, whatever else is allowed there: with that entry gone, tcp:// for the
+ * same place would let through what was judged. */
+static bool keeps_proxies(const struct policy_profile *wide, const struct policy_profile *narrow)
+{
+    struct matcher_hit hit;
+    struct endpoint entry;
+    bool bytes = false;
+    for (const struct policy_profile *p = narrow; p; p = p->allow_parent)
+        for (size_t next = 0; !bytes && matcher_each(p->allow, &next, &hit);)
+            bytes = hit.shape->scheme != ENDPOINT_DNS && hit.shape->scheme != ENDPOINT_PROXY;
+    for (const struct policy_profile *p = wide; p && bytes; p = p->allow_parent) {
+        for (size_t next = 0; matcher_each(p->allow, &next, &hit);) {
+            matcher_endpoint(&hit, &entry);
+            if (entry.scheme == ENDPOINT_PROXY && !profile_covers(narrow, &entry))
+                return false;
+        }
+    }
+    return true;
+}
+
 bool narrow_covers(const struct policy_profile *wide, const struct policy_profile *narrow, struct endpoint *beyond,
                    const char **setting)
 {
     struct matcher_hit hit;
     struct endpoint entry;
     const char *wider = wider_setting(wide, narrow);
+    if (!wider && !keeps_proxies(wide, narrow))
+        wider = "proxies";
     if (setting)
         *setting = wider;
     if (wider)
