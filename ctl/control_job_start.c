@@ -148,14 +148,12 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
     json_t *owner = order_owner(a);
     if (owner)
         json_object_set_new(order, "owner", owner);
-    json_object_set_new(order, "below", jobs_below(order, e));
-    if (e->code != ERROR_NONE) {
-        json_decref(order);
-        return NULL;
-    }
-    if (matches && entries_good(json_object_get(order, "allow"), e))
+    if (matches && matches <= POLICY_MATCHES_MAX && entries_good(json_object_get(order, "allow"), e))
         return order;
-    if (!matches)
+    if (matches > POLICY_MATCHES_MAX)
+        error_set(e, ERROR_INPUT, 0, "a job is known by at most %d cgroups, interfaces and sources",
+                  POLICY_MATCHES_MAX);
+    else if (!matches)
         error_set(e, ERROR_INPUT, 0, "a job needs a cgroup, an interface or a source by which it is known");
     json_decref(order);
     return NULL;
@@ -285,8 +283,10 @@ json_t *control_job_start(const struct control_ask *a)
     const char *made = json_string_value(json_object_get(a->request, "made"));
     if (made && c.right == RIGHT_ALL) /* who ends the job removes it, as root: so it is root's word alone */
         json_object_set_new(order, "made", json_string(made));
+    if (!answer) /* only now: it looks at all that runs there */
+        json_object_set_new(order, "below", jobs_below(order, &e));
     if (!answer)
-        answer = start_order(a, order, phase);
+        answer = e.code == ERROR_NONE ? start_order(a, order, phase) : control_error(&e);
     json_decref(order);
     return answer;
 }

@@ -101,7 +101,8 @@ char *jobs_source_text(const json_t *order)
     json_t *root =
         json_pack("{s:i, s:O, s:{s:o}, s:[o]}", "version", 1, "job", order, "profiles", name, profile, "scopes", scope);
     json_decref(match);
-    char *text = json_dumps(root, JSON_INDENT(1)); /* an entry a line: errors show the line */
+    /* An entry a line: errors show the line.  ASCII alone: YAML takes some characters beyond it for ends of lines. */
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_ENSURE_ASCII);
     json_decref(root);
     return text;
 }

@@ -105,6 +105,33 @@ static void test_sources(void **state)
     json_decref(order[1]);
 }
 
+/* The keeper reads the order as JSON, the policy as YAML: both must see the same. */
+static void test_both_read_the_same(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/ci/n \xc2\x85  w",
+                                        "/ci/\xe2\x80\xa8x",
+                                        "/ci/\xe2\x80\xa9 x",
+                                        "/ci/ x",
+                                        "/ci/\xc3\xa4",
+                                        "/ci/\xef\xbb\xbfx",
+                                        "/ci/a: b",
+                                        "/ci/#x",
+                                        "/ci/&a",
+                                        "/ci/*a",
+                                        "/ci/%x",
+                                        "/ci/\\u0041"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct bytes bundle;
+        json_t *order = order_of("x", paths[i]);
+        struct policy *p = with_jobs(&order, 1, &bundle);
+        assert_string_equal(p->scope[0].match[0].text, paths[i]);
+        policy_free(p);
+        free((void *)(uintptr_t)bundle.at);
+        json_decref(order);
+    }
+}
+
 static void test_fall_back(void **state)
 {
     (void)state;
@@ -229,8 +256,11 @@ static void test_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),       cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_fall_back), cmocka_unit_test(test_summary_is_restored),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_both_read_the_same),
+        cmocka_unit_test(test_fall_back),
+        cmocka_unit_test(test_summary_is_restored),
         cmocka_unit_test(test_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
