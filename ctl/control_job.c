@@ -72,7 +72,8 @@ static json_t *check_narrow(const struct policy_scope *scope, const struct polic
     struct error e = {0};
     const char *setting;
     char text[600];
-    if (narrow_covers(scope->profile, phase, &beyond, &setting))
+    struct policy_profile then = policy_profile_in_phase(scope->base, phase);
+    if (narrow_covers(scope->profile, &then, &beyond, &setting))
         return NULL;
     if (setting) {
         error_set(&e, ERROR_INPUT, 0, "refused: phase \"%s\" is wider in its %s than what holds now", phase->phase,

@@ -13,23 +13,31 @@ static bool range_holds(const struct address_range *wide, const struct address_r
            address_in_range(&narrow->base, wide);
 }
 
-/* What an entry of scheme `wide` lets through, one of `narrow` adds nothing to. */
-static bool scheme_covers(unsigned wide, unsigned narrow)
+/* What an entry of scheme `wide` lets through, one of `narrow` adds nothing to.  A denial is of a scheme, too: with
+ * any, another scheme may go where the first was denied.  An entry for TLS is one for QUIC where that is judged. */
+static bool scheme_covers(const struct policy_profile *of, unsigned wide, unsigned narrow)
 {
-    if (wide == narrow || narrow == ENDPOINT_DNS)
+    if (wide == narrow)
         return true;
+    for (const struct policy_profile *p = of; p; p = p->parent)
+        if (matcher_count(p->deny))
+            return false;
+    if (narrow == ENDPOINT_DNS)
+        return true;
+    if (wide == ENDPOINT_TCP && narrow == ENDPOINT_TLS)
+        return of->quic != POLICY_QUIC_JUDGE;
     if (wide == ENDPOINT_TCP)
-        return narrow == ENDPOINT_TLS || narrow == ENDPOINT_HTTP || narrow == ENDPOINT_WS;
+        return narrow == ENDPOINT_HTTP || narrow == ENDPOINT_WS;
     return wide == ENDPOINT_WS && narrow == ENDPOINT_HTTP;
 }
 
 /* The entry `hit`, which covers the name or the first address of `entry`: does it cover all that `entry` allows? */
-static bool entry_covers(const struct matcher_hit *hit, const struct endpoint *entry)
+static bool entry_covers(const struct policy_profile *of, const struct matcher_hit *hit, const struct endpoint *entry)
 {
     const struct matcher_shape *wide = hit->shape;
     struct endpoint whole;
     matcher_endpoint(hit, &whole);
-    if (!scheme_covers(wide->scheme, entry->scheme))
+    if (!scheme_covers(of, wide->scheme, entry->scheme))
         return false;
     if (entry->scheme != ENDPOINT_DNS && (entry->port_low < wide->port_low || wide->port_high < entry->port_high))
         return false;
@@ -68,7 +76,7 @@ static bool profile_covers(const struct policy_profile *wide, const struct endpo
         struct matcher_cursor cursor =
             by_name ? matcher_find_name(p->allow, &name) : matcher_find_address(p->allow, &entry->range.base);
         while (matcher_next(&cursor, &hit))
-            if (entry_covers(&hit, entry))
+            if (entry_covers(wide, &hit, entry))
                 return true;
     }
     return false;
@@ -114,14 +122,14 @@ static bool keeps_proxies(const struct policy_profile *wide, const struct policy
 {
     struct matcher_hit hit;
     struct endpoint entry;
-    bool bytes = false;
+    bool bytes = false, denies_more = !keeps_denials(narrow, wide); /* a proxy that is denied is none any more */
     for (const struct policy_profile *p = narrow; p; p = p->allow_parent)
         for (size_t next = 0; !bytes && matcher_each(p->allow, &next, &hit);)
             bytes = hit.shape->scheme != ENDPOINT_DNS && hit.shape->scheme != ENDPOINT_PROXY;
     for (const struct policy_profile *p = wide; p && bytes; p = p->allow_parent) {
         for (size_t next = 0; matcher_each(p->allow, &next, &hit);) {
             matcher_endpoint(&hit, &entry);
-            if (entry.scheme == ENDPOINT_PROXY && !profile_covers(narrow, &entry))
+            if (entry.scheme == ENDPOINT_PROXY && (denies_more || !profile_covers(narrow, &entry)))
                 return false;
         }
     }

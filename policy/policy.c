@@ -148,6 +148,7 @@ void policy_free(struct policy *policy)
         free(policy->scope[i].name);
         free(policy->scope[i].job);
         free(policy->scope[i].start);
+        free(policy->scope[i].in_phase);
     }
     for (unsigned i = 0; i < policy->profiles; i++)
         profile_free(policy->profile[i]);

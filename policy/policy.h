@@ -57,6 +57,7 @@ struct policy_scope {
     const struct policy_profile *profile; /* of a scope in a phase that phase's */
     const struct policy_profile *base;    /* without the phase: as it was written */
     const char *phase;                    /* of profile; "": in none */
+    struct policy_profile *in_phase;      /* profile, where it is a phase: the phase's lists on top of base */
     char *job;                            /* the id of the job that it holds; NULL: of the files */
     enum policy_mode mode;
     bool drop;       /* on_deny: drop (silence); default reject */
@@ -162,5 +163,8 @@ const struct policy_profile *policy_profile_only(const struct policy *policy);
 /* The phase of a profile that is none itself, its own or one that it inherits; NULL: there is none. */
 const struct policy_profile *policy_phase_find(const struct policy *policy, const struct policy_profile *profile,
                                                const char *phase);
+/* What holds in that phase for a scope of that profile: the phase's own lists, and all that the profile denies, its
+ * budgets and settings.  Borrows from both. */
+struct policy_profile policy_profile_in_phase(const struct policy_profile *base, const struct policy_profile *phase);
 
 #endif

@@ -69,3 +69,15 @@ const struct policy_profile *policy_phase_find(const struct policy *policy, cons
     }
     return NULL;
 }
+
+struct policy_profile policy_profile_in_phase(const struct policy_profile *base, const struct policy_profile *phase)
+{
+    struct policy_profile p = *base;
+    p.name = phase->name;
+    p.phase = phase->phase;
+    p.parent = base;
+    p.allow_parent = NULL;
+    p.allow = phase->allow;
+    p.deny = phase->deny;
+    return p;
+}

@@ -265,7 +265,11 @@ static bool enter_phase(struct policy_build *b, const struct document *d, uint32
     if (!found)
         return document_wrong(d, scope, 0, b->e, "scope \"%s\" is in phase \"%s\", which profile \"%s\" does not have",
                               out->name, phase, out->profile->name);
-    out->profile = found;
+    out->in_phase = malloc(sizeof *out->in_phase);
+    if (!out->in_phase)
+        return policy_no_memory(b->e);
+    *out->in_phase = policy_profile_in_phase(out->base, found);
+    out->profile = out->in_phase;
     out->phase = found->phase;
     return true;
 }
@@ -345,6 +349,7 @@ static void scope_drop(struct policy_scope *s)
     free(s->name);
     free(s->job);
     free(s->start);
+    free(s->in_phase);
     *s = (struct policy_scope){0};
 }
 

@@ -64,6 +64,29 @@ static void test_phase_replaces_what_is_allowed(void **state)
     assert_non_null(strstr(e.text, "scope \"ci\" is in phase \"tset\", which profile \"node\" does not have"));
 }
 
+/* A phase of a parent: what the child denies, and its settings, hold in it. */
+static void test_phase_of_a_parent(void **state)
+{
+    (void)state;
+    static const char source[] = "version: 1\nprofiles:\n"
+                                 "  base: { phases: { build: { allow: [big.test, ok.test] } } }\n"
+                                 "  child: { extends: base, allow: [big.test, ok.test, x.test], deny: [big.test], "
+                                 "quic: judge, dns: { budget: { label_bytes: 9 } } }\n"
+                                 "scopes: [{ name: ci, match: { cgroup: /ci }, profile: child }]\n";
+    struct policy_ids *ids = calloc(1, sizeof *ids);
+    *ids = (struct policy_ids){.first = 1, .last = 9, .count = 1, .row = {{.name = "ci", .id = 4, .phase = "build"}}};
+    struct policy *p = good(source, NULL, ids);
+    free(ids);
+    assert_true(resolves(p, "ok.test"));
+    assert_false(resolves(p, "big.test") || resolves(p, "x.test"));
+    assert_int_equal(p->scope[0].profile->quic, POLICY_QUIC_JUDGE);
+    assert_int_equal(p->scope[0].profile->budget.label_bytes, 9);
+    const struct policy_profile *child = policy_profile_find(p, "child");
+    struct policy_profile then = policy_profile_in_phase(child, policy_phase_find(p, child, "build"));
+    assert_true(narrow_covers(child, &then, NULL, NULL));
+    policy_free(p);
+}
+
 static void test_phases_are_no_profiles(void **state)
 {
     (void)state;
@@ -214,6 +237,13 @@ static void test_narrow(void **state)
          true},
         {"allow: ['tcp://p.test:3128', 'proxy://p.test:3128']", "allow: ['proxy://p.test:3128']", true},
         {"allow: [a.test, 'proxy://p.test:3128']", "allow: []", true},
+        {"allow: [198.18.2.0/24, 'proxy://198.18.2.81:3128']", "allow: [198.18.2.0/24]", false},
+        {"allow: ['tcp://p.test:1-9', 'proxy://p.test:3']",
+         "allow: ['tcp://p.test:1-9', 'proxy://p.test:3'], deny: ['proxy://p.test:3']", false},
+        {"allow: ['tcp://a.test:443'], quic: judge", "allow: [a.test], quic: judge", false},
+        {"allow: ['tcp://a.test:1-65535'], deny: ['tcp://a.test:443']", "allow: [a.test], deny: ['tcp://a.test:443']",
+         false},
+        {"allow: ['**.a.test:8443'], deny: ['**.a.test:8443']", "allow: ['dns://**.a.test']", false},
         {"allow: [a.test], deny: [b.test]", "allow: [a.test]", false},
         {"allow: [a.test]", "allow: [a.test], deny: [b.test]", true},
         {"allow: [a.test]", "allow: [a.test], quic: judge", false},
@@ -236,13 +266,16 @@ static void test_narrow_phases(void **state)
     const struct policy_profile *base = policy_profile_find(p, "base"), *node = policy_profile_find(p, "node");
     const struct policy_profile *build = policy_phase_find(p, node, "build"),
                                 *tests = policy_phase_find(p, node, "test");
-    assert_true(narrow_covers(node, build, NULL, NULL) && narrow_covers(node, tests, NULL, NULL));
-    assert_true(narrow_covers(tests, build, NULL, NULL));
-    assert_false(narrow_covers(build, tests, &beyond, NULL));
+    struct policy_profile in_deploy = policy_profile_in_phase(node, policy_phase_find(p, node, "deploy"));
+    struct policy_profile in_build = policy_profile_in_phase(node, build),
+                          in_tests = policy_profile_in_phase(node, tests);
+    assert_true(narrow_covers(node, &in_build, NULL, NULL) && narrow_covers(node, &in_tests, NULL, NULL));
+    assert_true(narrow_covers(&in_tests, &in_build, NULL, NULL));
+    assert_false(narrow_covers(&in_build, &in_tests, &beyond, NULL));
     assert_string_equal(beyond.name.text, "registry.example");
-    assert_false(narrow_covers(node, policy_phase_find(p, node, "deploy"), &beyond, NULL));
+    assert_false(narrow_covers(node, &in_deploy, &beyond, NULL));
     assert_string_equal(beyond.name.text, "upload.example");
-    assert_false(narrow_covers(tests, base, NULL, NULL));
+    assert_false(narrow_covers(&in_tests, base, NULL, NULL));
     policy_free(p);
 }
 
@@ -251,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_phase_replaces_what_is_allowed),
         cmocka_unit_test(test_phases_are_no_profiles),
+        cmocka_unit_test(test_phase_of_a_parent),
         cmocka_unit_test(test_jobs_stand_first),
         cmocka_unit_test(test_bundles_carry_jobs),
         cmocka_unit_test(test_narrow),
