@@ -148,6 +148,11 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
     json_t *owner = order_owner(a);
     if (owner)
         json_object_set_new(order, "owner", owner);
+    if (!owner && json_object_get(a->request, "owner")) {
+        json_decref(order);
+        error_set(e, ERROR_INPUT, 0, "the owner (--owner) is the caller or an ancestor of it");
+        return NULL;
+    }
     if (matches && matches <= POLICY_MATCHES_MAX && entries_good(json_object_get(order, "allow"), e))
         return order;
     if (matches > POLICY_MATCHES_MAX)
@@ -271,7 +276,7 @@ json_t *control_job_start(const struct control_ask *a)
     if (!jobs_id_good(id))
         return control_wrong(
             "a job's id is 1 to 48 letters, digits, '.', '_' and '-', and begins with a letter or digit");
-    if (!policy_profile_find(a->k->policy, profile))
+    if (!policy_profile_find(a->k->policy, profile) || jobs_name(profile))
         return control_failed(ERROR_INPUT, "the policy has no profile \"%s\"", profile);
     if (strlen(phase) >= POLICY_PHASE_SIZE ||
         (*phase && !policy_phase_find(a->k->policy, policy_profile_find(a->k->policy, profile), phase)))

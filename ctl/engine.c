@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/engine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <libmnl/libmnl.h>
 #include <limits.h>
 #include <poll.h>
@@ -78,6 +81,7 @@ static void take_master(void *ctx, const struct rtnetlink_link *link)
 
 struct addresses {
     const struct ends *ends;
+    const char *interface[ENDS_MAX]; /* of the host: each end's bridge, or itself */
     struct engine_matches *out;
     bool ok;
     struct error *e;
@@ -92,12 +96,41 @@ static void remember(struct engine_matches *out, const struct address *address)
         out->address[out->addresses++] = *address;
 }
 
+/* Is it one that the host gives out on that interface, and not the host's own?  A container can give itself any. */
+static bool is_of_network(const char *interface, const struct address *a)
+{
+    struct ifaddrs *list;
+    bool of = false, own = false;
+    if (getifaddrs(&list) < 0)
+        return false;
+    for (const struct ifaddrs *at = list; at; at = at->ifa_next) {
+        int family = at->ifa_addr ? at->ifa_addr->sa_family : AF_UNSPEC;
+        size_t len = a->family == 4 ? 4 : 16;
+        if (family != (a->family == 4 ? AF_INET : AF_INET6) || !at->ifa_netmask)
+            continue;
+        const uint8_t *host = family == AF_INET
+                                  ? (const uint8_t *)&((const struct sockaddr_in *)at->ifa_addr)->sin_addr
+                                  : (const uint8_t *)&((const struct sockaddr_in6 *)at->ifa_addr)->sin6_addr;
+        const uint8_t *mask = family == AF_INET
+                                  ? (const uint8_t *)&((const struct sockaddr_in *)at->ifa_netmask)->sin_addr
+                                  : (const uint8_t *)&((const struct sockaddr_in6 *)at->ifa_netmask)->sin6_addr;
+        own = own || memcmp(host, a->octets, len) == 0;
+        bool inside = strcmp(at->ifa_name, interface) == 0 && mask[0] != 0;
+        for (size_t i = 0; i < len && inside; i++)
+            inside = (host[i] & mask[i]) == (a->octets[i] & mask[i]);
+        of = of || inside;
+    }
+    freeifaddrs(list);
+    return of && !own;
+}
+
 static void take_address(void *ctx, const struct rtnetlink_own_address *own)
 {
     struct addresses *list = ctx;
     for (unsigned i = 0; i < list->ends->count && list->ok; i++) {
         char text[ADDRESS_TEXT_SIZE + 4];
-        if (list->ends->end[i].peer != own->interface || !own->global)
+        if (list->ends->end[i].peer != own->interface || !own->global ||
+            !is_of_network(list->interface[i], &own->address))
             continue;
         remember(list->out, &own->address);
         size_t len = address_format(&own->address, text);
@@ -111,7 +144,7 @@ static bool add_links(struct mnl_socket *s, int netns_fd, struct engine_matches 
 {
     struct ends ends = {.namespace = rtnetlink_namespace(s, netns_fd)};
     struct masters masters = {.ends = &ends};
-    struct addresses addresses = {&ends, out, true, e};
+    struct addresses addresses = {.ends = &ends, .out = out, .ok = true, .e = e};
     *found = false;
     if (ends.namespace < 0)
         return true;
@@ -120,6 +153,7 @@ static bool add_links(struct mnl_socket *s, int netns_fd, struct engine_matches 
     *found = ends.count != 0;
     for (unsigned i = 0; i < ends.count; i++) {
         const char *interface = ends.end[i].master ? masters.name[i] : ends.end[i].name;
+        addresses.interface[i] = interface;
         ends.by_address[i] = ends.end[i].master && !of_one_network(interface);
         if (!ends.by_address[i] && !add(out, POLICY_INTERFACE, interface, e))
             return false;
@@ -299,19 +333,17 @@ struct below {
     struct error *e;
 };
 
-static void take_process(void *ctx, pid_t pid)
+/* The network namespace at `path`, if it is another than ours and was not seen yet. */
+static void take_namespace(struct below *b, const char *path)
 {
-    struct below *b = ctx;
     struct stat st;
-    char path[64];
     bool leads;
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
     if (!b->ok || stat(path, &st) < 0 || (st.st_ino == b->own.st_ino && st.st_dev == b->own.st_dev))
         return;
     for (unsigned i = 0; i < b->seen; i++)
         if (b->inode[i] == st.st_ino)
             return;
-    if (b->seen == NAMESPACES_MAX) {
+    if (b->seen == NAMESPACES_MAX) { /* told, and what was found before stays (jobs_below.c) */
         b->ok = error_set(b->e, ERROR_LIMIT, 0, "more than %u network namespaces", NAMESPACES_MAX);
         return;
     }
@@ -321,6 +353,22 @@ static void take_process(void *ctx, pid_t pid)
         return;
     b->ok = add_links(b->s, fd, b->out, &leads, b->e);
     close(fd);
+}
+
+/* Each thread may have its own, and the first may have ended. */
+static void take_process(void *ctx, pid_t pid)
+{
+    char path[64 + NAME_MAX];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/ns/net", (int)pid, entry->d_name);
+        take_namespace(ctx, path);
+    }
+    if (tasks)
+        closedir(tasks);
 }
 
 bool engine_below(const char *cgroup, struct engine_matches *out, struct error *e)

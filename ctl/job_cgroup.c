@@ -167,6 +167,36 @@ static void take_process(void *ctx, pid_t pid)
     close(p.pidfd);
 }
 
+/* A process whose first thread has ended stays where it was, with threads that live on: the kernel moves it by that
+ * thread. */
+static bool all_moved(const char *path, pid_t from, struct error *e)
+{
+    bool ok = true;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *entry; proc && ok && (entry = readdir(proc));) {
+        char now[PATH_MAX], folder[64];
+        unsigned threads = 0;
+        pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
+        if (!pid || !descends(pid, from) || !cgroup_of(pid, now, NULL) || nested_below(now, path))
+            continue;
+        snprintf(folder, sizeof folder, "/proc/%d/task", (int)pid);
+        DIR *tasks = opendir(folder);
+        for (struct dirent *task; tasks && (task = readdir(tasks));)
+            threads += task->d_name[0] != '.';
+        if (tasks)
+            closedir(tasks);
+        if (threads > 1) /* else a zombie, of which nothing lives */
+            ok = error_set(
+                e, ERROR_SYSTEM, 0,
+                "process %d cannot be moved, for its first thread has ended: end it, and start the job before "
+                "its processes",
+                (int)pid);
+    }
+    if (proc)
+        closedir(proc);
+    return ok;
+}
+
 bool job_cgroup_take(const char *path, pid_t pid, struct error *e)
 {
     struct taken taken = {0};
@@ -174,8 +204,8 @@ bool job_cgroup_take(const char *path, pid_t pid, struct error *e)
         return false;
     for (unsigned round = 0; round < ROUNDS_MAX && take_some(path, pid, NULL); round++)
         ;
-    bool ok =
-        cgroup_each_pid(path, take_process, &taken, e) && sockets_end_inodes(taken.sockets.at, taken.sockets.count, e);
+    bool ok = all_moved(path, pid, e) && cgroup_each_pid(path, take_process, &taken, e) &&
+              sockets_end_inodes(taken.sockets.at, taken.sockets.count, e);
     if (ok && taken.unseen)
         ok = error_set(e, ERROR_SYSTEM, 0,
                        "thread %d has descriptors of its own, among them sockets from before the job, which stay as "

@@ -21,6 +21,11 @@ bool jobs_id_good(const char *id)
     return len && len < JOBS_ID_SIZE;
 }
 
+bool jobs_name(const char *name)
+{
+    return strncmp(name, JOBS_SCOPE, strlen(JOBS_SCOPE)) == 0 || strncmp(name, JOBS_ENDED, strlen(JOBS_ENDED)) == 0;
+}
+
 void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE])
 {
     snprintf(out, JOBS_SOURCE_SIZE, "job %s", id);
@@ -209,7 +214,8 @@ static bool line_held(const struct policy *policy, const struct policy_scope *ex
 {
     for (unsigned i = 0; i < policy->scopes; i++) {
         const struct policy_scope *scope = &policy->scope[i];
-        for (unsigned m = 0; scope != except && m < scope->matches; m++) {
+        /* One that starts jobs would make what a job left a starter. */
+        for (unsigned m = 0; scope != except && !scope->starts && m < scope->matches; m++) {
             const struct policy_matcher_line *other = &scope->match[m];
             size_t len = strlen(other->text);
             if (other->kind != line->kind)
@@ -236,21 +242,13 @@ bool jobs_fall_back(const struct policy *policy, const struct policy_scope *scop
     return held;
 }
 
-static void count_pid(void *ctx, pid_t pid)
-{
-    (void)pid;
-    (*(unsigned *)ctx)++;
-}
-
 bool jobs_live(const struct policy_scope *scope)
 {
-    unsigned pids = 0;
     for (unsigned i = 0; i < scope->matches; i++) {
         const struct policy_matcher_line *line = &scope->match[i];
-        if (line->kind == POLICY_SOURCE || (line->kind == POLICY_INTERFACE && if_nametoindex(line->text)))
+        if (line->kind == POLICY_SOURCE || (line->kind == POLICY_INTERFACE && if_nametoindex(line->text)) ||
+            (line->kind == POLICY_CGROUP && cgroup_populated(line->text)))
             return true;
-        if (line->kind == POLICY_CGROUP)
-            (void)cgroup_each_pid(line->text, count_pid, &pids, NULL);
     }
-    return pids != 0;
+    return false;
 }

@@ -48,6 +48,8 @@ struct jobs {
 
 /* 1 to 48 letters, digits, '.', '_' and '-', none of the last three first. */
 bool jobs_id_good(const char *id);
+/* Is it a name that jobs' scopes and profiles have? */
+bool jobs_name(const char *name);
 /* How the job's source is called in the bundle and in errors. */
 void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
 /* The source's text, malloc'ed; NULL: no memory.  `order`: {"id", "profile", "allow": [..], "resolver": [..],

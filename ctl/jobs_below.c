@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Containers that run below a job's cgroups send from networks of their own: those are the job's too, for as long as
  * they are there. */
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "ctl/engine.h"
 #include "ctl/jobs.h"
 #include "ctl/keeper.h"
+#include "nft/cgroup.h"
 
 static const char *const list_key[] = {[POLICY_INTERFACE] = "interface", [POLICY_SOURCE] = "source"};
 
@@ -43,6 +45,7 @@ static bool holds(const json_t *list, const char *text)
 
 const struct held_job *jobs_network_taken(const struct jobs *jobs, const json_t *order)
 {
+    const char *id = json_string_value(json_object_get(order, "id"));
     for (unsigned i = 0; i < jobs->count; i++)
         for (enum policy_match kind = POLICY_INTERFACE; kind <= POLICY_SOURCE; kind++) {
             const struct held_job *job = jobs->job[i];
@@ -52,12 +55,54 @@ const struct held_job *jobs_network_taken(const struct jobs *jobs, const json_t 
             json_array_foreach(json_object_get(below, list_key[kind]), n, text)
             {
                 const char *one = json_string_value(text);
-                if (!job->ended && (holds(json_object_get(other, list_key[kind]), one) ||
-                                    holds(json_object_get(job->order, list_key[kind]), one)))
+                if (!job->ended && strcmp(job->id, id) != 0 &&
+                    (holds(json_object_get(other, list_key[kind]), one) ||
+                     holds(json_object_get(job->order, list_key[kind]), one)))
                     return job;
             }
         }
     return NULL;
+}
+
+/* What was found before stays while anything runs in the job's cgroups: a process can hide which network it is in, or
+ * send by sockets of one that it has left.  A bridge that is gone leads nowhere. */
+static void keep_before(const json_t *order, json_t *below)
+{
+    static const char *const keys[] = {"interface", "source", "address"};
+    const json_t *before = json_object_get(order, "below");
+    bool lives = false;
+    size_t i;
+    json_t *text;
+    json_array_foreach(json_object_get(order, "cgroup"), i, text)
+    {
+        lives = lives || cgroup_populated(json_string_value(text));
+    }
+    for (unsigned k = 0; lives && k < sizeof keys / sizeof *keys; k++) {
+        json_array_foreach(json_object_get(before, keys[k]), i, text)
+        {
+            const char *one = json_string_value(text);
+            if (!holds(json_object_get(below, keys[k]), one) && (k != 0 || if_nametoindex(one)))
+                json_array_append(json_object_get(below, keys[k]), text);
+        }
+    }
+}
+
+/* The same lines, in whatever order. */
+static bool same_lines(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"interface", "source", "address"};
+    size_t i;
+    json_t *text;
+    for (unsigned k = 0; k < sizeof keys / sizeof *keys; k++) {
+        if (json_array_size(json_object_get(a, keys[k])) != json_array_size(json_object_get(b, keys[k])))
+            return false;
+        json_array_foreach(json_object_get(a, keys[k]), i, text)
+        {
+            if (!holds(json_object_get(b, keys[k]), json_string_value(text)))
+                return false;
+        }
+    }
+    return true;
 }
 
 /* Has a container come or gone?  Then the job's source is made anew. */
@@ -66,12 +111,20 @@ static bool follow(struct keeper *k, const struct held_job *job, struct error *e
     struct error look = {0};
     char name[JOBS_SOURCE_SIZE];
     json_t *below = jobs_below(job->order, &look);
-    if (json_equal(below, json_object_get(job->order, "below"))) {
+    keep_before(job->order, below);
+    if (look.code != ERROR_NONE && !job->told)
+        fprintf(stderr, "sluice: keeper: job %s: its containers' networks: %s\n", job->id, look.text);
+    if (same_lines(below, json_object_get(job->order, "below"))) {
         json_decref(below);
         return true;
     }
     json_t *order = json_deep_copy(job->order);
     json_object_set_new(order, "below", below);
+    const struct held_job *taken = jobs_network_taken(&k->jobs, order);
+    if (taken) { /* who had it first keeps it */
+        json_decref(order);
+        return error_set(e, ERROR_INPUT, 0, "a network that its containers are in is job \"%s\"'s", taken->id);
+    }
     char *source = jobs_source_text(order);
     jobs_source_name(job->id, name);
     struct policy_source more = {

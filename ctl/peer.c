@@ -24,6 +24,18 @@ static bool stat_of(pid_t pid, pid_t *parent, uint64_t *start)
     return ok;
 }
 
+/* Is its first thread alive?  One that has ended bears the cgroup in which it was, whatever became of the others. */
+static bool is_alive(pid_t pid)
+{
+    char text[1024];
+    int proc = process_proc_open(pid);
+    size_t n = proc >= 0 ? process_proc_read(proc, "stat", text, sizeof text) : 0;
+    const char *after = n ? strrchr(text, ')') : NULL;
+    if (proc >= 0)
+        close(proc);
+    return after && after[1] == ' ' && after[2] != 'Z' && after[2] != 'X' && after[2] != 'x';
+}
+
 uint64_t peer_start(pid_t pid)
 {
     pid_t parent;
@@ -41,7 +53,7 @@ bool peer_look(int fd, struct peer *out)
     out->pid = credentials.pid;
     out->uid = credentials.uid;
     out->start = peer_start(credentials.pid);
-    bool known = out->start && cgroup_of(credentials.pid, out->cgroup, NULL);
+    bool known = out->start && is_alive(credentials.pid) && cgroup_of(credentials.pid, out->cgroup, NULL);
     int pidfd = -1;
     len = sizeof pidfd;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0) {
@@ -55,7 +67,7 @@ bool peer_look(int fd, struct peer *out)
 bool peer_lives(const struct peer *p)
 {
     char cgroup[PATH_MAX];
-    return p->start && peer_start(p->pid) == p->start && cgroup_of(p->pid, cgroup, NULL) &&
+    return p->start && is_alive(p->pid) && peer_start(p->pid) == p->start && cgroup_of(p->pid, cgroup, NULL) &&
            strcmp(cgroup, p->cgroup) == 0;
 }
 

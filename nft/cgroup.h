@@ -23,6 +23,8 @@ bool cgroup_remove(const char *path, struct error *e); /* with the empty cgroups
 bool cgroup_enter(const char *path, pid_t pid, struct error *e);
 /* Ends every process in it and below (cgroup.kill, or SIGKILL until none is left). */
 bool cgroup_kill(const char *path, struct error *e);
+/* Is anything alive in it or below, at any depth?  True also where that cannot be read; false: it is not there. */
+bool cgroup_populated(const char *path);
 /* Calls back for each process in it and below. */
 bool cgroup_each_pid(const char *path, void (*each)(void *ctx, pid_t pid), void *ctx, struct error *e);
 

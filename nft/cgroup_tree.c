@@ -52,6 +52,22 @@ static int open_cgroup(const char *path, struct error *e)
     return dir;
 }
 
+bool cgroup_populated(const char *path)
+{
+    struct error ignored;
+    char text[256];
+    int dir = open_cgroup(path, &ignored);
+    if (dir < 0)
+        return errno != ENOENT && errno != EINVAL;
+    int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    close(dir);
+    text[n > 0 ? n : 0] = 0;
+    return n <= 0 || !strstr(text, "populated 0");
+}
+
 /* Calls back for each process of one directory.  A threaded cgroup lists none (EOPNOTSUPP): its processes are listed
  * by the domain above it. */
 static bool each_here(int dir, void (*each)(void *ctx, pid_t pid), void *ctx)

@@ -238,13 +238,19 @@ bool policy_bundle_change(struct bytes bundle, const struct policy_bundle_change
     struct policy_source *source = calloc(most, sizeof *source);
     bool ok =
         u && (other || !change->jobs_of.len) && (source || error_set(e, ERROR_LIMIT, 0, "no memory for the policy"));
-    for (unsigned i = 0; ok && i < u->sources; i++)
-        if (!change->without || !u->source[i].job || strcmp(u->source[i].file, change->without) != 0)
+    bool placed = false; /* what takes the place of another stands where that stood */
+    for (unsigned i = 0; ok && i < u->sources; i++) {
+        bool goes = change->without && u->source[i].job && strcmp(u->source[i].file, change->without) == 0;
+        if (!goes)
             source[count++] = u->source[i];
+        else if (change->more && !placed)
+            source[count++] = *change->more;
+        placed = placed || goes;
+    }
     for (unsigned i = 0; ok && other && i < other->sources; i++)
         if (other->source[i].job && count < most)
             source[count++] = other->source[i];
-    if (ok && change->more && count < most)
+    if (ok && change->more && !placed && count < most)
         source[count++] = *change->more;
     ok = ok && (count < most || error_set(e, ERROR_LIMIT, 0, "a policy has at most %d files", BUNDLE_SOURCES_MAX)) &&
          policy_bundle_make(source, count, change->system ? change->system : &u->system, ids, out, e);

@@ -237,6 +237,9 @@ static bool scope_name(struct policy_build *b, const struct document *d, uint32_
     out->name = policy_copy(document_text(d, node));
     if (!out->name)
         return policy_no_memory(b->e);
+    if (!document_find(d, d->root, "job") &&
+        (strncmp(out->name, "job-", 4) == 0 || strncmp(out->name, "ended-", 6) == 0))
+        return document_wrong(d, node, 0, b->e, "names that begin with \"job-\" or \"ended-\" are for jobs");
     if (strcmp(out->name, UNMATCHED) == 0)
         return document_wrong(d, node, 0, b->e, "the name \"unmatched\" is taken by what no scope claims");
     /* NOLINTBEGIN(clang-analyzer-core.NullDereference): a scope and its place are set together */

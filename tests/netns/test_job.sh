@@ -54,6 +54,9 @@ scopes:
   - name: tight
     match: { cgroup: $CGROUP/agent/tight }
     profile: none
+  - name: plain
+    match: { cgroup: $CGROUP/plain }
+    profile: agent
   - name: agent
     match: { cgroup: $CGROUP/agent }
     profile: agent
@@ -320,14 +323,34 @@ kills_it() {
     fails in_cgroup k "$SLUICE" job end k --kill
 }
 falls_back() {
-    job start --id f --profile node --cgroup "$CGROUP/agent/f"
-    in_cgroup agent/f sleep 30 &
-    may agent/f allowed.test
+    job start --id f --profile node --cgroup "$CGROUP/plain/f"
+    in_cgroup plain/f sleep 30 &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/plain/f/cgroup.procs"
+    may plain/f allowed.test
     job end f > "$T/out" 2> "$T/err.end"
     fails grep -q 'stays held' "$T/err.end"
     none_listed
-    may_not agent/f allowed.test
-    may agent/f mirror.test # as the scope around it allows
+    may_not plain/f allowed.test
+    may plain/f mirror.test # as the scope around it allows
+    # Not into a scope that starts jobs: what a job left would be a starter.
+    job start --id g --profile node --cgroup "$CGROUP/agent/g"
+    in_cgroup agent/g sleep 30 &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/agent/g/cgroup.procs"
+    job end g 2> "$T/err.end"
+    has 'stays held' "$T/err.end"
+    may_not agent/g mirror.test
+    fails in_cgroup agent/g "$SLUICE" job start --id h --profile node --cgroup "$CGROUP/agent/h"
+    job end g --kill
+    # However deep.
+    local deep
+    deep=$(printf '/d%.0s' {1..210})
+    job start --id deep --profile node --cgroup "$CGROUP/deep"
+    in_cgroup "deep$deep" sleep 30 &
+    eventually 5 grep -q 'populated 1' "$CGROUPS$CGROUP/deep/cgroup.events"
+    job end deep 2> "$T/err.end"
+    has 'stays held' "$T/err.end"
+    echo 1 > "$CGROUPS$CGROUP/deep/cgroup.kill"
+    eventually 10 none_listed
 }
 # Processes that run already, with a socket from before.
 takes_running() {
