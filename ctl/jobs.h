@@ -36,6 +36,7 @@ struct held_job {
     json_t *order;
     struct summary *summary;
     uint64_t stored_usec, stored_events; /* ctl/jobs_store.c: when and what was written last */
+    bool look_told;                      /* that they could not all be looked at */
     bool told;                           /* that its containers' networks could not be held */
     bool seen;                           /* while the list is read anew */
 };

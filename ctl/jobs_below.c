@@ -106,14 +106,15 @@ static bool same_lines(const json_t *a, const json_t *b)
 }
 
 /* Has a container come or gone?  Then the job's source is made anew. */
-static bool follow(struct keeper *k, const struct held_job *job, struct error *e)
+static bool follow(struct keeper *k, struct held_job *job, struct error *e)
 {
     struct error look = {0};
     char name[JOBS_SOURCE_SIZE];
     json_t *below = jobs_below(job->order, &look);
     keep_before(job->order, below);
-    if (look.code != ERROR_NONE && !job->told)
+    if (look.code != ERROR_NONE && !job->look_told)
         fprintf(stderr, "sluice: keeper: job %s: its containers' networks: %s\n", job->id, look.text);
+    job->look_told = look.code != ERROR_NONE;
     if (same_lines(below, json_object_get(job->order, "below"))) {
         json_decref(below);
         return true;

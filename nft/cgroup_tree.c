@@ -52,22 +52,6 @@ static int open_cgroup(const char *path, struct error *e)
     return dir;
 }
 
-bool cgroup_populated(const char *path)
-{
-    struct error ignored;
-    char text[256];
-    int dir = open_cgroup(path, &ignored);
-    if (dir < 0)
-        return errno != ENOENT && errno != EINVAL;
-    int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    if (fd >= 0)
-        close(fd);
-    close(dir);
-    text[n > 0 ? n : 0] = 0;
-    return n <= 0 || !strstr(text, "populated 0");
-}
-
 /* Calls back for each process of one directory.  A threaded cgroup lists none (EOPNOTSUPP): its processes are listed
  * by the domain above it. */
 static bool each_here(int dir, void (*each)(void *ctx, pid_t pid), void *ctx)
@@ -171,6 +155,17 @@ static bool populated(int dir)
     return !strstr(text, "populated 0");
 }
 
+bool cgroup_populated(const char *path)
+{
+    struct error ignored;
+    int dir = open_cgroup(path, &ignored);
+    if (dir < 0)
+        return errno != ENOENT && errno != EINVAL;
+    bool alive = populated(dir);
+    close(dir);
+    return alive;
+}
+
 static void kill_one(void *ctx, pid_t pid)
 {
     (void)ctx;
@@ -185,8 +180,9 @@ bool cgroup_kill(const char *path, struct error *e)
     bool gone = false;
     long pause = KILL_NSEC;
     for (int round = 0; !gone && round < KILL_ROUNDS; round++) {
-        /* cgroup.kill (Linux 5.14) ends forking processes too; without it, repeat until a round finds none. */
-        if (!cgroup_write(dir, "cgroup.kill", "1"))
+        /* cgroup.kill (Linux 5.14) ends forking processes too; without it, repeat until a round finds none.  It does
+         * not end what goes on behind a first thread that has ended (seen on 6.18): kill(2) does. */
+        if (!cgroup_write(dir, "cgroup.kill", "1") || round)
             walk(dir, 0, &(struct walk){.each = kill_one});
         gone = !populated(dir);
         if (!gone)
