@@ -23,7 +23,7 @@ struct control_caller control_caller_of(const struct control_ask *a)
 {
     struct control_caller c = {.scope = control_scope_of(a->k, a->peer)};
     if (!c.scope)
-        c.right = a->peer->uid == 0 ? RIGHT_ALL : RIGHT_NONE;
+        c.right = a->peer->uid == 0 && a->peer->here ? RIGHT_ALL : RIGHT_NONE;
     else if (c.scope->job || a->k->gate->run.on)
         c.right = RIGHT_OWN;
     else if (c.scope->starts)

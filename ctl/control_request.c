@@ -118,6 +118,8 @@ json_t *control_request(struct control_ask *ask, const char *text)
         answer = control_refused("refused: this is asked at the socket that is root's");
     else if (!peer_lives(ask->peer) || (!found->from_scopes && control_scope_of(ask->k, ask->peer)))
         answer = control_refused("refused: the caller is in a scope of this gate");
+    else if (!found->from_scopes && !ask->peer->here)
+        answer = control_refused("refused: the caller is in another network namespace");
     else
         answer = found->answer(ask);
     json_decref(root);

@@ -142,7 +142,9 @@ void reload_answer(struct keeper *k, const struct channel_policy_done *done);
 void reload_tick(struct keeper *k);    /* time-outs, own addresses, cgroups, rules: each second */
 void reload_cgroups(struct keeper *k); /* something happened where scopes have their cgroups */
 bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
+/* reload_rules.c */
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
+void reload_verify(struct keeper *k); /* are the rules still there, and as they should be? */
 
 /* control_job.c.  The job leaves the policy in force: its connections end, its summary goes into `answer`. */
 void jobs_leave(struct keeper *k, const char *id, json_t *answer);

@@ -2,8 +2,10 @@
 #include "ctl/peer.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/process_proc.h"
@@ -43,6 +45,15 @@ uint64_t peer_start(pid_t pid)
     return pid > 0 && stat_of(pid, &parent, &start) ? start : 0;
 }
 
+static bool is_here(pid_t pid)
+{
+    char path[64];
+    struct stat own, its;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    return stat("/proc/self/ns/net", &own) == 0 && stat(path, &its) == 0 && own.st_ino == its.st_ino &&
+           own.st_dev == its.st_dev;
+}
+
 bool peer_look(int fd, struct peer *out)
 {
     struct ucred credentials;
@@ -53,6 +64,7 @@ bool peer_look(int fd, struct peer *out)
     out->pid = credentials.pid;
     out->uid = credentials.uid;
     out->start = peer_start(credentials.pid);
+    out->here = is_here(credentials.pid);
     bool known = out->start && is_alive(credentials.pid) && cgroup_of(credentials.pid, out->cgroup, NULL);
     int pidfd = -1;
     len = sizeof pidfd;

@@ -15,6 +15,7 @@ struct peer {
     pid_t pid;
     uint32_t uid;
     uint64_t start; /* ticks since boot; 0: the process is gone, or is not to be seen */
+    bool here;      /* in our network namespace: a container's root is none of this host's */
     char cgroup[PATH_MAX];
 };
 

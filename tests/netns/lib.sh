@@ -423,6 +423,13 @@ client() {
     fi
 }
 
+# in_cgroup PATH COMMAND...: in c, in a cgroup below the bed's own, which is made if it is not there.
+in_cgroup() {
+    local path=$1
+    shift
+    mkdir -p "$CGROUPS$CGROUP/$path"
+    h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP/$path" "$@"
+}
 fetch() { client curl -sS --cacert "$CA" --max-time 20 "$@"; }
 
 # refused REASON WHAT COMMAND...: fails within a second, and an event says so: its reason matches, and it holds WHAT.

@@ -12,13 +12,6 @@ FORM=output
 NOBODY=65534
 
 job() { h c timeout 60 "$SLUICE" job "$@"; }
-# in_cgroup PATH COMMAND...: PATH below the bed's own
-in_cgroup() {
-    local path=$1
-    shift
-    mkdir -p "$CGROUPS$CGROUP/$path"
-    h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP/$path" "$@"
-}
 get() { in_cgroup "$1" curl -sS --cacert "$CA" --max-time 10 -o /dev/null "${@:3}" "https://$2/hello"; }
 may() { get "$1" "$2"; }
 may_not() { fails get "$1" "$2" 2> /dev/null; }
@@ -201,6 +194,14 @@ strangers() {
     for words in 'phase s build' 'end s' 'list' "start --id n --profile node --cgroup $CGROUP/n"; do
         fails h c $AS_NOBODY "$SLUICE" job $words 2> "$T/out" || return 1
         has 'only root, and processes in the gate' "$T/out"
+    done
+    # Root of another network namespace is a container's: its cgroup may be nobody's, and its uid says nothing here.
+    for request in '"job_list"' '"job_end", "id": "s"' '"apply"' '"stop"'; do
+        h c unshare -n "$PYTHON" -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + bytes([10]))
+print(s.recv(65536).decode())' "$(ls_socket gate.sock)" "{\"version\": 1, \"request\": $request}" | tee "$T/out" | jq -e '.error.kind == "refused"' || die "$request: $(cat "$T/out")"
     done
     job end s
 }

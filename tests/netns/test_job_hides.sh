@@ -9,12 +9,6 @@ FORM=output
 AS_NOBODY="setpriv --reuid 65534 --regid 65534 --clear-groups"
 BRIDGE=br-0123456789ab
 job() { h c timeout 60 "$SLUICE" job "$@"; }
-in_cgroup() {
-    local path=$1
-    shift
-    mkdir -p "$CGROUPS$CGROUP/$path"
-    h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP/$path" "$@"
-}
 cat > "$T/hides.py" <<'PY'
 import ctypes, os, socket, sys, threading, time
 log, mode, libc = open(sys.argv[1], "a", buffering=1), sys.argv[2], ctypes.CDLL(None)

@@ -21,11 +21,6 @@ while time.time() < end:
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.sendto(b"x", ("198.18.3.66", 20000 + i))
     time.sleep(0.02)'
-in_scope() {
-    local scope=$1
-    shift
-    h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP/$scope" "$@"
-}
 mkdir -p "$CGROUPS$CGROUP/loud" "$CGROUPS$CGROUP/quiet"
 cat > "$T/policy.yaml" <<YAML
 version: 1
@@ -48,7 +43,7 @@ answers() { quick 2000 h c "$SLUICE" status > /dev/null; }
 named_once() {
     local from
     from=$(wc -l < "$T/events")
-    in_scope quiet "$PYTHON" "$ROOT/tests/netns/near.py" datagram 198.18.3.66 7777 x || true
+    in_cgroup quiet "$PYTHON" "$ROOT/tests/netns/near.py" datagram 198.18.3.66 7777 x || true
     eventually 2 event_seen "$from" not_resolved '"port":7777' || die "it is not told"
     tail -n +$((from + 1)) "$T/events" | grep '"port":7777' | grep '"pid"'
 }

@@ -70,12 +70,11 @@ while time.time() < end:
     try: s.sendto(sys.argv[1].encode(), ("198.18.2.81", 9123))
     except OSError: pass
     time.sleep(float(sys.argv[2]))'
-in_scope() { h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP/$1" "${@:2}"; }
 one_port() {
     local n
     n=$(nonce)
-    in_scope two "$PYTHON" -c "$RACE" "second-$n" 0 &
-    in_scope one "$PYTHON" -c "$RACE" "first-$n" 0.003
+    in_cgroup two "$PYTHON" -c "$RACE" "second-$n" 0 &
+    in_cgroup one "$PYTHON" -c "$RACE" "first-$n" 0.003
     wait $!
     expect_arrived "first-$n" s
     expect_not_arrived "second-$n" s
