@@ -38,7 +38,7 @@ t_skip() { skipped=$((skipped + 1)) && echo "skip $1: $2"; }
 t_fail() {
     failed=$((failed + 1))
     echo "FAIL $1"
-    [ $# -lt 2 ] || printf '%s\n' "$2" | tail -n 25 | sed 's/^/     | /'
+    [ $# -lt 2 ] || printf '%s\n' "$2" | tail -n 50 | sed 's/^/     | /'
 }
 
 # check NAME COMMAND...: runs it (with set -e, its output kept for the case of failure); status 77 is a skip, its last line the reason.
@@ -55,8 +55,8 @@ check() {
     0) t_ok "$name" ;;
     77) t_skip "$name" "$(tail -n 1 "$T/check.out")" ;;
     *) t_fail "$name" "$(
-        tail -n 15 "$T/check.out"
-        [ -z "$GATE_HOST" ] || { echo "gate:" && tail -n 8 "$T/gate.log"; }
+        uniq "$T/check.out" | tail -n 20 # of what was tried again and again, once
+        [ -z "$GATE_HOST" ] || { echo "gate:" && tail -n 20 "$T/gate.log"; }
     )" ;;
     esac
 }
@@ -444,7 +444,7 @@ refused() {
 }
 # said LINE REASON WHAT: the events file holds it behind that line.
 said() {
-    eventually 3 event_seen "$1" "$2" "$3" || {
+    eventually 10 event_seen "$1" "$2" "$3" || {
         echo "no event with reason $2 and $3; behind line $1 are:"
         tail -n +$(($1 + 1)) "$T/events" | cut -c 1-600
         return 1

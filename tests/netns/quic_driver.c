@@ -11,6 +11,7 @@
  * in one send (UDP_SEGMENT)
  *     +                   the next packet goes into the same datagram
  *     ttl:N  wait:MS  port   (port: from another source port)
+ *     until:PATH:TEXT     short headers with TEXT, one each 100 ms, until PATH is there
  *
  * Ids get the number of the process: each run has its own connections.  Initials bear TOKEN in the clear.
  * Status 3: refused by an ICMP error; 0: not. */
@@ -169,6 +170,15 @@ int main(int argc, char **argv)
         }
         if (!strcmp(verb, "wait") && a) {
             poll(NULL, 0, (int)strtol(a, NULL, 10));
+            continue;
+        }
+        if (!strcmp(verb, "until") && b) {
+            while (access(a, F_OK)) {
+                if (!compose(fd, "short", b, NULL, NULL))
+                    return 2;
+                send_it(fd, &refused);
+                poll(NULL, 0, 100);
+            }
             continue;
         }
         if (!strcmp(verb, "port")) {

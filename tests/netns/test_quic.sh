@@ -208,42 +208,53 @@ refused_by_default() {
     expect_not_arrived "$n" s
     fetch https://allowed.test/hello | grep hello
 }
+# reloads LOG-LINES: the gate reads its policy again, and has done so when this returns.
+reloads() {
+    kill -HUP "$GATE"
+    eventually 10 reload_said "$1"
+}
+reload_said() { tail -n +$(($1 + 1)) "$T/gate.log" | grep 'policy reloaded'; }
 reload_cuts_name() {
     # QUIC stays judged, a name goes: its open flow ends at its next packet, another's goes on.
     local before after kept from log cut keep
     before=$(nonce) after=$(nonce) kept=$(nonce)
+    rm -f "$T/reloaded"
     client getent ahosts quic4.test > /dev/null
     client getent ahosts quic6.test > /dev/null
-    from=$(wc -l < "$T/events")
-    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 wait:200 "short:$before" wait:$((3000 * SLOW)) "short:$after" wait:100 "short:$after" > "$T/reload.out" &
+    from=$(wc -l < "$T/events") log=$(wc -l < "$T/gate.log")
+    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 "until:$T/reloaded:$before" "short:$after" wait:100 "short:$after" > "$T/reload.out" &
     cut=$!
-    client "$DRIVER" 2001:db8:2::81 443 x hello:quic6.test:firstid1 wait:$((3000 * SLOW)) "short:$kept" > "$T/reload.out" &
+    client "$DRIVER" 2001:db8:2::81 443 x hello:quic6.test:firstid1 "until:$T/reloaded:x" "short:$kept" > "$T/reload.out" &
     keep=$!
     eventually 5 expect_arrived "$before" s
-    log=$(wc -l < "$T/gate.log")
     judged "$T/policy.yaml" quic6.test:443-444 allowed.test
-    kill -HUP "$GATE"
+    reloads "$log"
+    touch "$T/reloaded"
     wait $keep
     status 3 wait $cut
     expect_arrived "$kept" s
     expect_not_arrived "$after" s
     said "$from" policy_changed quic4.test
-    tail -n +$((log + 1)) "$T/gate.log" | grep '[1-9][0-9]* open connections* cut' || die "$(tail -n 3 "$T/gate.log")"
+    reload_said "$log" | grep '[1-9][0-9]* open connections* cut'
     fails event_seen "$from" policy_changed quic6.test
+    log=$(wc -l < "$T/gate.log")
     judged "$T/policy.yaml" "${NAMES[@]}" allowed.test
-    kill -HUP "$GATE"
+    reloads "$log"
     eventually 5 quic quic4.test 443
 }
 reload_cuts() {
     # The profile judges QUIC no more: the approved flow ends.
-    local before after
-    before=$(nonce) after=$(nonce)
+    local before after cut log
+    before=$(nonce) after=$(nonce) log=$(wc -l < "$T/gate.log")
+    rm -f "$T/reloaded"
     client getent ahosts quic4.test > /dev/null
-    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 wait:200 "short:$before" wait:$((3000 * SLOW)) "short:$after" wait:100 "short:$after" > "$T/reload.out" &
+    client "$DRIVER" 198.18.2.81 443 x hello:quic4.test:firstid1 "until:$T/reloaded:$before" "short:$after" wait:100 "short:$after" > "$T/reload.out" &
+    cut=$!
     eventually 5 expect_arrived "$before" s
     sed -i 's/quic: judge/quic: refuse/' "$T/policy.yaml"
-    kill -HUP "$GATE"
-    status 3 wait $!
+    reloads "$log"
+    touch "$T/reloaded"
+    status 3 wait $cut
     expect_not_arrived "$after" s
 }
 
