@@ -117,7 +117,7 @@ after_a_keeper() { kill -9 "$(role_pid keeper)" && own_and_others 300 1; }
 # Its question is sent again for five seconds, while no answer comes.  Once its scope is gone nobody would judge it.
 gone() {
     capture s s0
-    of 300 "$PYTHON" "$ROOT/tests/netns/near.py" dns-tcp 198.18.2.54 whole n300.wild.test > /dev/null 2>&1 &
+    of 300 dig +tcp +tries=1 +timeout=100 @198.18.2.54 n300.wild.test > /dev/null 2>&1 &
     local asker=$! arrived
     eventually 20 asked || die "was not asked" || return 1
     h c "$SLUICE" apply "$T/fewer.yaml" || return 1
