@@ -33,7 +33,7 @@ print(urllib.request.urlopen("https://allowed.test/hello", timeout=60, context=s
 slow_fetches() {
     run -- sh -c 'curl -sS -o "$2" --limit-rate 100k --cacert "$1" https://allowed.test/slow & slow=$!
         while :; do getent ahosts slow.test; done > /dev/null & name=$!
-        until [ -s "$2" ]; do sleep 0.05; done
+        until [ -s "$2" ]; do kill -0 $slow && sleep 0.05 || exit 1; done
         for i in 1 2 3 4 5 6 7 8 9 10; do curl -sS --max-time 60 --cacert "$1" https://allowed.test/hello || exit 1; done
         kill $name && kill $slow && echo both went on' sh "$CA" "$T/open/slow" > "$T/out"
 }
