@@ -22,7 +22,7 @@ public class Legit {
     static void all(HttpClient client, String form, int count) throws Exception {
         List<CompletableFuture<HttpResponse<String>>> asked = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            HttpRequest request = HttpRequest.newBuilder(URI.create(form.replace("#", Integer.toString(i % 10)))).timeout(Duration.ofSeconds(20)).build();
+            HttpRequest request = HttpRequest.newBuilder(URI.create(form.replace("#", Integer.toString(i % 10)))).timeout(Duration.ofSeconds(60)).build();
             asked.add(client.sendAsync(request, HttpResponse.BodyHandlers.ofString()));
         }
         for (CompletableFuture<HttpResponse<String>> one : asked) {

@@ -26,11 +26,11 @@ def ask(connection, host, path="/hello"):
 def urls():
     for url in "https://git.test", "http://git.test":
         for _ in range(3):
-            assert urllib.request.urlopen(url + "/hello", timeout=15, context=CONTEXT if url[4] == "s" else None).read() == b"hello from git.test\n"
+            assert urllib.request.urlopen(url + "/hello", timeout=60, context=CONTEXT if url[4] == "s" else None).read() == b"hello from git.test\n"
         body = os.urandom(300000)
         request = urllib.request.Request(url + "/sum", data=body, method="POST")
-        assert urllib.request.urlopen(request, timeout=15, context=CONTEXT if url[4] == "s" else None).read().decode().strip() == hashlib.sha256(body).hexdigest()
-    for kept in http.client.HTTPSConnection("git.test", timeout=15, context=CONTEXT), http.client.HTTPConnection("git.test", timeout=15):
+        assert urllib.request.urlopen(request, timeout=60, context=CONTEXT if url[4] == "s" else None).read().decode().strip() == hashlib.sha256(body).hexdigest()
+    for kept in http.client.HTTPSConnection("git.test", timeout=60, context=CONTEXT), http.client.HTTPConnection("git.test", timeout=60):
         for _ in range(20):
             ask(kept, "git.test")
         # A body in chunks, from a generator; then the connection goes on.
@@ -46,8 +46,8 @@ def urls():
     session.verify = os.environ["CA"]
     for url in "https://git.test/hello", "http://git.test/hello", "https://v6only.test/hello", "https://v4only.test/hello":
         for _ in range(3):
-            assert session.get(url, timeout=15).status_code == 200
-    assert session.post("http://git.test/sum", files={"a": b"y" * 5000}, timeout=15).status_code == 200
+            assert session.get(url, timeout=60).status_code == 200
+    assert session.post("http://git.test/sum", files={"a": b"y" * 5000}, timeout=60).status_code == 200
 
 
 def resolve():
@@ -65,9 +65,9 @@ def pools(count, idle):
     """As a pool fills: all at once; then silence; then each is used again from several threads; and some are opened long before their
     first byte."""
     hosts = [f"pool{i}.test" for i in range(10)]
-    kept = [(http.client.HTTPSConnection(host, timeout=20, context=CONTEXT), host) for host in (hosts * 10)[:count]]
-    kept += [(http.client.HTTPConnection("deb.test", timeout=20), "deb.test") for _ in range(count // 2)]
-    early = [socket.create_connection((host, 443), timeout=20) for host in hosts]
+    kept = [(http.client.HTTPSConnection(host, timeout=60, context=CONTEXT), host) for host in (hosts * 10)[:count]]
+    kept += [(http.client.HTTPConnection("deb.test", timeout=60), "deb.test") for _ in range(count // 2)]
+    early = [socket.create_connection((host, 443), timeout=60) for host in hosts]
     with concurrent.futures.ThreadPoolExecutor(25) as pool:
         list(pool.map(lambda one: ask(*one), kept))
         for one, _ in kept:

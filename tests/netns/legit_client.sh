@@ -13,7 +13,7 @@ PYTHON=/usr/bin/python3
 skip() { echo "$*" && exit 77; }
 need() { command -v "$1" > /dev/null || skip "$1 is not on this machine"; }
 same() { [ "$1" = "$2" ] || { echo "«$1» is not «$2»" && exit 1; }; }
-get() { curl -fsS --no-progress-meter --cacert "$CA" --max-time 20 "$@"; }
+get() { curl -fsS --no-progress-meter --cacert "$CA" --max-time 60 "$@"; }
 sum_of() { sha256sum | cut -d' ' -f1; }
 
 case_curl() {
@@ -66,9 +66,9 @@ case_wget() {
     local family url
     for family in -4 -6; do
         for url in https://git.test http://git.test; do
-            same "$(wget -q $family --ca-certificate="$CA" --tries=1 --timeout=15 -O - $url/hello $url/hello | sort -u)" "hello from git.test"
+            same "$(wget -q $family --ca-certificate="$CA" --tries=1 --timeout=60 -O - $url/hello $url/hello | sort -u)" "hello from git.test"
             head -c 5000 "$T/www/medium" > medium
-            wget -q $family --ca-certificate="$CA" --tries=1 --timeout=15 -c $url/medium
+            wget -q $family --ca-certificate="$CA" --tries=1 --timeout=60 -c $url/medium
             same "$(sum_of < medium)" "$(sum_of < "$T/www/medium")"
         done
     done
@@ -118,20 +118,20 @@ case_resolve() {
     for name in git.test v4only.test v6only.test chain0.test; do getent ahosts $name > /dev/null || { echo "getent ahosts $name" && exit 1; }; done
     getent ahostsv4 git.test > /dev/null && getent ahostsv6 git.test > /dev/null
     for options in '' +tcp +noedns '+bufsize=4096 +nocookie' '+dnssec +cd' +subnet=192.0.2.0/24 '+ignore' +qr; do
-        same "$(dig +short +tries=1 +time=3 $options git.test A | grep -c '^198.18.2.82$')" 1
-        same "$(dig +short +tries=1 +time=3 $options git.test AAAA | grep -c '^2001:db8:2::82$')" 1
+        same "$(dig +short +tries=1 +time=20 $options git.test A | grep -c '^198.18.2.82$')" 1
+        same "$(dig +short +tries=1 +time=20 $options git.test AAAA | grep -c '^2001:db8:2::82$')" 1
     done
-    nslookup -timeout=3 git.test > /dev/null
-    host -W 3 -t A git.test > /dev/null && host -W 3 -t AAAA git.test > /dev/null
+    nslookup -timeout=20 git.test > /dev/null
+    host -W 20 -t A git.test > /dev/null && host -W 20 -t AAAA git.test > /dev/null
     # What browsers and curl ask beside the addresses: no data, at once, and not a refusal.
-    dig +tries=1 +time=3 git.test HTTPS | grep -q 'status: NOERROR'
+    dig +tries=1 +time=20 git.test HTTPS | grep -q 'status: NOERROR'
     "$PYTHON" "$HERE/legit_client.py" resolve
 }
 case_resolve_short() {
     local name
     for name in git.test v4only.test v6only.test; do getent ahosts $name > /dev/null || { echo "getent ahosts $name" && exit 1; }; done
-    same "$(dig +short +tries=1 +time=3 git.test | grep -c '^198.18.2.82$')" 1
-    host -W 3 -t A git.test > /dev/null
+    same "$(dig +short +tries=1 +time=20 git.test | grep -c '^198.18.2.82$')" 1
+    host -W 20 -t A git.test > /dev/null
     "$PYTHON" "$HERE/legit_client.py" resolve
 }
 # Only the names of the bed: what a browser asks for itself, its maker's names, is not the build's work.
@@ -140,7 +140,7 @@ case_chromium() {
     [ -x "$browser" ] || browser=chromium
     need "$browser"
     for url in https://git.test/page/index.html http://git.test/page/index.html; do
-        timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$W/profile" --ignore-certificate-errors \
+        timeout 180 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$W/profile" --ignore-certificate-errors \
             --disable-background-networking --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE *.test' --virtual-time-budget=8000 --dump-dom $url > dom 2> err ||
             { tail -3 err && exit 1; }
         grep -q 'fetched 25' dom || { cat dom && exit 1; }
@@ -194,7 +194,7 @@ apt_walk() {
     cat > apt.conf <<CONF
 Dir::Etc "$W/apt/etc"; Dir::Etc::sourcelist "$W/apt/sources.list"; Dir::Etc::sourceparts "/dev/null"; Dir::State "$W/apt/state";
 Dir::State::status "$W/apt/status"; Dir::Cache "$W/apt/cache"; Dir::Log "$W/apt/log"; APT::Sandbox::User "root"; Debug::NoLocking "true";
-Acquire::https::CaInfo "$CA"; Acquire::http::Pipeline-Depth "10"; Acquire::Retries "0"; Acquire::http::Timeout "15"; Acquire::https::Timeout "15"; $2
+Acquire::https::CaInfo "$CA"; Acquire::http::Pipeline-Depth "10"; Acquire::Retries "0"; Acquire::http::Timeout "60"; Acquire::https::Timeout "60"; $2
 CONF
     APT_CONFIG=$W/apt.conf apt-get -qq -o APT::Update::Error-Mode=any update
     APT_CONFIG=$W/apt.conf apt-get -qq download bed{1..12}

@@ -97,7 +97,7 @@ async def listen(handler, address, port):
 
 
 def say(address, port, *pieces):
-    sock = socket.create_connection((address, int(port)), timeout=5)
+    sock = socket.create_connection((address, int(port)), timeout=30)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     got = b""
     for piece in pieces:
@@ -129,7 +129,7 @@ def say(address, port, *pieces):
             print("echoed")
         else:
             sock.sendall(piece.encode("latin1").decode("unicode_escape").encode("latin1"))
-    sock.settimeout(0.5)  # what was refused is reset by now
+    sock.settimeout(2)  # what was refused is reset by now
     try:
         if not pieces[-1] in ("?", "ECHO") and not sock.recv(1):
             sys.exit("closed")

@@ -75,7 +75,7 @@ class Build:
 
     def connect(self, family, address, name):
         sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.settimeout(15)
+        sock.settimeout(60)
         try:
             sock.connect(address)
             if address[1] == 443:

@@ -17,8 +17,9 @@ if [ -z "${DRIVERS:-}" ]; then
     mkdir -p "$DRIVERS"
     for name in ruleset conntrack; do
         # shellcheck disable=SC2046  # flags are words
-        "${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra ${TESTFLAGS:-} -o "$DRIVERS/${name}_driver" "tests/netns/${name}_driver.c" \
+        "${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra ${TESTFLAGS:-} -o "$DRIVERS/${name}_driver.$$" "tests/netns/${name}_driver.c" \
             nft/*.c core/*.c $(pkg-config --cflags --libs libnetfilter_queue libmnl libnftnl libidn2 jansson) || exit 1
+        mv -f "$DRIVERS/${name}_driver.$$" "$DRIVERS/${name}_driver" # at once: another suite may be about to start the one of before
     done
 fi
 CG=$(awk '{for (i = 1; i < NF; i++) if ($i == "-" && $(i+1) == "cgroup2") {print $5; exit}}' /proc/self/mountinfo)
@@ -54,22 +55,30 @@ job() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/job" setpriv --p
 gate() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/gate" setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-h" "$@"; }
 host() { in_ns h "$@"; }
 box() { in_ns c "$@"; }
+peer() { in_ns s "$@"; }
+# try: what must not get an answer waits a second for it.  gets: what must, as long as it takes; what must not after a "!command", a second.
 try() { "$1" python3 "$PEER" "${@:2}" > "$T/out" 2>&1; }
-out() { grep -qE -- "$1" "$T/out"; }
-queued() { grep -qE -- "$1" "$T/q"; }
-# Nothing to or from this port; strays may be late packets of streams that an earlier check cut.
-nothing_queued() { ! grep -qE "^q [0-9]+ (to|from|in) .*:$1 " "$T/q"; }
-count() { grep -cE -- "$1" "$T/q"; }
-arrived() { grep -qF -- "$1" "$T/far"; }
-absent() { ! arrived "$1"; }
-both() { eval "$1" && eval "$2"; }
-waits() { # FILE TEXT
-    local left=200
-    until grep -q -- "$2" "$1" 2> /dev/null; do
-        [ $((left -= 1)) -gt 0 ] || return 1
+gets() { TIMEOUT=30 AFTER=1 try "$@"; }
+# soon COMMAND...: becomes true, however slow the machine is.
+soon() {
+    local end=$((SECONDS + 60))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
         sleep 0.05
     done
 }
+out() { grep -qE -- "$1" "$T/out"; }
+queued() { soon grep -qE -- "$1" "$T/q"; }
+unqueued() { ! grep -qE -- "$1" "$T/q"; }
+# Nothing to or from this port; strays may be late packets of streams that an earlier check cut.
+nothing_queued() { ! grep -qE "^q [0-9]+ (to|from|in) .*:$1 " "$T/q"; }
+count() { grep -cE -- "$1" "$T/q"; }
+# How many packets, of which one may have been sent again.
+packets() { sort -u "$T/q" | grep -cE -- "$1"; }
+arrived() { soon grep -qF -- "$1" "$T/far"; }
+absent() { ! grep -qF -- "$1" "$T/far"; }
+both() { eval "$1" && eval "$2"; }
+waits() { soon grep -sq -- "$2" "$1"; } # FILE TEXT
 background() { # LOG WHERE COMMAND...
     local log=$1
     shift

@@ -3,15 +3,17 @@
 
 serve LOG            echo servers on every address: TCP 80..89, UDP 5000..5009; all that arrives is a line of LOG
 listen PORT LOG      one TCP echo server
-tcp HOST PORT [STEP...]   connect, then steps: text to send and wait for, "!command" to run, "?" to hear; prints what happened
+tcp HOST PORT [STEP...]   connect, then steps: text to send and wait for, "!command" to run; prints what happened
 udp HOST PORT [TEXT] [MARK]
 flood HOST PORT SECONDS
 speak PORT HOST PORT      from a UDP port to a UDP port
 answer PORT HOST PORT FILE   waits for a UDP datagram on PORT, until FILE is there; told by "heard"; then sends an answer whatever came
-"""
+
+TIMEOUT: seconds to wait for each answer; AFTER: those behind the last "!command"."""
 import os, socket, subprocess, sys, threading, time
 
 TIMEOUT = float(os.environ.get("TIMEOUT", "1"))
+AFTER = float(os.environ.get("AFTER", TIMEOUT))
 
 
 def family(host):
@@ -70,9 +72,11 @@ def tcp(host, port, steps):
     try:
         s.connect((host, port))
         print("connected", flush=True)
-        for step in steps:
+        for at, step in enumerate(steps):
             if step.startswith("!"):
                 subprocess.run(step[1:], shell=True, check=True, stderr=subprocess.DEVNULL)
+                if not any(later.startswith("!") for later in steps[at + 1 :]):
+                    s.settimeout(AFTER)
                 continue
             s.sendall(step.encode())
             print("got", s.recv(65536).decode(), flush=True)

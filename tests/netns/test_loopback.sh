@@ -33,7 +33,7 @@ listener() {
     else
         start /dev/null c "$PYTHON" -c "$LISTEN" "$@"
     fi
-    eventually 5 [ -e "$5" ] || t_fail "listener $where $*"
+    eventually 15 [ -e "$5" ] || t_fail "listener $where $*"
 }
 : > "$T/nothing"
 listener inside AF_INET SOCK_STREAM 127.0.0.1 6001 "$T/in4"
@@ -85,7 +85,7 @@ reaches() {
     shift
     n=$(nonce)
     near "$@" "$n" > /dev/null || true
-    eventually 2 grep -aq "$n" "$log"
+    eventually 10 grep -aq "$n" "$log"
 }
 named() { near connect 127.0.0.1 6013 x | grep 'from the listener'; }
 proxy() { near connect 127.0.0.1 6020 "GET /$1 HTTP/1.0"; }

@@ -59,7 +59,7 @@ try() {
     $PREPARE
     local start took
     start=$(now_ms)
-    if ! timeout 90 nsenter -t "${HOST[c]}" -n -m --wdns="$T/work" env HOME="$T/home" TMPDIR="$T" "$@" > "$T/plain.out" 2>&1; then
+    if ! timeout 300 nsenter -t "${HOST[c]}" -n -m --wdns="$T/work" env HOME="$T/home" TMPDIR="$T" "$@" > "$T/plain.out" 2>&1; then
         t_skip "$tool" "its registry $FIRST does not answer here, also without the gate: $(grep -v '^ *$' "$T/plain.out" | tail -n 1 | cut -c 1-120)"
         return
     fi
@@ -73,7 +73,7 @@ nothing() { :; }
 
 if command -v npm > /dev/null; then
     REGISTRY=$(npm config get registry 2> /dev/null)
-    NPM=(npm install --registry "$REGISTRY" --no-audit --no-fund --fetch-retries=0 --cache "$T/home/npm" is-number@7.0.0)
+    NPM=(npm install --registry "$REGISTRY" --no-audit --no-fund --fetch-retries=2 --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=2000 --cache "$T/home/npm" is-number@7.0.0)
     try npm nothing "$(echo "$REGISTRY" | host_of)" "${NPM[@]}"
     CALLER=(SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody)
     try "npm under sudo" nothing "$(echo "$REGISTRY" | host_of)" "${NPM[@]}"
@@ -90,9 +90,9 @@ if [ -n "$PIP" ]; then
     [ -n "$INDEX" ] || INDEX=$("$PIP" download --help 2> /dev/null | tr -s ' \n' ' ' | sed -n 's/.*(default *\(https[^ )]*\)).*/\1/p' | head -1)
     INDEX_HOST=$(echo "$INDEX" | host_of)
     # The files may lie on another host than the index: the index itself says which.
-    FILES=$(curl -fsS --max-time 20 "${INDEX%/}/six/" 2> /dev/null | grep -o 'href="https://[^/"]*' | sed 's,.*//,,' | sort -u | head -3 | tr '\n' ' ')
-    try pip nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 0 --timeout 20 --no-deps --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" six==1.16.0
-    LARGE=1 try "pip, ten packages" nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 0 --timeout 20 --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" \
+    FILES=$(curl -fsS --retry 3 --max-time 60 "${INDEX%/}/six/" 2> /dev/null | grep -o 'href="https://[^/"]*' | sed 's,.*//,,' | sort -u | head -3 | tr '\n' ' ')
+    try pip nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 3 --timeout 60 --no-deps --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" six==1.16.0
+    LARGE=1 try "pip, ten packages" nothing "$INDEX_HOST $FILES" "$PIP" --isolated download --retries 3 --timeout 60 --no-cache-dir --index-url "$INDEX" -d "$T/work/wheels" \
         flask==3.0.0 requests==2.31.0
 else
     t_skip pip "not on this machine"
@@ -111,13 +111,13 @@ if command -v cargo > /dev/null; then
     fresh
     in_work
     CARGO_INDEX=$(cd "$T/work" && h c env HOME="$T/home" RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_HTTP_DEBUG=true CARGO_LOG=network=debug \
-        timeout 90 "$CARGO" fetch 2>&1 | sed -nE 's/.*[hH]ost: ?([a-z0-9.-]+\.[a-z]+).*/\1/p; s,.*https://([a-z0-9.-]+)/.*,\1,p' | grep index | head -1)
-    CARGO_FILES=$(curl -fsS --max-time 20 "https://$CARGO_INDEX/config.json" 2> /dev/null | jq -r .dl | host_of)
+        timeout 300 "$CARGO" fetch 2>&1 | sed -nE 's/.*[hH]ost: ?([a-z0-9.-]+\.[a-z]+).*/\1/p; s,.*https://([a-z0-9.-]+)/.*,\1,p' | grep index | head -1)
+    CARGO_FILES=$(curl -fsS --retry 3 --max-time 60 "https://$CARGO_INDEX/config.json" 2> /dev/null | jq -r .dl | host_of)
     CARGO_HOSTS="$CARGO_INDEX $CARGO_FILES"
     if [ -n "$CARGO_INDEX" ]; then
-        try cargo in_work "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=0 "$CARGO" fetch
+        try cargo in_work "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=3 "$CARGO" fetch
         crates() { in_work && printf 'clap = { version = "=4.4.18", features = ["derive"] }\ntokio = { version = "=1.35.1", features = ["full"] }\n' >> "$T/work/Cargo.toml"; }
-        LARGE=1 try "cargo, some fifty crates" crates "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=0 "$CARGO" fetch
+        LARGE=1 try "cargo, some fifty crates" crates "$CARGO_HOSTS" env RUSTC="$RUSTC" CARGO_HOME="$T/home/cargo" CARGO_NET_RETRY=3 "$CARGO" fetch
     else
         t_skip cargo "its registry does not answer here, also without the gate"
     fi

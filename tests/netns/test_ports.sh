@@ -9,7 +9,7 @@ as_user() { h c env SUDO_UID=65534 SUDO_GID=65534 SUDO_USER=nobody "$SLUICE" run
 ECHO='
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("0.0.0.0", int(sys.argv[1]))); s.settimeout(1)
+s.bind(("0.0.0.0", int(sys.argv[1]))); s.settimeout(20)
 if sys.argv[3:]: socket.getaddrinfo(sys.argv[3], 9123)
 s.connect(("198.18.2.81", 9123)); s.send(sys.argv[2].encode()); print(s.recv(100))'
 
@@ -17,20 +17,20 @@ job_after_host() {
     local to
     for to in '198.18.1.2 40001 198.18.2.53' '2001:db8:1::2 40002 2001:db8:2::53'; do
         # shellcheck disable=SC2086
-        [ "$(h c dig +short +tries=1 +time=2 -b "$(cut -d' ' -f1,2 --output-delimiter='#' <<< "$to")" "@${to##* }" other.test)" = 198.18.2.80 ]
-        [ "$(client dig +short +tries=1 +time=2 -b "$(cut -d' ' -f1,2 --output-delimiter='#' <<< "$to")" "@${to##* }" allowed.test)" = 198.18.2.80 ]
+        [ "$(h c dig +short +tries=1 +time=20 -b "$(cut -d' ' -f1,2 --output-delimiter='#' <<< "$to")" "@${to##* }" other.test)" = 198.18.2.80 ]
+        [ "$(client dig +short +tries=1 +time=20 -b "$(cut -d' ' -f1,2 --output-delimiter='#' <<< "$to")" "@${to##* }" allowed.test)" = 198.18.2.80 ]
     done
-    [ "$(h c dig +short +tries=1 +time=2 -b 198.18.1.2#40003 @198.18.2.53 other.test)" = 198.18.2.80 ]
+    [ "$(h c dig +short +tries=1 +time=20 -b 198.18.1.2#40003 @198.18.2.53 other.test)" = 198.18.2.80 ]
     # Another's ports open nothing: what the host had an answer to is refused to the job.
-    refused not_in_allowlist other.test client sh -c 'dig +tries=1 +time=2 -b 198.18.1.2#40003 @198.18.2.53 other.test | grep NOERROR'
+    refused not_in_allowlist other.test client sh -c 'dig +tries=1 +time=20 -b 198.18.1.2#40003 @198.18.2.53 other.test | grep NOERROR'
 }
 host_after_job() {
-    [ "$(client dig +short +tries=1 +time=2 -b 198.18.1.2#40011 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
-    [ "$(h c dig +short +tries=1 +time=2 -b 198.18.1.2#40011 @198.18.2.53 other.test)" = 198.18.2.80 ]
+    [ "$(client dig +short +tries=1 +time=20 -b 198.18.1.2#40011 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
+    [ "$(h c dig +short +tries=1 +time=20 -b 198.18.1.2#40011 @198.18.2.53 other.test)" = 198.18.2.80 ]
     # And the job again, twice, by turns.
-    [ "$(client dig +short +tries=1 +time=2 -b 198.18.1.2#40011 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
-    [ "$(h c dig +short +tries=1 +time=2 -b 198.18.1.2#40011 @198.18.2.53 other.test)" = 198.18.2.80 ]
-    [ "$(client dig +short +tries=1 +time=2 -b 198.18.1.2#40011 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
+    [ "$(client dig +short +tries=1 +time=20 -b 198.18.1.2#40011 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
+    [ "$(h c dig +short +tries=1 +time=20 -b 198.18.1.2#40011 @198.18.2.53 other.test)" = 198.18.2.80 ]
+    [ "$(client dig +short +tries=1 +time=20 -b 198.18.1.2#40011 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
 }
 # An echo that one was allowed, or that the host had, is not the job's.
 echo_after_host() {
@@ -45,18 +45,18 @@ echo_after_host() {
 }
 run_beside_run() {
     # Each run is a scope of its own; the one that lives has used the port when the other does.
-    as_user --allow other.test -- sh -c 'dig +short +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 other.test; for i in $(seq 200); do [ ! -e "$1" ] || break; sleep 0.1; done' sh "$T/done" > "$T/first" 2> "$T/err.first" &
+    as_user --allow other.test -- sh -c 'dig +short +tries=1 +time=20 -b 198.18.1.2#40031 @198.18.2.53 other.test; for i in $(seq 3000); do [ ! -e "$1" ] || break; sleep 0.1; done' sh "$T/done" > "$T/first" 2> "$T/err.first" &
     eventually 20 grep -q 198.18.2.80 "$T/first"
-    [ "$(as_user --allow allowed.test -- dig +short +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
-    fails as_user --allow allowed.test -- sh -c 'dig +tries=1 +time=2 -b 198.18.1.2#40031 @198.18.2.53 other.test | grep NOERROR'
+    [ "$(as_user --allow allowed.test -- dig +short +tries=1 +time=20 -b 198.18.1.2#40031 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
+    fails as_user --allow allowed.test -- sh -c 'dig +tries=1 +time=20 -b 198.18.1.2#40031 @198.18.2.53 other.test | grep NOERROR'
     touch "$T/done"
     wait
 }
 run_after_host() {
     local i
     for i in 1 2 3; do
-        [ "$(h c dig +short +tries=1 +time=2 -b 198.18.1.2#40041 @198.18.2.53 other.test)" = 198.18.2.80 ]
-        [ "$(as_user --allow allowed.test -- dig +short +tries=1 +time=2 -b 198.18.1.2#40041 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
+        [ "$(h c dig +short +tries=1 +time=20 -b 198.18.1.2#40041 @198.18.2.53 other.test)" = 198.18.2.80 ]
+        [ "$(as_user --allow allowed.test -- dig +short +tries=1 +time=20 -b 198.18.1.2#40041 @198.18.2.53 allowed.test)" = 198.18.2.80 ]
     done
 }
 # Two jobs have one port at the same time (SO_REUSEADDR).  While the one's datagram is judged, the other's takes over the connection

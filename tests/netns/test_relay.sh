@@ -30,7 +30,7 @@ of() { h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUP
 # asks N NAME STATUS [SERVER]
 asks() {
     local got
-    of "$1" dig +tcp +tries=1 +timeout=4 "@${4:-198.18.2.53}" "$2" A > "$T/dig.$1" 2>&1
+    of "$1" dig +tcp +tries=1 +timeout="${PATIENCE:-40}" "@${4:-198.18.2.53}" "$2" A > "$T/dig.$1" 2>&1
     got=$(sed -n 's/.*status: \([A-Z]*\),.*/\1/p' "$T/dig.$1" | head -1)
     [ "$got" = "$3" ] || die "scope $1, $2: $got, not $3: $(cat "$T/dig.$1")"
 }
@@ -51,6 +51,15 @@ all_at_once() {
     done
 }
 told() { grep n1.wild.test "$T/events" | grep not_in_allowlist | grep s300 | grep -q "[^a-z]dig"; }
+# A refusal waits a while for its name, no longer: on a machine where all is slow, one may go without.
+named_soon() {
+    local i
+    for i in {1..10}; do
+        ! eventually 2 told || return 0
+        asks 300 n1.wild.test NXDOMAIN || return 1
+    done
+    return 1
+}
 # A mark on the job's own socket says nothing: the third of its arguments is the mark of scope 300.
 forged_mark() {
     of 1 "$PYTHON" - n300.wild.test $((300 << 3 | 3)) > "$T/forged" 2>&1 << 'PY'
@@ -76,7 +85,7 @@ bounded() {
     [ "$now" -le $((12 + 2 * 128 + 128)) ] && [ "$rss" -le $((SLOW * 24 * 1024)) ]
 }
 listeners() { h c ss -Hltn | wc -l; }
-two_listeners() { [ "$(listeners)" = $((BEFORE + 2)) ] || h c ss -Hltnp; }
+two_listeners() { [ "$(listeners)" = $((BEFORE + 2)) ] || { h c ss -Hltnp && return 1; }; }
 # One scope takes all the connections it can get, and holds them; another's question is answered all the same.
 greedy() {
     : > "$T/greed"
@@ -97,7 +106,8 @@ while os.path.exists(sys.argv[1]) and time.monotonic() < end:
 PY
     local i status=0 greedy=$!
     eventually 10 grep -q held "$T/greedy" || { cat "$T/greedy"; status=1; }
-    for i in 1 2 3 4 5; do quick 3000 own_and_others $((290 + i)) 1 || status=1; done
+    # Before a connection of the greedy one would be closed for its silence (10 s).
+    for i in 1 2 3 4 5; do PATIENCE=9 own_and_others $((290 + i)) 1 || status=1; done
     bounded || status=1
     rm "$T/greed"
     wait $greedy || status=1
@@ -107,9 +117,9 @@ after_a_keeper() { kill -9 "$(role_pid keeper)" && own_and_others 300 1; }
 # Its question is sent again for five seconds, while no answer comes.  Once its scope is gone nobody would judge it.
 gone() {
     capture s s0
-    of 300 "$PYTHON" "$ROOT/tests/netns/near.py" dns-tcp 198.18.2.54 whole n300.wild.test > /dev/null 2>&1 &
+    of 300 dig +tcp +tries=1 +timeout=100 @198.18.2.54 n300.wild.test > /dev/null 2>&1 &
     local asker=$! arrived
-    eventually 4 asked || die "was not asked" || return 1
+    eventually 20 asked || die "was not asked" || return 1
     h c "$SLUICE" apply "$T/fewer.yaml" || return 1
     settle s
     arrived=$(asked_count)
@@ -126,14 +136,15 @@ BEFORE=$(listeners)
 gate_up output "$T/policy.yaml"
 check "300 scopes: none is without DNS over TCP" fails grep "no DNS over TCP" "$T/gate.log"
 check "two listeners, whatever the number of scopes" two_listeners
+eventually 20 grep -q '^Seccomp:.2' "/proc/$(role_pid relay)/status" # it has opened what it ever opens
 IDLE=$(fds)
 check "the first and the last: its own name, not another's" last_and_first
 check "thirty of them at once" all_at_once
-check "a refusal names the scope and the process" eventually 3 told
+check "a refusal names the scope and the process" named_soon
 check "a mark that the job writes is no scope" forged_mark
 check "bounded" bounded
 check "a scope that takes all it gets takes nothing from another" greedy
-check "its connections go" eventually 15 closed_again
+check "its connections go" eventually 30 closed_again
 check "a keeper that dies is asked again" after_a_keeper
 check "what a scope that is gone has asked is not sent again" gone
 check "the others go on" own_and_others 299 1

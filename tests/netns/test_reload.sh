@@ -28,15 +28,17 @@ cuts_open_flows() {
     policy "$T/policy.yaml" "${ALLOW[@]}"
     reload
     eventually 3 works cdn.test
+    rm -f "$T/cut" "$T/kept"
     fetch --limit-rate 2m -o "$T/cut" https://cdn.test/slow 2> "$T/cut.err" &
     local cut=$!
     fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     local kept=$! got=0
-    sleep 1
+    eventually 10 test -s "$T/cut"
+    eventually 10 test -s "$T/kept"
     policy "$T/policy.yaml" allowed.test
     reload
     wait $cut || got=$?
-    [ $got != 0 ] || die "the flow that the policy no longer allows went on"
+    [ $got != 0 ] && [ $got != 28 ] || die "the flow that the policy no longer allows went on"
     [ "$(stat -c %s "$T/cut")" -lt 20000000 ] || die "it was cut late"
     wait $kept || die "the flow that stays allowed was cut: $(cat "$T/kept.err")"
     [ "$(sha256sum < "$T/kept")" = "$(sha256sum < "$T/www/large")" ]
@@ -45,7 +47,7 @@ cuts_open_flows() {
 bad() {
     local lines
     cp "$1" "$T/policy.bad" # the same name for both, so that what they print can be compared
-    status 2 timeout 20 "$SLUICE" check "$T/policy.bad" > "$T/check.bad" 2>&1
+    status 2 timeout 200 "$SLUICE" check "$T/policy.bad" > "$T/check.bad" 2>&1
     head -c 600 "$T/check.bad"
     grep -aEq 'policy\.bad:[0-9]+:[0-9]+: .' "$T/check.bad" || die "no line and column"
     fails grep -aqP '[\x00-\x08\x0e-\x1f\x7f]|\xc2[\x80-\x9f]' "$T/check.bad" || die "raw bytes in the message"
@@ -109,12 +111,22 @@ status_says() {
     h c "$SLUICE" status --json | jq -e . > /dev/null
 }
 
-# The scope's cgroup is removed and made again; a datagram leaves a new socket in it SECONDS later.  Ten times.
+# The scope's cgroup is removed and made again; a datagram leaves a new socket in it SECONDS later.  Ten times.  The gate has as long with a
+# processor for each who wants one: what something waited for them (PSI) comes on top, two seconds at most.
 cat > "$T/again.py" << 'PY'
 import os, socket, sys, time
 cgroup, delay, word = sys.argv[1], float(sys.argv[2]), sys.argv[3].encode()
 top = cgroup[: -len(sys.argv[4])]
 home = top + next(line[3:] for line in open("/proc/self/cgroup").read().split("\n") if line.startswith("0::"))
+def waited():
+    try:
+        return int(open("/proc/pressure/cpu").readline().split("total=")[1]) / 1e6
+    except OSError:
+        return 0.0
+def rest():
+    begun, before = time.monotonic(), waited()
+    while time.monotonic() - begun < delay + min(2.0, waited() - before):
+        time.sleep(0.01)
 def enter(folder):
     with open(folder + "/cgroup.procs", "w") as procs:
         procs.write("0")
@@ -122,7 +134,7 @@ for i in range(10):
     for folder, _, _ in os.walk(cgroup, topdown=False):
         os.rmdir(folder)
     os.mkdir(cgroup)
-    time.sleep(delay)
+    rest()
     enter(cgroup)
     datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -178,10 +190,10 @@ holds_nothing() {
     reload
     eventually 5 grep -q '^sluice: warning: .*policy\.yaml has no scopes: this gate holds nothing$' "$T/gate.log"
     gate_down
-    nsenter -t "${HOST[c]}" -n -m -- timeout 20 "$SLUICE" gate -c "$T/policy.yaml" > "$T/empty.log" 2>&1 &
+    nsenter -t "${HOST[c]}" -n -m -- timeout 200 "$SLUICE" gate -c "$T/policy.yaml" > "$T/empty.log" 2>&1 &
     local gate=$!
     eventually 10 h_status > /dev/null
-    grep '^sluice: warning: .*policy\.yaml has no scopes: this gate holds nothing$' "$T/empty.log"
+    eventually 5 grep '^sluice: warning: .*policy\.yaml has no scopes: this gate holds nothing$' "$T/empty.log"
     kill -TERM $gate
     wait $gate || die "its exit status is $?"
     h c "$SLUICE" down
@@ -210,7 +222,7 @@ check "a policy without scopes: a warning" holds_nothing
 starts_not() {
     local got=0
     printf 'version: 1\nscoops: []\n' > "$T/wrong.yaml"
-    timeout 10 nsenter -t "${HOST[c]}" -n -m -- "$SLUICE" gate -c "$T/wrong.yaml" > "$T/wrong.log" 2>&1 || got=$?
+    timeout 100 nsenter -t "${HOST[c]}" -n -m -- "$SLUICE" gate -c "$T/wrong.yaml" > "$T/wrong.log" 2>&1 || got=$?
     [ $got = 2 ]
     grep -E 'wrong.yaml:2:1: ' "$T/wrong.log"
     fails h c sh -c 'nft list tables | grep sluice'

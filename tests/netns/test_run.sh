@@ -47,8 +47,19 @@ allows() {
     run -p "$T/run.yaml" --profile node -- curl -sS --cacert "$CA" https://allowed.test/hello | grep hello
     fails run -p "$T/run.yaml" --profile base -- curl -sS -k https://mirror.test/hello
 }
+# A refusal waits a quarter of a second for the name of its process: on a machine where all is slow one goes without, and is made again.
+# named PATTERN COMMAND...
+named() {
+    local i pattern=$1
+    shift
+    for i in {1..8}; do
+        "$@" || true
+        grep -E "^sluice: deny.*($pattern)" "$T/err" | grep -qv ' by ' || return 0
+    done
+}
 lines() {
-    run --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts payload.evil.test; curl -s --max-time 3 http://198.18.3.66/" || true
+    named 'payload\.evil|66:80' run --allow allowed.test -- \
+        sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts payload.evil.test; curl -s --max-time 20 http://198.18.3.66/"
     said_line '^sluice: deny +dns +payload\.evil\.test (A|AAAA) .*by getent'
     said_line '^sluice: deny +tcp +198\.18\.3\.66:80 .*by curl \(pid [0-9]+\)'
     said_line '^sluice: run finished: 1 connections? to 1 names? allowed, [0-9]+ refused \([0-9]+ names?, 1 address\)'
@@ -57,7 +68,8 @@ lines() {
 }
 events_file() {
     rm -f "$T/run.events"
-    run --events "$T/run.events" --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts x.evil.test; $T/ping -c 1 -W 1 198.18.3.66 > /dev/null" || true
+    named x.evil.test run --events "$T/run.events" --allow allowed.test -- \
+        sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts x.evil.test; $T/ping -c 1 -W 1 198.18.3.66 > /dev/null"
     [ "$(stat -c %a "$T/run.events")" = 600 ]
     jq -e . "$T/run.events" > /dev/null
     # Each line one object; a refusal names process and reason; the allowed flow has its counts.
@@ -75,7 +87,7 @@ events_file_planted() {
     status 125 run --events "$T/theirs/link" -- true
     grep 'symbolic link' "$T/err"
     [ "$(cat "$T/precious")" = "root's" ]
-    status 125 h c timeout -s KILL $((5 * SLOW)) "${SUDO[@]}" "$SLUICE" run --events "$T/theirs/pipe" -- true
+    status 125 h c timeout -s KILL $((30 * SLOW)) "${SUDO[@]}" "$SLUICE" run --events "$T/theirs/pipe" -- true
     # Nobody else can have made the links of root's own directories.
     run --events /dev/stdout -- sh -c 'getent hosts x.evil.test' | cat > "$T/out" || true
     grep '"name":"x.evil.test"' "$T/out"
@@ -106,15 +118,15 @@ one_label() {
 }
 packages() {
     rm -f "$T/run.events"
-    run --events "$T/run.events" -- env npm_package_name=left-pad npm_package_version=1.3.0 npm_lifecycle_event=postinstall sh -c 'getent hosts stolen.evil.test' || true
+    named stolen run --events "$T/run.events" -- env npm_package_name=left-pad npm_package_version=1.3.0 npm_lifecycle_event=postinstall sh -c 'getent hosts stolen.evil.test'
     said_line 'stolen\.evil\.test.*npm postinstall of left-pad'
     jq -se 'any(.package.name == "left-pad" and .package.version == "1.3.0" and .package.type == "npm" and .sluice.package_claimed == true)' "$T/run.events"
-    run --events "$T/run.events" -- env CARGO_PKG_NAME=evil-sys CARGO_PKG_VERSION=0.1.0 CARGO_MANIFEST_DIR=/tmp sh -c 'getent hosts cargo.evil.test' || true
+    named cargo run --events "$T/run.events" -- env CARGO_PKG_NAME=evil-sys CARGO_PKG_VERSION=0.1.0 CARGO_MANIFEST_DIR=/tmp sh -c 'getent hosts cargo.evil.test'
     jq -se 'any(.package.name == "evil-sys" and .package.type == "cargo")' "$T/run.events"
 }
 secrets() {
     rm -f "$T/run.events"
-    run --events "$T/run.events" -- curl -s --max-time 3 -H 'Authorization: Bearer abcdefghijklmnop0123456789' --user someone:hunter2secret http://198.18.3.66/ || true
+    run --events "$T/run.events" -- curl -s --max-time 20 -H 'Authorization: Bearer abcdefghijklmnop0123456789' --user someone:hunter2secret http://198.18.3.66/ || true
     fails grep -E 'abcdefghijklmnop|hunter2secret' "$T/run.events" "$T/err"
 }
 audit() {
@@ -140,8 +152,8 @@ audit() {
 }
 # What the audit offers is what it takes, for names, types, schemes and private addresses; what it does not offer is told.
 audit_suffices() {
-    printf '%s\n' "dig +short +tries=1 +time=2 allowed.test TXT" "curl -sSk -m 5 https://private.test/hello" "curl -sS -m 5 http://mirror.test/hello" > "$T/cmds"
-    run --audit -- sh -c "$(cat "$T/cmds"); curl -s -m 2 http://198.18.3.66/; dig +tries=1 +time=1 @198.18.3.66 foo.evil.test" > "$T/out" || true
+    printf '%s\n' "dig +short +tries=1 +time=20 allowed.test TXT" "curl -sSk -m 60 https://private.test/hello" "curl -sS -m 60 http://mirror.test/hello" > "$T/cmds"
+    run --audit -- sh -c "$(cat "$T/cmds"); curl -s -m 20 http://198.18.3.66/; dig +tries=1 +time=1 @198.18.3.66 foo.evil.test" > "$T/out" || true
     said_line '^sluice: these entries would have sufficed, but for what is listed below:$'
     said_line "^  --allow 'dns://allowed.test\?types=TXT'$"
     said_line '^  --allow private\.test@10\.66\.0\.80$'
@@ -150,7 +162,7 @@ audit_suffices() {
     said_line '^  198\.18\.3\.66:53: .*; it would take --resolver 198\.18\.3\.66$'
     fails run -- sh "$T/cmds"
     said_line 'To allow: .*--allow mirror\.test'
-    run --allow private.test -- curl -sSk -m 5 https://private.test/hello || said_line 'If the private addresses are yours: --allow private\.test@10\.66\.0\.80$'
+    run --allow private.test -- curl -sSk -m 60 https://private.test/hello || said_line 'If the private addresses are yours: --allow private\.test@10\.66\.0\.80$'
     run --audit -- sh "$T/cmds" > "$T/out"
     grep '^  --allow' "$T/err" | tr '\n' ' ' > "$T/offered"
     eval "run $(cat "$T/offered") --events '$T/run.events' -- sh -e '$T/cmds'" > "$T/out"
@@ -196,7 +208,8 @@ as_root() {
 isolated() {
     run --isolate --allow allowed.test -- sh -c "curl -sS -4 --cacert $CA https://allowed.test/hello; ls /sys/class/net | tr '\n' ' '" > "$T/out" || { cat "$T/err" && return 1; }
     grep 'hello from allowed.test' "$T/out"
-    quick 4000 fails run --isolate --allow allowed.test -- curl -s --max-time 3 http://198.18.3.66/
+    quick 4000 fails run --isolate --allow allowed.test -- curl -s --max-time 20 http://198.18.3.66/
+    named 66:80 run --isolate --allow allowed.test -- curl -s --max-time 20 http://198.18.3.66/
     said_line 'deny +tcp +198\.18\.3\.66:80'
     said_line 'by curl'
 }
@@ -261,7 +274,7 @@ l = socket.create_server(("::", 9007), family=socket.AF_INET6, dualstack_ipv6=Tr
 print("ready", flush=True)
 kept = [l.accept() for _ in range(2)]
 print("both", flush=True)
-time.sleep(30)'
+time.sleep(300)'
     eventually 5 grep -q ready "$T/deaf"
     local form
     for form in "${SUDO[*]}" "env -u SUDO_UID"; do
@@ -305,7 +318,7 @@ concurrent() {
 }
 beside_a_gate() {
     FORM=output policy "$T/policy.yaml" allowed.test
-    timeout 20 nsenter -t "${HOST[c]}" -n -m -- "$SLUICE" gate -c "$T/policy.yaml" > "$T/gate.log" 2>&1 &
+    timeout 200 nsenter -t "${HOST[c]}" -n -m -- "$SLUICE" gate -c "$T/policy.yaml" > "$T/gate.log" 2>&1 &
     local gate=$!
     eventually 10 h c "$SLUICE" status > /dev/null 2>&1
     run --allow mirror.test -- curl -sS -k https://mirror.test/hello | grep hello
@@ -315,14 +328,8 @@ beside_a_gate() {
     h c "$SLUICE" down
 }
 many_names() { run --allow 'store{0..19}.test' --allow '{allowed,mirror}.test' -- curl -sS --cacert "$CA" https://allowed.test/hello | grep hello; }
-start_time() {
-    local start took
-    start=$(now_ms)
-    for _ in 1 2 3 4 5; do run -- true; done
-    took=$((($(now_ms) - start) / 5))
-    echo "sluice run -- true takes $took ms"
-    [ $took -lt $((400 * ${SLOW:-1})) ] # alone on a machine of two cores: 40 ms
-}
+five_times() { for _ in 1 2 3 4 5; do run -- true || return 1; done; }
+start_time() { quick 2000 five_times; } # alone on a machine of two cores: 200 ms
 # No cgroup of a run that is over (others may run on this machine at the same time).
 no_cgroup() {
     local left

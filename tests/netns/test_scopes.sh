@@ -12,30 +12,27 @@ trap 'find "$CG/$ID/many" "$CG/$ID/outer" -depth -type d -exec rmdir {} + 2> /de
 S4=10.9.1.2 S6=fd00:1::2
 FILE=$T/scopes
 applied=0
+again() { [ "$(grep -c '^applied' "$T/q")" -ge $applied ]; }
 # apply: the driver reads FILE again
 apply() {
     applied=$((applied + 1))
     kill -HUP $DRIVER
-    local left=400
-    until [ "$(grep -c '^applied' "$T/q")" -ge $applied ]; do
-        [ $((left -= 1)) -gt 0 ] || return 1
-        sleep 0.02
-    done
+    soon again || return 1
     grep '^applied' "$T/q" | tail -1 > "$T/applied"
     ! grep -q failed "$T/applied"
 }
-usec() { awk '{print $3}' "$T/applied"; }
+usec() { cut -d' ' -f"$1" "$T/applied"; } # 3: on the clock, 4: of the processor
 in_cgroup() { sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$CG/$ID/$1" setpriv --pdeathsig KILL nsenter --net="/run/netns/$ID-h" "${@:2}"; }
 # sees CGROUP|box ADDRESS SCOPE: a datagram from there is that scope's; scope 0: it is nobody's, and arrives
 sees() {
-    local text=word-$RANDOM-$RANDOM to=$2 left=100
+    local text=word-$RANDOM-$RANDOM to=$2 end=$((SECONDS + 60))
     if [ "$1" = box ]; then
         box env TIMEOUT=0.05 python3 "$PEER" udp $to 5002 $text > "$T/out" 2>&1
     else
         in_cgroup "$1" env TIMEOUT=0.05 python3 "$PEER" udp $to 5002 $text > "$T/out" 2>&1
     fi
     local port
-    while [ $((left -= 1)) -gt 0 ]; do
+    while [ $SECONDS -lt $end ]; do
         if [ "$3" = 0 ]; then
             grep -q $text "$T/far" && return 0
         else
@@ -75,16 +72,18 @@ check "and another kind" apply
 : > "$T/far"
 check "a source among a thousand" scope_of box $S4 1001
 check "a source among a thousand, IPv6" scope_of box $S6 1001
-took=
+took='' used=''
 for _ in 1 2 3; do
     { cat "$FILE.many" && echo "1001 cgroup=/$ID/outer resolver=$S4"; } > "$FILE"
-    apply && took="$took $(usec)"
+    apply && took="$took $(usec 3)" used="$used $(usec 4)"
     cp "$FILE.many" "$FILE"
-    apply && took="$took $(usec)"
+    apply && took="$took $(usec 3)" used="$used $(usec 4)"
 done
-[ "$(nproc)" -gt 0 ] && limit=$((20000 * ${SLOW:-1}))
-check "one of a thousand comes or goes in less than $limit us:$took" \
-    test "$(printf '%s\n' $took | sort -n | head -1)" -lt $limit
+# What the transaction costs is time of the processor; how long it takes on the clock is also others' doing.
+least() { printf '%s\n' "$@" | sort -n | head -1; }
+limit=$((20000 * ${SLOW:-1}))
+check "one of a thousand comes or goes in less than $limit us of the processor:$used (on the clock:$took)" \
+    both '[ "$(least $used)" -lt $limit ]' '[ "$(least $took)" -lt $((50 * limit)) ]'
 check "six times" test "$(wc -w <<< "$took")" = 6
 check "what went is nobody's again" scope_of outer $S4 0
 

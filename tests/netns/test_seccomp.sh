@@ -11,21 +11,22 @@ DRIVER=$T/seccomp_driver
 "${CC:-gcc}" -D_GNU_SOURCE -std=gnu17 -O1 -Wall -Wextra -o "$DRIVER" "$ROOT/tests/netns/seccomp_driver.c" || exit 1
 
 threads() { ls "/proc/$1/task"; }
+asleep() { grep -q '^Name:.sleep' "/proc/$1/status" && grep -q '^State:.S' "/proc/$1/status"; }
 # Without a filter the same calls come back: the driver can do what it says.
 without_filter() {
     local sleeper
     for call in openat socket kill; do
-        sleep 60 &
+        sleep 600 &
         sleeper=$!
-        sleep 0.2
+        eventually 5 asleep $sleeper
         status 1 "$DRIVER" $sleeper $call > "$T/out" || { cat "$T/out" && kill $sleeper && return 1; }
         kill $sleeper || true # it may have stumbled over the answer
         grep "$call: returned" "$T/out"
     done
 }
 attempts() { client "$PYTHON" "$ROOT/tests/netns/flood.py" escape 198.18.1.2 198.18.3.66 198.18.2.53 "$T/attempting" > /dev/null 2>&1; }
-new_fetch() { fetch --connect-timeout 2 --max-time 4 -o "$T/new" https://allowed.test/hello 2> "$T/new.err" && grep -q hello "$T/new"; }
-asked_over_tcp() { client timeout 4 "$PYTHON" "$ROOT/tests/netns/near.py" dns-tcp 198.18.2.53 whole allowed.test 2> /dev/null | grep -q NOERROR; }
+new_fetch() { fetch --connect-timeout 10 --max-time 20 -o "$T/new" https://allowed.test/hello 2> "$T/new.err" && grep -q hello "$T/new"; }
+asked_over_tcp() { client timeout 20 "$PYTHON" "$ROOT/tests/netns/near.py" dns-tcp 198.18.2.53 whole allowed.test 2> /dev/null | grep -q NOERROR; }
 another() { local now && now=$(role_pid "$1") && [ -n "$now" ] && [ "$now" != "$2" ]; }
 # forced ROLE THREAD CALL SERVICE: the n-th thread of it makes the call; SERVICE is back within three seconds.
 forced() {

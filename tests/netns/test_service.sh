@@ -28,14 +28,14 @@ starts() { wc -l < "$M/starts"; }
 ready_again() { [ "$(starts)" -gt "$1" ] && [ "$(grep -c READY=1 "$M/said")" -gt "$1" ]; }
 kill_all() { echo 1 > "$SERVICE/cgroup.kill"; }
 # By an address that was resolved before, without asking again.
-bound() { fetch --resolve "allowed.test:443:198.18.2.80" --max-time 4 https://allowed.test/hello | grep -q hello; }
-retry_bound() { bound || bound; }
+bound() { fetch --resolve "allowed.test:443:198.18.2.80" --max-time 10 https://allowed.test/hello | grep -q hello; }
+retry_bound() { eventually 10 bound; } # what was not decided yet goes with the process
 status_works() { h c "$SLUICE" status > /dev/null; }
 
 activated() {
     [ ! -s "$M/starts" ] || die "it was started before anybody asked"
     # Its question waits in the socket until the gate is there.
-    printf '{"version": 1, "request": "status"}\n' | h c timeout 10 socat -t 10 - UNIX-CONNECT:"$M/control" | jq -e .ok
+    printf '{"version": 1, "request": "status"}\n' | h c timeout 100 socat -t 100 - UNIX-CONNECT:"$M/control" | jq -e .ok
     eventually 10 grep -q 'READY=1' "$M/said"
     grep -q 'READY=1 STATUS=1 scope' "$M/said"
     eventually 5 status_works
@@ -43,11 +43,11 @@ activated() {
     # What is kept: the rules' socket, bindings, policy.
     for name in sluice-rules sluice-bindings sluice-policy sluice-kept; do grep -q "FDSTORE=1 FDPOLL=0 FDNAME=$name" "$M/said" || die "$name is not kept"; done
 }
+alive() { [ "$(grep -c WATCHDOG=1 "$M/said")" -ge "$1" ]; }
 watched() {
     local before
     before=$(grep -c WATCHDOG=1 "$M/said")
-    sleep 3.2
-    [ $(($(grep -c WATCHDOG=1 "$M/said") - before)) -ge 3 ]
+    eventually 4 alive $((before + 3))
 }
 hangs() { # ROLE: stopped, it is ended and another takes its place
     local pid
@@ -61,9 +61,10 @@ hangs() { # ROLE: stopped, it is ended and another takes its place
 killed_as_a_whole() {
     local before kept i
     client getent ahostsv4 allowed.test > /dev/null
+    rm -f "$T/kept"
     fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
-    sleep 1
+    eventually 10 test -s "$T/kept"
     for i in 1 2 3; do
         before=$(starts)
         kill_all
@@ -81,9 +82,10 @@ killed_as_a_whole() {
 }
 restarted() {
     local before kept
+    rm -f "$T/kept"
     fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
-    sleep 0.5
+    eventually 10 test -s "$T/kept"
     before=$(starts)
     touch "$M/restart"
     eventually $((8 * SLOW)) ready_again "$before"
@@ -94,17 +96,19 @@ restarted() {
 # The policy may be another by then: what it no longer allows is cut, the rest goes on.
 restarted_narrower() {
     local before kept cut got=0
+    rm -f "$T/kept" "$T/cut"
     fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
     fetch --limit-rate 2m -o "$T/cut" https://mirror.test/slow 2> "$T/cut.err" &
     cut=$!
-    eventually 5 test -s "$T/cut"
+    eventually 10 test -s "$T/kept"
+    eventually 10 test -s "$T/cut"
     policy "$T/policy.yaml" allowed.test
     before=$(starts)
     touch "$M/restart"
     eventually $((8 * SLOW)) ready_again "$before"
     wait $cut || got=$?
-    [ $got != 0 ] || die "the connection that the policy no longer allows went on"
+    [ $got != 0 ] && [ $got != 28 ] || die "the connection that the policy no longer allows went on"
     wait $kept || die "the open transfer was cut: $(cat "$T/kept.err")"
     policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
     h c "$SLUICE" apply
@@ -124,7 +128,7 @@ wrong_file() {
     h c "$SLUICE" apply
 }
 # A job is held on, in its phase, whatever became of the gate's processes; a file without its profile is a wrong file.
-job_get() { h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP-job" curl -sS --cacert "$CA" --max-time 5 -o /dev/null "https://$1/hello" 2> /dev/null; }
+job_get() { h c sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"' sh "$CGROUPS$CGROUP-job" curl -sS --cacert "$CA" --max-time 20 -o /dev/null "https://$1/hello" 2> /dev/null; }
 jobs_go_on() {
     local before
     PROFILE_MORE='phases: { narrow: { allow: [allowed.test] } }' policy "$T/policy.yaml" "${ALLOW[@]}" mirror.test
@@ -255,24 +259,24 @@ down() {
     settle a
     grep -aq after-down "$T/a.pcap"
 }
+works() { fetch "https://$1/hello" | grep -q hello; }
 # No resolver yet when the gate starts, as before the network at a boot.
 resolvers_later() {
     cp "$T/resolv.c" "$T/resolv.kept"
     : > "$T/resolv.c"
     sed 's/^resolvers:.*/resolvers: [system]/' "$T/good.yaml" > "$T/policy.yaml"
     manage 0
-    h c timeout 5 socat -u UNIX-CONNECT:"$M/control" /dev/null || :
+    h c timeout 20 socat -u UNIX-CONNECT:"$M/control" /dev/null || :
     eventually 10 grep -q READY=1 "$M/said"
     fails fetch --max-time 3 https://allowed.test/hello 2> /dev/null
     cat "$T/resolv.kept" > "$T/resolv.c"
     eventually 5 sh -c 'grep -q "resolv.conf changed: [1-9] resolver" "$1"' sh "$T/gate.log"
-    fetch https://allowed.test/hello | grep -q hello
+    eventually 10 works allowed.test
     : > "$T/resolv.c" # gone again: the resolvers go with it
     eventually 5 sh -c '[ "$(grep -c "resolv.conf changed" "$1")" = 2 ]' sh "$T/gate.log"
     cat "$T/resolv.kept" > "$T/resolv.c"
     eventually 5 sh -c '[ "$(grep -c "resolv.conf changed" "$1")" = 3 ]' sh "$T/gate.log"
-    sleep 0.5
-    fetch https://cdn.test/hello | grep -q hello
+    eventually 10 works cdn.test
     h c "$SLUICE" down
 }
 

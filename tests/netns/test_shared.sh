@@ -8,7 +8,7 @@ bed
 # Sends what it is told to from one socket, answers with what came; a line each.
 ASK='
 import socket, sys
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1)
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 if s.family == socket.AF_INET: s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
 for line in sys.stdin:
@@ -51,11 +51,16 @@ ask() {
     local lines
     lines=$(wc -l < "$T/answers")
     echo "$1" >&7
-    eventually 3 more_than "$lines" || die "no answer to $1"
+    eventually 20 more_than "$lines" || die "no answer to $1"
 }
 more_than() { [ "$(wc -l < "$T/answers")" -gt "$1" ]; }
 ask_down() { exec 7>&- && wait "$ASKER"; }
 
+# tell NONCE: where it came to.  Without a gate the one outside gets it, perhaps later than the other.
+tell() {
+    gate_on || eventually 10 grep -q "$1" "$T/outside" || :
+    if grep -q "$1" "$T/outside"; then echo reached; else echo withheld; fi > "$T/result"
+}
 # The listener inside is gone; one outside has the port; the client goes on from the same socket.
 taken_over() {
     local one two
@@ -69,8 +74,8 @@ taken_over() {
     listen outside "$T/outside" "$1" 6030
     ask "$two"
     ask_down
+    tell "$two"
     kill -KILL "$LISTENER"
-    if grep -q "$two" "$T/outside"; then echo reached; else echo withheld; fi > "$T/result"
 }
 # Both have the port, and the address means both.
 both() {
@@ -82,8 +87,8 @@ both() {
     ask_up "$1" 6031
     ask "$n"
     ask_down
+    tell "$n"
     kill -KILL "$LISTENER" "$inner"
-    if grep -q "$n" "$T/outside"; then echo reached; else echo withheld; fi > "$T/result"
 }
 # A resolver of the scope's own, on loopback, is loopback like any other.
 own_resolver() {

@@ -23,7 +23,7 @@ while True:
 SAY='
 import socket, sys
 name, kind, word = sys.argv[1:4]
-s = socket.socket(socket.AF_UNIX, getattr(socket, kind)); s.settimeout(3)
+s = socket.socket(socket.AF_UNIX, getattr(socket, kind)); s.settimeout(30)
 try:
     s.connect(name.replace("@", "\0", 1)); s.sendall(word.encode())
     if kind == "SOCK_STREAM": print(s.recv(2000).decode())
@@ -35,7 +35,7 @@ for one in "${OUTSIDE[@]}"; do
     number=$((number + 1))
     # shellcheck disable=SC2086
     start "$T/daemon.$number" c "$PYTHON" -c "$DAEMON" $one "$T/log.$number"
-    eventually 5 [ -e "$T/log.$number" ] || t_fail "a daemon at $one" "$(cat "$T/daemon.$number")"
+    eventually 15 [ -e "$T/log.$number" ] || t_fail "a daemon at $one" "$(cat "$T/daemon.$number")"
 done
 # Bound by a name that leads there only for its own process, or that is another one now (as ssh makes its control socket).
 mkdir -m 755 "$T/some/other"
@@ -45,7 +45,7 @@ for one in "${ELSEWHERE[@]}"; do
     number=$((number + 1))
     OUTSIDE+=("$T/some/$([ "$file" = renamed ] && echo other || echo place)/$file SOCK_STREAM")
     start "$T/daemon.$number" c sh -c "$first"' && exec "$@"' sh "$PYTHON" -c "$DAEMON" "$name" SOCK_STREAM "$T/log.$number"
-    eventually 5 [ -e "$T/log.$number" ] || t_fail "a daemon at $name" "$(cat "$T/daemon.$number")"
+    eventually 15 [ -e "$T/log.$number" ] || t_fail "a daemon at $name" "$(cat "$T/daemon.$number")"
 done
 ln "$T/some/other/control.x1" "$T/some/other/renamed" && rm "$T/some/other/control.x1"
 
@@ -56,7 +56,7 @@ arrives() {
     n=$(nonce)
     # shellcheck disable=SC2086
     "$@" "$PYTHON" -c "$SAY" ${OUTSIDE[number - 1]} "$n" || true
-    eventually 1 grep -q "$n" "$T/log.$number"
+    eventually 10 grep -q "$n" "$T/log.$number"
 }
 withheld() {
     local number=$1 n
@@ -102,7 +102,7 @@ start "$T/daemon.run" c "$PYTHON" -c "$DAEMON" /run/daemon.sock SOCK_STREAM "$T/
 # A directory that the user may not write to, with what it may.
 mkdir -p "$T/mixed/inner" && echo text > "$T/mixed/text" && : > "$T/mixed/notes" && ln -s text "$T/mixed/link" && chown 65534 "$T/mixed/inner" "$T/mixed/notes"
 start "$T/daemon.mixed" c "$PYTHON" -c "$DAEMON" "$T/mixed/control" SOCK_STREAM "$T/log.mixed"
-eventually 5 [ -e "$T/log.run" ] && eventually 5 [ -e "$T/log.mixed" ] || t_fail "daemons beside files"
+eventually 15 [ -e "$T/log.run" ] && eventually 15 [ -e "$T/log.mixed" ] || t_fail "daemons beside files"
 
 run_directory() {
     local who=$1
@@ -149,7 +149,7 @@ directories() {
 
 # A socket of another network namespace, as it is mounted into a container (an engine's).
 start "$T/daemon.far" s "$PYTHON" -c "$DAEMON" "$T/far.sock" SOCK_STREAM "$T/log.far"
-eventually 5 [ -e "$T/log.far" ] || t_fail "a daemon elsewhere"
+eventually 15 [ -e "$T/log.far" ] || t_fail "a daemon elsewhere"
 : > "$T/mounted.sock" && h c sh -c ': > /run/mounted.sock; for at in /run/mounted.sock "$0/mounted.sock"; do mount --bind "$0/far.sock" $at; done' "$T"
 mounted() {
     local n at

@@ -11,7 +11,7 @@ nft_() { h "$GATE_HOST" nft "$@"; }
 table() { nft_ list table inet sluice | sed -E 's/packets [0-9]+ bytes [0-9]+//; s/# progname.*//'; }
 # The same in the next gate: other generations of sets, other ports of the relay.
 alike() { table | sed -E 's/v[0-9]+_/v_/g; s/[0-9]+ \}$/PORT }/' | sort; }
-direct() { client curl -s --max-time 4 "http://198.18.3.66/$1"; }
+direct() { client curl -s --max-time 20 "http://198.18.3.66/$1"; }
 datagram() { client bash -c "echo $1 > /dev/udp/198.18.3.66/9999"; }
 works() { fetch https://allowed.test/hello | grep -q hello; }
 
@@ -70,9 +70,10 @@ counters_reset() {
 gone_by_its_owner() {
     local from kept
     from=$(wc -l < "$T/events")
+    rm -f "$T/kept"
     fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
-    eventually 5 test -s "$T/kept"
+    eventually 10 test -s "$T/kept"
     "$PYTHON" "$ROOT/tests/netns/tamper.py" "$(role_pid keeper)" sluice || skip "the owning socket cannot be taken"
     eventually 2 said "$from" rules_restored gate
     nft_ list table inet sluice > /dev/null
@@ -81,13 +82,17 @@ gone_by_its_owner() {
     works
     wait $kept || die "the open transfer was cut: $(cat "$T/kept.err")"
 }
+all_killed() {
+    # shellcheck disable=SC2046
+    kill -KILL $(pgrep --ns "${HOST[$GATE_HOST]}" --nslist net '^sluice') 2> /dev/null
+    ! pgrep --ns "${HOST[$GATE_HOST]}" --nslist net '^sluice' > /dev/null
+}
 # All processes gone, the orphaned table changed by hand: the next gate makes it whole.
 between_two_gates() {
     local before
     nft_ -j -a list table inet sluice > "$T/ruleset.json"
     before=$(alike)
-    # shellcheck disable=SC2046
-    kill -KILL $(pgrep --ns "${HOST[$GATE_HOST]}" --nslist net '^sluice')
+    eventually 10 all_killed # one may just have started another
     nft_ list table inet sluice > /dev/null 2>&1 || skip "this kernel has no persistent tables (Linux 6.9)"
     jq -r '.nftables[] | (.set // empty | "flush set inet sluice \(.name)"), (.map // empty | "flush map inet sluice \(.name)")' "$T/ruleset.json" > "$T/flush"
     while IFS= read -r way; do nft_ "$way" < /dev/null || :; done < "$T/flush"
@@ -96,7 +101,7 @@ between_two_gates() {
     nft_ add set inet sluice hole_set '{ type ipv4_addr; }'
     for chain in $(jq -r '.nftables[].chain // empty | select(.hook != null) | .name' "$T/ruleset.json"); do nft_ insert rule inet sluice "$chain" accept; done
     start "$T/gate.log" $GATE_HOST "$SLUICE" gate -c "$T/policy.yaml" --events "$T/events"
-    eventually 10 grep -q 'gate ready' "$T/gate.log"
+    eventually 30 grep -q 'gate ready' "$T/gate.log"
     [ "$(alike)" = "$before" ] || die "$(diff <(echo "$before") <(alike) | head -n 10)"
     attack_refused 'not_resolved|udp_not_allowed' 198.18.3.66 datagram
     works

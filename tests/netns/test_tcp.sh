@@ -33,9 +33,8 @@ datagram_allowed() {
 }
 quic() {
     resolve allowed.test
-    near quic 198.18.2.80 > "$T/out" || true
+    quick 1000 fails near quic 198.18.2.80 > "$T/out"
     grep -E 'E(CONNREFUSED|HOSTUNREACH|ACCES|NETUNREACH|PERM)' "$T/out"
-    [ "$(sed 's/.* \([0-9]*\) ms/\1/' "$T/out")" -lt 1000 ]
     near quic 2001:db8:2::80 > "$T/out" || true
     grep -E 'E(CONNREFUSED|HOSTUNREACH|ACCES|NETUNREACH|PERM)' "$T/out"
 }
@@ -64,7 +63,7 @@ echo_fails_fast() { quick 1500 fails client ping -c 1 -W 3 198.18.3.66; }
 # A connection that is older than the gate: the client sends once the file appears.  Without the gate it arrives.
 cat > "$T/late.py" <<'PY'
 import os, socket, sys, time
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
 open(sys.argv[3] + ".up", "w").close()
 while not os.path.exists(sys.argv[3]):
     time.sleep(0.02)
@@ -80,7 +79,7 @@ late_begin() { # FILE ADDRESS PORT NONCE
     rm -f "$1" "$1.up"
     setsid "$BASH" -c "$(declare -f h client); $(declare -p HOST FORM CGROUPS CGROUP) ; client $PYTHON $T/late.py $2 $3 $1 $4" > "$1.out" 2>&1 &
     LATE=$!
-    eventually 5 [ -e "$1.up" ]
+    eventually 15 [ -e "$1.up" ]
 }
 late_end() { : > "$1" && wait $LATE; cat "$1.out"; }
 
@@ -98,7 +97,7 @@ after_flush() {
 flush_direct() {
     h "$GATE_HOST" conntrack -F > /dev/null 2>&1
     local name
-    for name in direct datagram; do attack_refused "${REASON[$name]}" "" $name || attack_refused "${REASON[$name]}" 198.18.3.66 $name || return 1; done
+    for name in direct datagram; do attack_refused "${REASON[$name]}" 198.18.3.66 $name || return 1; done
 }
 notrack() {
     h "$GATE_HOST" nft -f - <<'NFT'
@@ -119,13 +118,13 @@ NFT
 # The client's own listener, from outside: refused, and what it would say does not leave.
 incoming_body() {
     local n=$1 pid
-    setsid "$BASH" -c "$(declare -f h client); $(declare -p HOST FORM CGROUPS CGROUP); client timeout 4 $PYTHON -c '
+    setsid "$BASH" -c "$(declare -f h client); $(declare -p HOST FORM CGROUPS CGROUP); client timeout 60 $PYTHON -c '
 import socket
 s = socket.create_server((\"\", 7777)); c = s.accept()[0]; c.send(b\"$n\\n\"); c.recv(100)'" &
     pid=$!
-    eventually 3 h c bash -c 'ss -ltn | grep -q 7777'
-    h a timeout 2 "$PYTHON" "$ROOT/tests/netns/near.py" connect 198.18.1.2 7777 hello || true
-    kill $pid 2> /dev/null || true
+    eventually 15 h c bash -c 'ss -ltn | grep -q 7777'
+    h a timeout 20 "$PYTHON" "$ROOT/tests/netns/near.py" connect 198.18.1.2 7777 hello || true
+    kill -- -$pid 2> /dev/null || true # with its children: the port is free again
     wait $pid || true
 }
 incoming_open() { local n && n=$(nonce) && incoming_body "$n" && expect_arrived "$n"; }

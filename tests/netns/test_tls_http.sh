@@ -8,7 +8,7 @@ capture s s0
 export CA
 
 resolve() { client getent ahosts "$1" > /dev/null; }
-s_client() { client timeout 6 openssl s_client -brief "$@" < /dev/null; }
+s_client() { client timeout 60 openssl s_client -brief "$@" < /dev/null; }
 
 allowed_tls() {
     fetch -4 https://allowed.test/hello | grep 'hello from allowed.test'
@@ -106,7 +106,7 @@ odd_names() {
 }
 fronting() { s_client -connect 198.18.3.66:443 -servername allowed.test -alpn "$1"; }
 fronting_6() { s_client -connect '[2001:db8:3::66]:443' -servername allowed.test -alpn "$1"; }
-fronting_http() { client curl -s --max-time 3 -H 'Host: allowed.test' "http://198.18.3.66/$1"; }
+fronting_http() { client curl -s --max-time 20 -H 'Host: allowed.test' "http://198.18.3.66/$1"; }
 
 http_allowed() {
     fetch -4 http://allowed.test/hello | grep 'hello from allowed.test'
@@ -120,9 +120,9 @@ http_allowed() {
 http_bodies() {
     head -c 300000 "$T/www/large" > "$T/body"
     # The server refuses the method, but only after it took the body, and the connection goes on: the next request is judged in its place.
-    client curl -sS --max-time 10 -o /dev/null -o /dev/null -w '%{http_code} %{num_connects}\n' --data-binary "@$T/body" http://allowed.test/hello http://allowed.test/hello > "$T/out"
+    client curl -sS --max-time 60 -o /dev/null -o /dev/null -w '%{http_code} %{num_connects}\n' --data-binary "@$T/body" http://allowed.test/hello http://allowed.test/hello > "$T/out"
     diff "$T/out" <(printf '200 1\n200 0\n')
-    client curl -sS --max-time 10 -o /dev/null -w '%{http_code}\n' -H 'Transfer-Encoding: chunked' --data-binary "@$T/body" http://allowed.test/hello \
+    client curl -sS --max-time 60 -o /dev/null -w '%{http_code}\n' -H 'Transfer-Encoding: chunked' --data-binary "@$T/body" http://allowed.test/hello \
         --next -sS -o /dev/null -w '%{http_code}\n' http://allowed.test/hello > "$T/out"
     [ "$(grep -c 200 "$T/out")" = 2 ]
 }
@@ -137,9 +137,9 @@ http_second_host() {
     refused not_in_allowlist "$n.test" near http 198.18.2.80 "allowed.test" "+$n.test"
     expect_not_arrived "$n" s
 }
-http_only_named() { resolve allowed.test && resolve cdn.test && refused not_in_allowlist cdn.test client curl -sS --max-time 5 http://cdn.test/hello; }
+http_only_named() { resolve allowed.test && resolve cdn.test && refused not_in_allowlist cdn.test client curl -sS --max-time 20 http://cdn.test/hello; }
 http_raw() { # NONCE-HOST-LINES: one request by hand
-    client bash -c 'exec 3<> /dev/tcp/198.18.2.80/80 && printf "%b" "$1" >&3 && timeout 3 head -1 <&3 | grep .' sh "$1"
+    client bash -c 'exec 3<> /dev/tcp/198.18.2.80/80 && printf "%b" "$1" >&3 && timeout 30 head -1 <&3 | grep .' sh "$1"
 }
 http_forms() {
     local n

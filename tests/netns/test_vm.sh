@@ -73,7 +73,7 @@ killed() {
 }
 # The cgroup is another one at the same path: rules anew, whose counters stay.
 made_again() {
-    h c sh -c 'find "$0" -depth -type d -exec rmdir {} \; && mkdir "$0" && sleep 0.5' "$CGROUPS$CGROUP"
+    h c sh -c 'find "$0" -depth -type d -exec rmdir {} \; && mkdir "$0" && sleep 3' "$CGROUPS$CGROUP"
     attack_refused not_resolved 198.18.3.66 direct
     fetches
 }

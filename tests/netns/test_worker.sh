@@ -12,8 +12,9 @@ fi
 mkdir -p "$BUILD/netns"
 # Not the library: the test brings a judge of its own.
 # shellcheck disable=SC2046  # flags are words
-"${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra ${TESTFLAGS:-} -o "$BUILD/netns/worker_driver" \
+"${CC:-gcc}" -I. -D_GNU_SOURCE -std=gnu17 -g -O1 -Wall -Wextra ${TESTFLAGS:-} -o "$BUILD/netns/worker_driver.$$" \
     tests/netns/worker_{driver,judge,rules}.c \
     nfq/{worker,verdict,receive,output,queue,packet,packet_build,checksum}.c core/*.c \
     $(pkg-config --cflags --libs libnetfilter_queue libmnl libnftnl liburcu-qsbr libidn2 jansson) -lpthread
-exec timeout 120 "$BUILD/netns/worker_driver"
+mv -f "$BUILD/netns/worker_driver.$$" "$BUILD/netns/worker_driver"
+exec timeout 300 "$BUILD/netns/worker_driver"

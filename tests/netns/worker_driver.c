@@ -25,6 +25,8 @@
 #include "tests/netns/worker_place.h"
 #include "tests/netns/worker_rules.h"
 
+#define PATIENCE 60000 /* milliseconds for what must come, on however slow a machine */
+
 static struct worker_config config;
 static struct worker_policy *policy;
 static int events_fd, control_fd; /* the keeper's ends */
@@ -99,7 +101,7 @@ static void set_policy(bool on)
 static unsigned seen_and_quiet(void)
 {
     for (unsigned last = seen;; last = seen) {
-        poll(NULL, 0, 100);
+        poll(NULL, 0, 500);
         if (seen == last)
             return last;
     }
@@ -118,7 +120,7 @@ static void cut_packet(void)
     bool sent = sendto(client, large, 65507, 0, &to.at.any, to.len) == 65507;
     check(sent && poll(&wait, 1, 300) == 0 && seen == before, "65535 bytes: cut by the kernel, dropped unjudged");
     sent = sendto(client, large, 65503, 0, &to.at.any, to.len) == 65503;
-    check(sent && poll(&wait, 1, 5000) == 1 && recv(server, large, sizeof large, 0) == 65503 && seen == before + 1,
+    check(sent && poll(&wait, 1, PATIENCE) == 1 && recv(server, large, sizeof large, 0) == 65503 && seen == before + 1,
           "65531 bytes: judged, and our copy of it leaves");
     close(client);
     close(server);
@@ -130,19 +132,19 @@ static void datagrams(bool six)
     int replaced = open_at(six, SOCK_DGRAM, REPLACE), dropped = open_at(six, SOCK_DGRAM, DROP);
     int as_it_lies = open_at(six, SOCK_DGRAM, AS_IT_LIES), copied = open_at(six, SOCK_DGRAM, COPY);
 
-    check(!strcmp(exchange(client, replaced, six, REPLACE, 500), "judged"),
+    check(!strcmp(exchange(client, replaced, six, REPLACE, PATIENCE), "judged"),
           "the judge's bytes leave, not the sender's");
     check(!strcmp(exchange(client, dropped, six, DROP, 200), ""), "a dropped packet does not arrive");
-    check(!strcmp(exchange(client, as_it_lies, six, AS_IT_LIES, 500), "sent"), "accepted as it lies");
+    check(!strcmp(exchange(client, as_it_lies, six, AS_IT_LIES, PATIENCE), "sent"), "accepted as it lies");
     uint64_t zeroed = bed_counter("zeroed");
-    check(!strcmp(exchange(client, copied, six, COPY, 500), "sent"), "accepted as a copy");
+    check(!strcmp(exchange(client, copied, six, COPY, PATIENCE), "sent"), "accepted as a copy");
     check(bed_counter("zeroed") == zeroed, "PASS keeps the scope in the mark");
     int mark = (int)BED_FOREIGN;
     uint64_t foreign = bed_counter("foreign");
     setsockopt(client, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
-    exchange(client, as_it_lies, six, AS_IT_LIES, 500);
+    exchange(client, as_it_lies, six, AS_IT_LIES, PATIENCE);
     check(bed_counter("foreign") == foreign + 1, "others' bits of the mark are kept, ours say APPROVE");
-    check(!strcmp(exchange(client, client, six, INJECT, 500), "injected"), "an injected answer reaches its client");
+    check(!strcmp(exchange(client, client, six, INJECT, PATIENCE), "injected"), "an injected answer reaches its client");
     close(client);
     close(replaced);
     close(dropped);
@@ -156,13 +158,18 @@ static void holding(void)
     int attributed = open_at(false, SOCK_DGRAM, ATTRIBUTE);
     static struct event e;
 
-    uint64_t start = now_msec();
-    bool came = !strcmp(exchange(client, tick, false, TICK, 1000), "sent");
-    uint64_t took = now_msec() - start;
-    check(came && took >= 150 && took < 500, "a held packet goes by a tick within 50 ms of its time");
+    /* Never too early; late at times, as everything is on a busy machine, but not always. */
+    uint64_t least = PATIENCE;
+    bool came = true;
+    for (unsigned i = 0; i < 20 && came && least >= 500; i++) {
+        uint64_t start = now_msec();
+        came = !strcmp(exchange(client, tick, false, TICK, PATIENCE), "sent");
+        least = now_msec() - start < least ? now_msec() - start : least;
+    }
+    check(came && least >= 150 && least < 500, "a held packet goes by a tick within 50 ms of its time");
 
     check(!strcmp(exchange(client, attributed, false, ATTRIBUTE, 100), ""), "a packet waits for attribution");
-    check(receive_event(&e, 500) && e.ticket != 0 &&
+    check(receive_event(&e, PATIENCE) && e.ticket != 0 &&
               e.time_usec / 1000000 >= (uint64_t)time(NULL) - 2,
           "its event came up, with a ticket and the time");
     struct channel_attributed answer = {.kind = CHANNEL_ATTRIBUTED, .ticket = e.ticket};
@@ -170,7 +177,7 @@ static void holding(void)
     send(events_fd, &answer, sizeof answer, 0);
     char got[8];
     struct pollfd wait = {.fd = attributed, .events = POLLIN};
-    check(poll(&wait, 1, 500) == 1 && recv(attributed, got, sizeof got, 0) == 4, "and went on with the answer");
+    check(poll(&wait, 1, PATIENCE) == 1 && recv(attributed, got, sizeof got, 0) == 4, "and went on with the answer");
     close(client);
     close(tick);
     close(attributed);
@@ -178,12 +185,18 @@ static void holding(void)
 
 static void refused_connection(bool six)
 {
-    int listener = open_at(six, SOCK_STREAM, RESET), fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    int listener = open_at(six, SOCK_STREAM, RESET);
     struct place to = place(six, RESET);
-    uint64_t start = now_msec();
-    bool refused = connect(fd, &to.at.any, to.len) < 0 && errno == ECONNREFUSED;
-    check(refused && now_msec() - start < 200, "MARK_RESET: connect() is refused at once");
-    close(fd);
+    bool refused = true;
+    uint64_t least = PATIENCE;
+    for (unsigned i = 0; i < 20 && refused && least >= 200; i++) {
+        int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+        uint64_t start = now_msec();
+        refused = connect(fd, &to.at.any, to.len) < 0 && errno == ECONNREFUSED;
+        least = now_msec() - start < least ? now_msec() - start : least;
+        close(fd);
+    }
+    check(refused && least < 200, "MARK_RESET: connect() is refused at once");
     close(listener);
 }
 
@@ -211,7 +224,7 @@ static void bulk(bool six, uint16_t port)
 {
     int listener = open_at(six, SOCK_STREAM, port), client = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
     struct place to = place(six, port);
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = PATIENCE / 1000};
     pthread_t sender;
     uint32_t total = 0, word = 0;
     static uint8_t buffer[1 << 18];
@@ -256,11 +269,13 @@ static void overrun(void)
 
     int room = 64 << 20; /* or the sender would wait: what is queued is still its own */
     setsockopt(client, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+    stalled = true;
     sendto(client, "x", 1, 0, &stall.at.any, stall.len);
     for (int i = 0; i < 600; i++)
         sendto(client, large, sizeof large, 0, &to.at.any, to.len);
-    check(await_event(REASON_OVERRUN, 4000) >= 1, "an overrun is told");
-    uint64_t end = now_msec() + 3000;
+    stalled = false;
+    check(await_event(REASON_OVERRUN, PATIENCE) >= 1, "an overrun is told");
+    uint64_t end = now_msec() + PATIENCE;
     while (now_msec() < end && !counts.overruns)
         receive_kind(control_fd, &counts, sizeof counts, 200);
     check(counts.kind == CHANNEL_COUNTS && counts.overruns >= 1, "and counted");
@@ -269,7 +284,7 @@ static void overrun(void)
     close(server);
     client = open_at(false, SOCK_DGRAM, 0);
     server = open_at(false, SOCK_DGRAM, REPLACE);
-    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"), "the worker goes on judging");
+    check(!strcmp(exchange(client, server, false, REPLACE, PATIENCE), "judged"), "the worker goes on judging");
     close(client);
     close(server);
 }
@@ -281,9 +296,9 @@ static void lost_events(void)
     struct place to = place(false, TELL);
     for (int i = 0; i < 2000; i++)
         sendto(client, "x", 1, 0, &to.at.any, to.len);
-    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"),
+    check(!strcmp(exchange(client, server, false, REPLACE, PATIENCE), "judged"),
           "a keeper that does not read delays nothing");
-    check(await_event(REASON_EVENTS_LOST, 4000) > 100, "how many events were lost is told");
+    check(await_event(REASON_EVENTS_LOST, PATIENCE) > 100, "how many events were lost is told");
     close(client);
     close(server);
 }
@@ -295,14 +310,14 @@ static void policies_swapped(void)
 
     for (int i = 0; i < 50; i++) {
         set_policy(true);
-        exchange(client, server, false, REPLACE, 500);
+        exchange(client, server, false, REPLACE, PATIENCE);
         reached += policy_now == policy->policy;
     }
     check(reached == 50 && policies == before + 50, "fifty swaps: each policy reached the judge, once");
     set_policy(false);
     check(!strcmp(exchange(client, server, false, REPLACE, 300), ""), "without a policy nothing passes");
     set_policy(true);
-    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"), "with the next one it does");
+    check(!strcmp(exchange(client, server, false, REPLACE, PATIENCE), "judged"), "with the next one it does");
     close(client);
     close(server);
 }
@@ -316,13 +331,13 @@ static void rebinding(void)
 
     for (int i = 0; i < 20; i++)
         exchange(client, server, false, HOLD, 0);
-    for (uint64_t end = now_msec() + 2000; now_msec() < end && waiting != 20;)
+    for (uint64_t end = now_msec() + PATIENCE; now_msec() < end && waiting != 20;)
         queue_counts(BED_QUEUE_UDP, &waiting, &full, &socket_full);
     check(waiting == 20, "twenty packets are held");
     check(queue_rebind(config.queue_udp_fd, BED_QUEUE_UDP, false, &e) || (puts(e.text), false),
           "the queue is bound again");
     check(queue_counts(BED_QUEUE_UDP, &waiting, &full, &socket_full) && waiting == 0, "and empty");
-    check(!strcmp(exchange(client, server, false, REPLACE, 2000), "judged"), "and judged");
+    check(!strcmp(exchange(client, server, false, REPLACE, PATIENCE), "judged"), "and judged");
     check(queue_open(BED_QUEUE_UDP, false, &e) < 0 && e.sys_errno == EPERM, "no second process can bind it");
     close(client);
     close(server);
@@ -336,7 +351,7 @@ static void first_policy(void)
     check(!strcmp(exchange(client, server, false, REPLACE, 300), ""), "before the first policy nothing passes");
     set_policy(true);
     struct pollfd wait = {.fd = server, .events = POLLIN};
-    check(poll(&wait, 1, 500) == 1 && recv(server, got, sizeof got, 0) == 6,
+    check(poll(&wait, 1, PATIENCE) == 1 && recv(server, got, sizeof got, 0) == 6,
           "what waited is judged by the first policy");
     close(client);
     close(server);

@@ -16,6 +16,7 @@ static struct {
 } ticking[64], attributing[64];
 static unsigned tickings, attributings;
 _Atomic unsigned seen, malformed, gso_seen, wrong_scope, policies;
+_Atomic bool stalled;
 _Atomic(const struct policy *) policy_now;
 static uint8_t copy[PACKET_MAX];
 
@@ -98,7 +99,8 @@ void judge_packet(struct judge *j, const struct judge_packet *packet, uint64_t n
                                                                  copy, sizeof copy)});
         break;
     case STALL:
-        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+        for (unsigned i = 0; i < 6000 && stalled; i++)
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         break;
     case HOLD:
         return;

@@ -15,12 +15,13 @@ enum port {
     COPY,      /* goes on as a copy, checksums complete */
     AS_IT_LIES,
     INJECT, /* answered by us */
-    STALL,  /* the worker does nothing for a while */
+    STALL,  /* the worker does nothing while `stalled` */
     HOLD,   /* held for good */
     TELL,   /* an event each, without ticket */
 };
 
 extern _Atomic unsigned seen, malformed, gso_seen, wrong_scope, policies;
 extern _Atomic(const struct policy *) policy_now; /* as told last */
+extern _Atomic bool stalled;
 
 #endif

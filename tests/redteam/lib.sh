@@ -26,7 +26,8 @@ redteam_bed() {
     trap 'exit 130' INT TERM HUP
     [ "$(id -u)" = 0 ] || { echo "skip everything: needs root" && echo "0 passed, 0 failed, 1 skipped" && exit 0; }
     [ -n "$CGROUPS" ] || { echo "no cgroup v2 is mounted" && exit 1; }
-    mkdir -p "$TOOL" "$RESULTS" && cp "$ROOT"/tests/redteam/tools/* "$ROOT/tests/netns/far.py" "$ROOT/tests/netns/near.py" "$TOOL"
+    # ports: how many the tools have used (raw.py).
+    mkdir -p "$TOOL" "$RESULTS" && : > "$TOOL/ports" && chmod 666 "$TOOL/ports" && cp "$ROOT"/tests/redteam/tools/* "$ROOT/tests/netns/far.py" "$ROOT/tests/netns/near.py" "$TOOL"
     chmod -R a+rX "$TOOL"
     net_up
     certificates
@@ -78,7 +79,7 @@ beside() { h c "$@"; }
 engine() {
     case $1 in /*) h c mkdir -p "$(dirname "$1")" ;; esac
     start "$T/engine.$NAME" c "$PYTHON" "$TOOL/send.py" engine "$1" 198.18.3.66 9999
-    eventually 3 grep -q listening "$T/engine.$NAME" || die "$(cat "$T/engine.$NAME")"
+    eventually 15 grep -q listening "$T/engine.$NAME" || die "$(cat "$T/engine.$NAME")"
 }
 # Those at PATH..., each of which binds its socket again and again; the last comes to life only when the job runs.
 engines_again() {
@@ -88,24 +89,39 @@ engines_again() {
         h c mkdir -p "$(dirname "$path")"
         start "$T/again.$NAME.$number" c sh -c 'sleep "$1" && shift && exec "$@"' sh "$([ $number = $# ] && echo 1.2 || echo 0)" \
             "$PYTHON" "$TOOL/send.py" engine_again "$path" 198.18.3.66 9999
-        [ $number = $# ] || eventually 3 grep -q listening "$T/again.$NAME.$number" || die "$(cat "$T/again.$NAME.$number")"
+        [ $number = $# ] || eventually 15 grep -q listening "$T/again.$NAME.$number" || die "$(cat "$T/again.$NAME.$number")"
     done
+}
+# rest MS: as long, with a processor for each who wants one: what something waited for them (PSI) comes on top, two seconds at most.
+rest() {
+    local start before more=0
+    before=$(waited_ms) || before=
+    start=$(now_ms)
+    until [ $(($(now_ms) - start)) -ge $(($1 * SLOW + more)) ]; do
+        sleep 0.01
+        [ -z "$before" ] || more=$(($(waited_ms) - before))
+        [ $more -le 2000 ] || more=2000
+    done
+}
+# linger NONCE: an attack by programs that go on until they are ended: not before it came, or was refused.
+linger() {
+    if [ -n "$FORM" ]; then eventually 10 event_since "$from"; else eventually 10 arrived "$1"; fi || true
 }
 # Packets with a false source are let in, as where nobody looks (rp_filter).
 strangers_pass() { h g sh -c 'for i in all default gc gs ga; do echo 0 > /proc/sys/net/ipv4/conf/$i/rp_filter; done'; }
 # stranger_answers NONCE HOW...: the job asks a slow server; a stranger answers in the resolver's name (tools/dnswire.py), before it.
 stranger_answers() {
-    client timeout 2 dig -b 198.18.1.2#5353 +tries=1 +timeout=1 @198.18.2.53 slow.test > /dev/null &
+    client timeout 20 dig -b 198.18.1.2#5353 +tries=1 +timeout=10 @198.18.2.53 slow.test > /dev/null &
     sleep 0.2
     h a "$PYTHON" "$TOOL/dnswire.py" stranger "$@"
-    client curl -sk --max-time 1 --resolve slow.test:443:198.18.3.66 "https://slow.test/$1"
+    client curl -sk --max-time 20 --resolve slow.test:443:198.18.3.66 "https://slow.test/$1"
     wait $!
 }
 # through_the_job COMMAND...: in a network namespace that the job makes inside its own, routes and masquerades.  Nothing of it is left.
 through_the_job() {
     client bash -c '
-        unshare -n sleep 4 & inner=$!
-        for i in {1..40}; do [ "$(readlink /proc/$inner/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break; sleep 0.05; done
+        unshare -n sleep 60 & inner=$!
+        for i in {1..400}; do [ "$(readlink /proc/$inner/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break; sleep 0.05; done
         ip link add red0 type veth peer name red1 netns $inner && ip addr add 192.0.2.1/30 dev red0 && ip link set red0 up
         nsenter -t $inner -n sh -c "ip addr add 192.0.2.2/30 dev red1; ip link set red1 up; ip route add default via 192.0.2.1"
         echo 1 > /proc/sys/net/ipv4/ip_forward
@@ -147,7 +163,7 @@ row_reaches() {
     prepare "$n"
     attack "$n" || true
     if [[ $sink == g ]]; then settle g; fi
-    eventually 5 arrived "$n" || die "even without the gate it did not arrive"
+    eventually 15 arrived "$n" || die "even without the gate it did not arrive"
 }
 
 # Before the gate starts: the row's nonce for this form.
@@ -170,11 +186,12 @@ row_refused() {
     silent:*) echo "${verdict:-dropped}|${reason#silent: }" > "$RESULTS/$NAME.$FORM" ;;
     *)
         # Of many refusals of one reason in a second, by a row before, the gate tells a count: then once more.
-        if ! eventually 3 event_since "$from" && tail -n 50 "$T/events" | grep -q refusals_untold; then
+        eventually 3 event_or_count "$from" || true
+        if ! event_since "$from" && tail -n 50 "$T/events" | grep -q refusals_untold; then
             sleep 1.2
             attack "$n" || true
         fi
-        eventually 3 event_since "$from" || {
+        eventually 10 event_since "$from" || {
             echo "no event with reason $reason since $from; the last are:"
             tail -n 5 "$T/events" | cut -c 1-500
             return 1
@@ -190,6 +207,7 @@ event_since() {
         'select(.["@timestamp"] >= $from) | (if $verdict != "" then $verdict else .sluice.verdict end) + "|" + .event.reason' | head -n 1)
     [ -n "$seen" ] && echo "$seen" > "$RESULTS/$NAME.$FORM"
 }
+event_or_count() { event_since "$1" || tail -n 50 "$T/events" | grep -F refusals_untold | jq -e --arg from "$1" 'select(.["@timestamp"] >= $from)' > /dev/null; }
 row_never_arrived() {
     local n
     [ -e "$RESULTS/$NAME.$FORM.made" ] || die "no attack was made"

@@ -10,6 +10,7 @@ attack() {
     local server client
     server=$(h a sh -c '"$0" > /dev/null 2>&1 & echo $!' "$PTUNNEL")
     client=$(client sh -c '"$0" -p 198.18.3.66 -l 6022 -r198.18.3.66 -R9999 > /dev/null 2>&1 & echo $!' "$PTUNNEL")
-    eventually 3 client bash -c 'exec 3<> /dev/tcp/127.0.0.1/6022 && echo "$0" >&3 && sleep 0.4' "$1"
+    eventually 15 client bash -c 'exec 3<> /dev/tcp/127.0.0.1/6022 && echo "$0" >&3 && sleep 0.4' "$1"
+    linger "$1"
     kill "$server" "$client"
 }

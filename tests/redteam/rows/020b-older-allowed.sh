@@ -6,6 +6,6 @@ reason='older_than_scope'
 sink=s
 early() {
     client "$PYTHON" "$TOOL/send.py" later 198.18.2.80 9999 "$1" "$T/go.$1" > "$T/early.$1" 2>&1 &
-    eventually 5 grep -q connected "$T/early.$1"
+    eventually 15 grep -q connected "$T/early.$1"
 }
-attack() { : > "$T/go.$1" && eventually 5 grep -q "done" "$T/early.$1"; }
+attack() { : > "$T/go.$1" && eventually 15 grep -q "done" "$T/early.$1"; }

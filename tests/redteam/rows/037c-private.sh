@@ -2,4 +2,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 title='Rebinding to a private address of the network inside' origin='RESEARCH §2.37'
 sink=s reason=private_address
-attack() { client curl -4 -sk --max-time 1 "https://private.test/$1"; }
+attack() { client curl -4 -sk --max-time 20 "https://private.test/$1"; }

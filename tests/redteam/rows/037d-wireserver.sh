@@ -6,4 +6,4 @@ prepare() {
     local address
     for address in 168.63.129.16 100.64.3.66; do h a ip addr replace $address/32 dev a0 && h g ip route replace $address via 198.18.3.66; done
 }
-attack() { client curl -4 -sk --max-time 1 "https://wire.odd.test/$1" "https://shared.odd.test/$1"; }
+attack() { client curl -4 -sk --max-time 20 "https://wire.odd.test/$1" "https://shared.odd.test/$1"; }

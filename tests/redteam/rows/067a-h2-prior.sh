@@ -5,5 +5,5 @@ title='HTTP/2 without TLS, by prior knowledge (nghttp)' origin='RESEARCH §2.67;
 sink=s reason=http_2 who=root
 prepare() { echo "$1" > "$T/body"; }
 attack() {
-    client env LD_LIBRARY_PATH="$(printf '%s:' "$TOOLS"/lib*/usr/lib/*/)" timeout 2 "$TOOLS/nghttp2-client/usr/bin/nghttp" -n -d "$T/body" "http://allowed.test/"
+    client env LD_LIBRARY_PATH="$(printf '%s:' "$TOOLS"/lib*/usr/lib/*/)" timeout 20 "$TOOLS/nghttp2-client/usr/bin/nghttp" -n -d "$T/body" "http://allowed.test/"
 }

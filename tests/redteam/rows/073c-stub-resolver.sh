@@ -7,6 +7,6 @@ forms='output run'
 prepare() {
     h c sh -c 'ss -lun | grep -q 127.0.0.53:53' && return
     start "$T/stub.log" c dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.53 --bind-interfaces --server=198.18.2.53 --user=root --pid-file=
-    eventually 3 grep -q started "$T/stub.log"
+    eventually 15 grep -q started "$T/stub.log"
 }
 attack() { tool send.py ask 127.0.0.53 "$1.evil.test"; }

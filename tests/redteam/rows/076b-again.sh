@@ -8,7 +8,7 @@ forms=output
 attack() {
     if gate_on; then
         h c sh -c 'find "$0" -depth -type d -exec rmdir {} \; && mkdir "$0"' "$CGROUPS$CGROUP" || return
-        sleep "$(awk -v slow="$SLOW" 'BEGIN {print 0.05 * slow}')"
+        rest 50
     fi
     tool send.py udp 198.18.3.66 9999 "$1"
 }

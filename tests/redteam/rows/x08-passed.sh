@@ -7,6 +7,6 @@ forms=run verdict=masked
 prepare() {
     h c mkdir -p /run/user/65534
     start "$T/pass.$1" c "$PYTHON" "$TOOL/send.py" pass_on /run/user/65534/pass 198.18.3.66 9999
-    eventually 3 grep -q listening "$T/pass.$1"
+    eventually 15 grep -q listening "$T/pass.$1"
 }
 attack() { tool send.py passed /run/user/65534/pass "$1"; }

@@ -11,5 +11,5 @@ attack() {
     h c find "$CGROUPS$CGROUP" -depth -type d -exec rmdir {} \;
     sleep 3
     mkdir "$CGROUPS$CGROUP"
-    sleep "$(awk -v slow="$SLOW" 'BEGIN {print 0.1 * slow}')"
+    rest 100
 }

@@ -13,7 +13,7 @@ attack() {
     for try in 1 2 3; do
         kill -STOP "$web"
         tool tcp.py again "$1" "$at/$try" &
-        for _ in {1..1500}; do [ ! -e "$at/$try.sent" ] || break; sleep 0.001; done
+        for _ in {1..15000}; do [ ! -e "$at/$try.sent" ] || break; sleep 0.001; done
         [ -z "$inspector" ] || kill -STOP "$inspector"
         kill -CONT "$web" && sleep 0.02
         : > "$at/$try.go" && sleep 0.02

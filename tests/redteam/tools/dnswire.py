@@ -97,7 +97,7 @@ def forms(nonce):
 def send(form, nonce, server=RESOLVER, over="udp"):
     messages = forms(nonce)[form]
     if over == "tcp":
-        sock = socket.create_connection((server, 53), 4)
+        sock = socket.create_connection((server, 53), 20)
         sock.settimeout(0.7)
         sock.sendall(b"".join(struct.pack(">H", len(m)) + m for m in messages))
     else:
@@ -118,33 +118,38 @@ def mixed(messages):
     return [header() + question("allowed.test")] + messages
 
 
+def hear(sock, count):
+    """So many answers, or until it is closed."""
+    data = b""
+    try:
+        while count and (more := sock.recv(4096)):
+            data += more
+            while len(data) >= 2 and len(data) >= 2 + (size := struct.unpack(">H", data[:2])[0]):
+                print(data[:12].hex())
+                data, count = data[2 + size :], count - 1
+    except OSError as error:
+        print(error)
+
+
 def pieces(nonce, server=RESOLVER):
-    sock = socket.create_connection((server, 53), 4)
+    sock = socket.create_connection((server, 53), 20)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.settimeout(1)
+    sock.settimeout(20)
     for message in mixed(forms(nonce)["denied"]):
         for byte in struct.pack(">H", len(message)) + message:
             sock.send(bytes([byte]))
             time.sleep(0.002)
-    try:
-        while data := sock.recv(4096):
-            print(data[:12].hex())
-    except OSError as error:
-        print(error)
+    hear(sock, len(mixed(forms(nonce)["denied"])))
 
 
 def pipelined(nonce, server=RESOLVER):
     """Length 0 between them: a reader that loses its place would read the rest as something else."""
     for glue in b"", b"\0\0":
-        sock = socket.create_connection((server, 53), 4)
-        sock.settimeout(0.5)
+        sock = socket.create_connection((server, 53), 20)
+        sock.settimeout(5)
         wire = [struct.pack(">H", len(m)) + m for m in mixed(forms(nonce)["denied"])]
         sock.sendall(glue.join(wire))
-        try:
-            while data := sock.recv(4096):
-                print(data[:12].hex())
-        except OSError as error:
-            print(error)
+        hear(sock, len(wire))
 
 
 def bits(kind, nonce):

@@ -106,10 +106,10 @@ def resolve():
         print(error)
 
 
-def connect(address=WEB, port=443):
-    sock = socket.create_connection((address, int(port)), 3)
+def connect(address=WEB, port=443, patience=0.3):
+    sock = socket.create_connection((address, int(port)), 20)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.settimeout(0.3)
+    sock.settimeout(patience)
     return sock
 
 
@@ -176,7 +176,7 @@ def second(nonce):
         return record(handshake(body[:2] + fixed[:32] + b"\x20" + fixed[32:] + body[67:]))
 
     sock.sendall(message(ALLOWED, False))
-    sock.settimeout(2)
+    sock.settimeout(20)
     hear_first = sock.recv(65536)
     print(hear_first[:6].hex(), "HelloRetryRequest" if b"\xcf\x21\xad\x74\xe5\x9a\x61\x11" in hear_first else "no HelloRetryRequest")
     sock.sendall(message(nonce.encode() + b".test", True))
@@ -188,11 +188,11 @@ def resumed(nonce, how):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    first = context.wrap_socket(connect(), server_hostname="allowed.test")
+    first = context.wrap_socket(connect(patience=20), server_hostname="allowed.test")
     first.sendall(b"GET /hello HTTP/1.1\r\nHost: allowed.test\r\nConnection: close\r\n\r\n")
     first.recv(4096)
     context.set_alpn_protocols([nonce])
-    again = context.wrap_socket(connect(), server_hostname=None if how == "none" else nonce + ".test", session=first.session)
+    again = context.wrap_socket(connect(patience=20), server_hostname=None if how == "none" else nonce + ".test", session=first.session)
     print(again.session_reused)
 
 
@@ -231,7 +231,7 @@ def change(how, nonce):
         pages = mmap.mmap(file.fileno(), 65536)
         pages[: len(data)] = data
         flipper = os.fork()
-        signal.alarm(0 if flipper else 8)
+        signal.alarm(0 if flipper else 120)
         while flipper == 0:  # beside us, in the same pages
             pages[at : at + len(good)] = bad
             pages[at : at + len(good)] = good

@@ -92,7 +92,7 @@ def trailer(nonce):
 
 def icmp_error(nonce):
     """About a connection that is allowed and open: the quotation may hold anything."""
-    sock = socket.create_connection((socket.getaddrinfo("tcp.test", 9001, socket.AF_INET)[0][4]), 2)
+    sock = socket.create_connection((socket.getaddrinfo("tcp.test", 9001, socket.AF_INET)[0][4]), 20)
     to, port = sock.getpeername()
     mine = sock.getsockname()[1]
     quoted = ip4(ME4, 6, tcp(ME4, port, mine, 1, 1, ACK | PSH, nonce.encode(), src=to), src=to)

@@ -53,7 +53,7 @@ def main():
         tools = sys.argv[3]
         libraries = ":".join(f"{tools}/{d}/usr/lib/{os.uname().machine}-linux-gnu" for d in os.listdir(tools) if d.startswith("lib"))
         subprocess.run([f"{tools}/ngtcp2-client/usr/bin/gtlsclient", "-q", f"--dcid={word.hex()}", "--handshake-timeout=500ms", "--sni=" + sys.argv[2] + ".test",
-                        *PLACE[:1], "443", f"https://{sys.argv[2]}.test/"], env={"LD_LIBRARY_PATH": libraries}, timeout=5, check=False)  # fmt: skip
+                        *PLACE[:1], "443", f"https://{sys.argv[2]}.test/"], env={"LD_LIBRARY_PATH": libraries}, timeout=60, check=False)  # fmt: skip
     elif command == "initials":
         send((64, long(0, word)), (64, long(0, word)), (64, long(0, word, size=600) + long(0, word, size=600)), (64, long(0, word, size=200)))
     elif command == "decoy":

@@ -8,6 +8,8 @@ nothing of.
     frame(gateway, packet)                                                           one packet, as a frame to the gateway
     Tcp(dst, port)                                                                   a TCP client of our own
     hello(name)                                                                      a ClientHello record, as OpenSSL makes it"""
+import fcntl
+import os
 import random
 import socket
 import ssl
@@ -102,11 +104,21 @@ def decoy(name):
     return ("d" * 64)[: len(name) - len(".wild.test")] + ".wild.test"
 
 
+def own_port():
+    """A port that no connection of this run had before: nobody told the server of its end, so it would not answer another SYN."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ports"), "r+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        number = int(file.read() or 0)
+        file.seek(0)
+        file.write(str(number + 1))
+    return 61010 + number % 4400
+
+
 class Tcp:
     """One connection by hand.  at: offset of the next byte of ours (0 is the first behind the SYN)."""
 
     def __init__(self, dst, dport, sport=None, timeout=2.0, timestamps=True):
-        self.dst, self.dport, self.sport = dst, dport, sport or random.randrange(61000, 65500)
+        self.dst, self.dport, self.sport = dst, dport, sport or own_port()
         self.isn, self.ack, self.at, self.stamps, self.peer_stamp = random.randrange(1 << 32), 0, 0, timestamps, 0
         self.stamp = random.randrange(1 << 20, 1 << 30)
         self.inward = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
@@ -147,8 +159,16 @@ class Tcp:
             return flags, data
         return None
 
-    def open(self, data=b"", options=b""):
-        """The handshake; True when the server answered it."""
+    def open(self, data=b"", options=b"", patience=None):
+        """The handshake; True when the server answered it, within `patience` seconds."""
+        usual = self.inward.gettimeout()
+        self.inward.settimeout(patience or usual)
+        try:
+            return self.handshake(data, options)
+        finally:
+            self.inward.settimeout(usual)
+
+    def handshake(self, data, options):
         mss = b"\2\4\5\xb4" + (b"\4\2\x08\x0a" + struct.pack(">II", self.stamp, 0) if self.stamps else b"")
         send(ip4(self.dst, 6, tcp(self.dst, self.sport, self.dport, self.isn, 0, SYN, data, mss + options)))
         while (got := self.receive()) is not None and not got[0] & RST:

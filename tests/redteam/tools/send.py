@@ -58,8 +58,9 @@ def fastopen(address, port, word):
 def stream(address, port, word):
     """Connects, sends the word, prints the answer."""
     sock = socket.socket(family(address))
-    sock.settimeout(1)
+    sock.settimeout(20)
     sock.connect((address, int(port)))
+    sock.settimeout(1)
     sock.sendall(word.encode() + b"\r\n")
     wait(sock)
 
@@ -67,7 +68,7 @@ def stream(address, port, word):
 def local(path, word):
     """The word to a unix socket; "@name" is an abstract one."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(1)
+    sock.settimeout(10)
     sock.connect(path.replace("@", "\0", 1) if path[0] == "@" else path)
     sock.sendall(word.encode())
     wait(sock)
@@ -113,9 +114,9 @@ def engine(path, address, port):
 
 
 def engine_again(path, address, port):
-    """The same, which starts again five times a second, for six."""
+    """The same, which starts again five times a second, for 20."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    end = time.monotonic() + 6
+    end = time.monotonic() + 20
     while time.monotonic() < end:
         sock = bind(path)
         print("listening", flush=True)
@@ -133,7 +134,7 @@ def serve(port, word):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("", int(port)))
     sock.listen(1)
-    sock.settimeout(2)
+    sock.settimeout(20)
     print("listening", flush=True)
     conn = sock.accept()[0]
     conn.sendall(word.encode() + b"\n")
@@ -142,7 +143,7 @@ def serve(port, word):
 
 def together(port, address, peer_port, word):
     """Both sides connect at once: tries for a while."""
-    end = time.monotonic() + 2.5
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -161,8 +162,9 @@ def together(port, address, peer_port, word):
 def later(address, port, word, go):
     """Connects now; sends the word when the file `go` is there."""
     sock = socket.socket(family(address))
-    sock.settimeout(1)
+    sock.settimeout(20)
     sock.connect((address, int(port)))
+    sock.settimeout(1)
     print("connected", flush=True)
     end = time.monotonic() + 900
     while not os.path.exists(go) and time.monotonic() < end:

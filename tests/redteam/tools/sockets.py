@@ -66,7 +66,7 @@ def from_port(own, to, port, nonce):
 def mapped(name, port, nonce):
     for found in socket.getaddrinfo(name, int(port), socket.AF_INET6, socket.SOCK_STREAM):
         sock = socket.socket(socket.AF_INET6)
-        sock.settimeout(1)
+        sock.settimeout(20)
         sock.connect(found[4])
         sock.sendall(nonce.encode())
         hear(sock)
@@ -92,7 +92,7 @@ def varlink():
 
 def ask(name):
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(2)
+    sock.settimeout(20)
     sock.connect(VARLINK)
     sock.send(json.dumps({"method": "io.systemd.Resolve.ResolveHostname", "parameters": {"name": name}}).encode() + b"\0")
     hear(sock)
@@ -197,11 +197,11 @@ def race(to, other, port, nonce):
     page = mmap.mmap(-1, 4096)
     page[:16] = sockaddr(to, port)
     flipper = os.fork()
-    signal.alarm(0 if flipper else 8)
+    signal.alarm(0 if flipper else 60)
     while flipper == 0:  # beside us, in the same memory
         page[4:8] = socket.inet_aton(other)
         page[4:8] = socket.inet_aton(to)
-    address, hits, end = ctypes.c_char.from_buffer(page), 0, time.monotonic() + 3
+    address, hits, end = ctypes.c_char.from_buffer(page), 0, time.monotonic() + 20
     while hits < 3 and time.monotonic() < end:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 300000))
@@ -249,11 +249,13 @@ def gateway(interface):
         words = line.split()
         if words[0] == interface and words[1] == "00000000":
             sock.sendto(b"", (socket.inet_ntoa(struct.pack("=I", int(words[2], 16))), 9))
-    time.sleep(0.1)
-    for line in open("/proc/net/arp", encoding="ascii"):
-        words = line.split()
-        if words[-1] == interface and words[3] != "00:00:00:00:00:00":
-            return bytes.fromhex(words[3].replace(":", ""))
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        time.sleep(0.05)
+        for line in open("/proc/net/arp", encoding="ascii"):
+            words = line.split()
+            if words[-1] == interface and words[3] != "00:00:00:00:00:00":
+                return bytes.fromhex(words[3].replace(":", ""))
     return b"\xff" * 6
 
 

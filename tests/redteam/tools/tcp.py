@@ -25,10 +25,11 @@ def evil(nonce):
 def plain(**options):
     socket.getaddrinfo(DECOY, 443, socket.AF_INET)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, options.get("protocol", 0))
-    sock.settimeout(1)
+    sock.settimeout(20)
     if options.get("protocol", 0) == 0:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.connect((TO, 443))
+    sock.settimeout(1)
     return sock
 
 
@@ -138,7 +139,7 @@ def reused_ports(nonce):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("", 23456))
-        sock.settimeout(2)
+        sock.settimeout(20)
         sock.connect((TO, 443))
         return sock
 
@@ -167,7 +168,7 @@ def reused_ports(nonce):
 def by_hand(timestamps=True):
     socket.getaddrinfo(DECOY, 443, socket.AF_INET)
     conn = Tcp(TO, 443, timeout=1.0, timestamps=timestamps)
-    if not conn.open():
+    if not conn.open(patience=20):
         sys.exit("no connection")
     return conn
 
@@ -322,7 +323,7 @@ def half_open(nonce, count=600):
         sock.setblocking(False)
         sock.connect_ex((TO, 443))
         socks.append(sock)
-    time.sleep(0.2)
+    time.sleep(1)
     for sock in socks:
         try:
             sock.send(data[: data.index(nonce.encode()) + len(nonce) + 4])

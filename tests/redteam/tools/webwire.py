@@ -64,7 +64,7 @@ def main():
     shared = None
     for request in requests:
         try:
-            sock = shared or socket.create_connection(("198.18.2.80", int(sys.argv[3]) if sys.argv[3:] else 80), 3)
+            sock = shared or socket.create_connection(("198.18.2.80", int(sys.argv[3]) if sys.argv[3:] else 80), 20)
             sock.settimeout(0.4)
             shared = sock if sys.argv[1] == "second" else None
             sock.sendall(request)
