@@ -67,20 +67,20 @@ plain() {
 # Retransmission time-outs of the client's TCP so far: each is a wait that a user would see.
 rtos() { h c awk '/^TcpExt:/ { if (!n) n = split($0, name); else { split($0, v); for (i = 2; i <= n; i++) if (name[i] == "TCPTimeouts") print v[i] } }' /proc/net/netstat; }
 through() {
-    local start from took before got=0 attempt waits limit waited
+    local start from took before got=0 attempt waits waited limit
     from=$(wc -l < "$T/events")
     before=$(cat "$T/took.$1.plain")
     limit=$(((${before%/*} * 3 + 4000) * SLOW))
     for attempt in 1 2; do
-        start=$(now_ms)
         waited=$(waited_ms) || :
+        start=$(now_ms)
         waits=$(rtos)
         work "$1" || got=$?
         took=$(($(now_ms) - start))
         echo "$took/$(($(rtos) - waits))" > "$T/took.$1.$FORM"
-        # A wait for a time-out (a second query after 2 s, a retransmission) would show again; a machine that is busy would not.
         took=$(spent $limit "$start" "$waited")
-        [ $got = 0 ] && [ "$took" -gt $limit ] || break
+        # A wait for a time-out (a second query after 2 s, a retransmission) would show again; a machine that is busy would not.
+        [ $got = 0 ] && [ $took -gt $limit ] || break
     done
     sleep 0.2
     tail -n +$((from + 1)) "$T/events" | jq -c 'select(.sluice.verdict != "allow" and .sluice.verdict != "ignored") | [.sluice.verdict, .event.action, .event.reason, .dns.question, .destination, .process.name]' > "$T/denied"
@@ -89,7 +89,7 @@ through() {
         die "$(wc -l < "$T/denied") refusals of legitimate work" || return 1
     fi
     [ $got = 0 ] || die "status $got" || return 1
-    [ $attempt = 1 ] || [ "$took" -le $limit ] || die "took $took ms and more before, ${before%/*} ms without the gate"
+    [ $attempt = 1 ] || [ $took -le $limit ] || die "took $took ms and more before, ${before%/*} ms without the gate"
 }
 
 resolv_conf ''
