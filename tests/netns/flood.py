@@ -7,6 +7,7 @@ flood.py syn SOURCE ADDRESS PORT COUNT             SYNs from raw sockets, each f
 flood.py hellos SOURCE ADDRESS PORT COUNT SECONDS  connections that each send the first part of a large ClientHello
 flood.py refused SOURCE ADDRESS COUNT              connections, each to another port
 flood.py dns SOURCE RESOLVER COUNT NAME [MANY]     questions for NAME, or for n<i>.NAME
+flood.py ask SOURCE RESOLVER COUNT NAME            questions for n<i>.NAME, each answered before the next
 flood.py datagrams SOURCE ADDRESS COUNT            to another port each
 flood.py escape SOURCE ADDRESS RESOLVER FILE       connections, datagrams and questions, ten a second while FILE is there"""
 import errno
@@ -64,7 +65,7 @@ def connecting(source, targets):
         sock.connect_ex(target)
         waiting[sock.fileno()] = sock
         poll.register(sock.fileno(), select.EPOLLOUT)
-    end = time.monotonic() + 8
+    end = time.monotonic() + 60
     while waiting and time.monotonic() < end:
         for fd, _ in poll.poll(0.5):
             sock = waiting.pop(fd, None)
@@ -121,12 +122,29 @@ def dns(source, resolver, count, name, many=""):
             pass
 
 
+def ask(source, resolver, count, name):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((source, 0))
+    sock.connect((resolver, 53))
+    for i in range(int(count)):
+        wire = b"".join(bytes([len(label)]) + label for label in f"n{i}.{name}".encode().split(b"."))
+        for wait in 1, 2, 4, 8:
+            sock.settimeout(wait)
+            try:
+                sock.send(struct.pack("!HHHHHH", i, 0x100, 1, 0, 0, 0) + wire + b"\0\0\1\0\1")
+                while sock.recv(600)[:2] != struct.pack("!H", i):
+                    pass
+                break
+            except TimeoutError:
+                pass
+
+
 def order(source, resolver, count, name):
     """Questions for sixteen names in an order that means something; each is answered before the next."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((source, 0))
     sock.connect((resolver, 53))
-    sock.settimeout(2)
+    sock.settimeout(4)
     for i in range(int(count)):
         nibble = i if i < 16 else random.getrandbits(4)
         wire = b"".join(bytes([len(label)]) + label for label in f"o{nibble:x}.{name}".encode().split(b"."))
@@ -165,5 +183,5 @@ def escape(source, address, resolver, file):
             pass
 
 
-COMMANDS = {f.__name__: f for f in (listen, syn, hellos, refused, dns, order, datagrams, escape)}
+COMMANDS = {f.__name__: f for f in (listen, syn, hellos, refused, dns, ask, order, datagrams, escape)}
 COMMANDS[sys.argv[1]](*sys.argv[2:])

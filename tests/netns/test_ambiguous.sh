@@ -18,12 +18,13 @@ send_all() {
     wait %%
 }
 evil_seen() { grep -ahoE "[^ ]* .*/evil-$1-[a-z0-9-]*" "$T/nginx/access.log" "$T/python.log"; }
+ten_seen() { { evil_seen "$1" || true; } > "$T/out" && [ "$(wc -l < "$T/out")" -ge 10 ]; }
+good_seen() { grep -aoE "/good-$1-[a-z]*" "$T/nginx/access.log" | sort > "$T/by_nginx" && [ "$(wc -l < "$T/by_nginx")" = 12 ]; }
 is_real() {
     local n
     n=$(nonce)
     send_all "$n"
-    evil_seen "$n" > "$T/out" || true
-    [ "$(wc -l < "$T/out")" -ge 10 ] || die "only $(wc -l < "$T/out") of the table show what they should not, without the gate"
+    eventually 10 ten_seen "$n" || die "only $(wc -l < "$T/out") of the table show what they should not, without the gate"
 }
 is_held() {
     local n
@@ -31,10 +32,9 @@ is_held() {
     send_all "$n"
     fails evil_seen "$n"
     # The six that pass: nginx counts the requests, Python's the bytes of each body; no request inside a body.
-    grep -aoE "/good-$n-[a-z]*" "$T/nginx/access.log" | sort > "$T/by_nginx"
+    eventually 10 good_seen "$n" || { cat "$T/by_nginx" && return 1; }
     grep -aoE "/good-$n-[a-z]*" "$T/python.log" | sort > "$T/by_python"
     diff "$T/by_nginx" "$T/by_python"
-    [ "$(wc -l < "$T/by_nginx")" = 12 ]
     grep -a "POST /good-$n-" "$T/python.log" | cut -d ' ' -f 4 | sort -n | uniq -c > "$T/out"
     [ "$(wc -l < "$T/out")" = 2 ] # one length, and twice of it in two chunks
     # A trailer is none of the head's fields.

@@ -41,7 +41,7 @@ raw() {
 ERRORS='
 word = sys.argv[3].encode()
 for family, me, to in ((socket.AF_INET, "198.18.1.2", "198.18.2.80"), (socket.AF_INET6, "2001:db8:1::2", "2001:db8:2::80")):
-    s = socket.socket(family); s.settimeout(3); s.connect((to, 443)); port = s.getsockname()[1]
+    s = socket.socket(family); s.settimeout(15); s.connect((to, 443)); port = s.getsockname()[1]
     inner = struct.pack(">HHIIHHHH", 443, port, 1, 1, 0x5010, 100, 0, 0) + word
     for _ in range(3):
         if family == socket.AF_INET:
@@ -77,12 +77,12 @@ s = socket.create_connection(("198.18.2.80", 443)); port = s.getsockname()[1]; t
 t.sendall(b"GET /hello HTTP/1.1\r\nHost: allowed.test\r\n\r\n"); t.recv(1000)
 for _ in range(3): frame(ip4("198.18.1.2", "198.18.2.80", 1, icmp4(3, 4, 1400, ip4("198.18.2.80", "198.18.1.2", 6, struct.pack(">HHI", 443, port, 1)))))
 time.sleep(0.2)'
+too_big_seen() { settle s && [ "$(tcpdump -n -r "$T/s.pcap" 'icmp[0] == 3 and icmp[1] == 4' 2> /dev/null | wc -l)" -gt "$1" ]; }
 too_big() {
     local before
     before=$(tcpdump -n -r "$T/s.pcap" 'icmp[0] == 3 and icmp[1] == 4' 2> /dev/null | wc -l)
     raw "$TOO_BIG"
-    settle s
-    [ "$(tcpdump -n -r "$T/s.pcap" 'icmp[0] == 3 and icmp[1] == 4' 2> /dev/null | wc -l)" -gt "$before" ]
+    eventually 10 too_big_seen "$before"
 }
 
 # A source that is somebody else's.
@@ -105,7 +105,7 @@ forged_dropped() {
     forged "$n"
     expect_not_arrived "$n" s
     expect_not_arrived "$n" a # nor is it quoted
-    eventually 3 counted_is forged_source "${1:-test}" 40 || die "$(counted forged_source "${1:-test}") of 40 told"
+    eventually 10 counted_is forged_source "${1:-test}" 40 || die "$(counted forged_source "${1:-test}") of 40 told"
 }
 
 # Neighbour discovery that asks to be routed, words in its options.
@@ -121,7 +121,7 @@ neighbour_dropped() {
     before=$(h g nft list counter inet sluice neighbour_0 | sed -n 's/.*packets \([0-9]*\) .*/\1/p')
     raw "$NEIGHBOUR" "$n"
     expect_not_arrived "$n" s
-    eventually 3 counted_is neighbour_routed "" $((before + 5)) || die "$(counted neighbour_routed "") of $((before + 5)) told"
+    eventually 10 counted_is neighbour_routed "" $((before + 5)) || die "$(counted neighbour_routed "") of $((before + 5)) told"
 }
 
 # The far side sends what is no part of a connection to a member.
@@ -133,18 +133,20 @@ for flags in (0x10, 0x19): s.sendto(struct.pack(">HHIIBBHHH", 80, 40000, 1, 1, 0
 strange() { h a "$PYTHON" -c "$STRANGE" "$1"; }
 # What the client's interface sees meanwhile; and a datagram of the gateway's, so that the capture is known to see.
 strange_capture() {
-    h c timeout 3 tcpdump -n -i c0 -A 'src 198.18.3.66 or udp dst port 9' > "$T/strange" 2> /dev/null &
-    sleep 1
+    start "$T/strange" c tcpdump -l --immediate-mode -n -i c0 -A 'src 198.18.3.66 or udp dst port 9'
+    local capturing=$!
+    eventually 10 grep -q 'listening on' "$T/strange"
     strange "$1"
-    h g bash -c 'printf seen > /dev/udp/198.18.1.2/9'
-    wait $! || true # its time is over
-    grep -q '198\.18\.1\.2\.9: UDP' "$T/strange"
+    sleep 0.2
+    eventually 10 strange_sees
+    kill $capturing
 }
+strange_sees() { h g bash -c 'printf seen > /dev/udp/198.18.1.2/9' && grep -q '198\.18\.1\.2\.9: UDP' "$T/strange"; }
 strange_arrives() {
     local n
     n=$(nonce)
     strange_capture "$n"
-    grep -q "$n" "$T/strange"
+    eventually 5 grep -q "$n" "$T/strange"
 }
 strange_withheld() {
     local n
@@ -154,12 +156,10 @@ strange_withheld() {
 }
 # To a socket of the scope: two packets whose checksum is wrong.
 strange_told() {
-    client timeout 4 "$PYTHON" -c 'import socket, time; s = socket.socket(); s.bind(("", 40000)); s.listen(); time.sleep(3)' &
-    local listener=$!
-    sleep 1
+    client "$PYTHON" -c 'import socket, sys, time; s = socket.socket(); s.bind(("", 40000)); s.listen(); print("listens", flush=True); time.sleep(120)' > "$T/listener" &
+    eventually 10 grep -q listens "$T/listener"
     strange "$(nonce)"
-    eventually 3 counted_is unproven test 2 || die "$(counted unproven test) of 2 told"
-    wait $listener
+    eventually 10 counted_is unproven test 2 || die "$(counted unproven test) of 2 told"
 }
 
 # A hop with a smaller MTU, both ways and families, while the neighbours are forgotten again and again.

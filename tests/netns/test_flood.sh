@@ -25,8 +25,8 @@ scopes:
   - { name: other, match: { source: [198.18.1.2/32, 198.18.1.4/31] }, profile: other }
 unmatched: pass
 YAML
-flood() { h c timeout 40 "$PYTHON" "$ROOT/tests/netns/flood.py" "$@"; }
-resolve_as() { h c dig +tries=2 +timeout=2 +short -b "$1" @198.18.2.53 "$2"; }
+flood() { h c timeout 150 "$PYTHON" "$ROOT/tests/netns/flood.py" "$@"; }
+resolve_as() { h c dig +tries=3 +timeout=5 +short -b "$1" @198.18.2.53 "$2"; }
 fetch_other() { h c curl -4sS --cacert "$CA" --interface 198.18.1.2 --connect-timeout "$1" --max-time "$1" -o /dev/null https://allowed.test/hello; }
 
 # What the whole gate has in memory, in KiB.
@@ -37,7 +37,7 @@ memory() {
 lines() { wc -l < "$T/events"; }
 # said_since LINE REASON: an event of that reason, and no second of any clock has more than one of them a scope.
 said_since() {
-    eventually 4 grep_since "$1" "$2" || { echo "no event $2 since line $1; seen: $(tail -n +"$1" "$T/events" | jq -r .event.reason | sort | uniq -c | tr '\n' ' ')" && return 1; }
+    eventually 10 grep_since "$1" "$2" || { echo "no event $2 since line $1; seen: $(tail -n +"$1" "$T/events" | jq -r .event.reason | sort | uniq -c | tr '\n' ' ')" && return 1; }
 }
 grep_since() { tail -n +$(($1 + 1)) "$T/events" | grep -q "\"reason\" *: *\"$2\""; }
 counted_since() { tail -n +$(($1 + 1)) "$T/events" | jq -s "[.[] | select(.event.reason == \"$2\") | .sluice.count // 1] | add // 0"; }
@@ -49,7 +49,7 @@ meanwhile() {
     local flooding=$!
     while kill -0 $flooding 2> /dev/null || [ $good = 0 ]; do
         start=$(now_ms)
-        if fetch_other $((6 * SLOW)) 2>> "$T/other.err"; then good=$((good + 1)); else bad=$((bad + 1)); fi
+        if fetch_other $((20 * SLOW)) 2>> "$T/other.err"; then good=$((good + 1)); else bad=$((bad + 1)); fi
         took=$(($(now_ms) - start))
         [ $took -le $worst ] || worst=$took
         [ $bad -lt 3 ] || break
@@ -58,15 +58,24 @@ meanwhile() {
     echo "the other scope: $good fetches, $bad failed, the longest $worst ms; memory $(memory) KiB; flood: $status $(tail -n 1 "$T/flood.out")" | tee -a "$T/figures"
     [ $bad = 0 ] && [ $status = 0 ]
 }
-# flooded REASON COUNT COMMAND...: the other scope is served meanwhile, and at least COUNT are told for that reason.
+# flooded REASON COUNT COMMAND...: the other scope is served meanwhile, and at least COUNT are told for that reason.  A gate that gets
+# little of the machine loses much of a flood in its queue: it is repeated until there was enough of it.
 flooded() {
-    local reason=$1 least=$2 from
+    local reason=$1 least=$2 from round
     shift 2
     from=$(lines)
-    meanwhile "$@"
-    said_since "$from" "$reason"
-    sleep 1.5 # the count of the last second
-    [ "$(counted_since "$from" "$reason")" -ge "$least" ] || die "only $(counted_since "$from" "$reason") of $least were told"
+    for round in {1..5}; do
+        meanwhile "$@" || return 1
+        sleep 1.5 # the count of the last second
+        [ "$(counted_since "$from" "$reason")" -lt "$least" ] && [ "$(told_each "$from" "$reason")" -lt "$least" ] || return 0
+    done
+    die "only $(counted_since "$from" "$reason") of $least were told"
+}
+# Where fewer are refused in a second than may be told one by one, there is nothing left to count: then so many were told.
+told_each() {
+    [ "$2" = refusals_untold ] || { echo 0 && return; }
+    tail -n +$(($1 + 1)) "$T/events" | jq -s 'map(select(.sluice.scope == "flooding" and .sluice.verdict == "deny" and .sluice.count == null)) |
+        if (group_by(."@timestamp"[:19]) | map(length) | max) < 500 then length else 0 end'
 }
 half_open() { flooded half_open 1000 flood syn 198.18.1.3 198.18.2.81 8443 40000; }
 open_ones() { flooded table_full 1000 flood syn 198.18.1.3 198.18.2.81 8445 30000; }
@@ -82,19 +91,15 @@ datagrams() { flooded refusals_untold 1000 flood datagrams 198.18.1.3 198.18.3.6
 questions() { flooded questions_full 1000 flood dns 198.18.1.3 198.18.2.54 20000 allowed.test; }
 names() { flooded refusals_untold 1000 flood dns 198.18.1.3 198.18.2.53 10000 evil.test many; }
 # Two clients of one scope, who ask for names that do not exist: one's tunnel ends at its budget, the other has its own.
-asked() { grep -c "query\[A\] n[0-9]*\.$1 from" "$T/dns.log"; }
-asked_at_least() { [ "$(asked "$2")" -ge "$1" ]; }
+asked() { grep -o "query\[A\] n[0-9]*\.$1 from" "$T/dns.log" | sort -u | wc -l; }
 tunnel() {
     local from
     from=$(lines)
-    flood dns 198.18.1.2 198.18.2.53 200 wild.test many # 2 to 4 bytes each: the names of a minute
+    flood ask 198.18.1.2 198.18.2.53 200 wild.test # 2 to 4 bytes each: the names of a minute
     said_since "$from" tunnel_suspected
-    eventually 2 asked_at_least 50 wild.test || true
-    # On a busy machine the resolver may lose one.
-    { [ "$(asked wild.test)" -le 50 ] && [ "$(asked wild.test)" -ge 48 ]; } || die "$(asked wild.test) names went on, not 50" || return 1
+    [ "$(asked wild.test)" = 50 ] || die "$(asked wild.test) names went on, not 50" || return 1
     tail -n +$((from + 1)) "$T/events" | jq -se 'map(select(.event.reason == "tunnel_suspected")) | length > 0 and all(.sluice.limit == "names_per_minute: 50" and .sluice.hint == null and .source.ip == "198.18.1.2" and .sluice.verdict == "deny")'
-    flood dns 198.18.1.4 198.18.2.53 40 0123456789abcdef.wild.test many # 19 or 20 bytes each: the bytes of an hour
-    eventually 2 asked_at_least 20 0123456789abcdef.wild.test || true
+    flood ask 198.18.1.4 198.18.2.53 40 0123456789abcdef.wild.test # 19 or 20 bytes each: the bytes of an hour
     [ "$(asked 0123456789abcdef.wild.test)" = 20 ] || die "$(asked 0123456789abcdef.wild.test) long names went on, not 20"
 }
 # Sixteen names that are paid once, then their order, four bits a question: it is within the bytes of an hour, too.
@@ -108,6 +113,7 @@ order() {
     [ $((carried * 4)) -le $((400 * 8)) ] || die "their order carries $((carried / 2)) bytes, not 400" || return 1
     [ "$carried" -ge 200 ] || die "only $carried questions went on"
 }
+lost_told() { [ "$(counted_since "$1" overrun)" -ge 1000 ]; }
 # The inspector stands still for a second and the queues fill: what does not fit is dropped by the kernel.
 overrun() {
     local from pid
@@ -117,10 +123,8 @@ overrun() {
     flood syn 198.18.1.3 198.18.3.66 80 12000
     flood datagrams 198.18.1.3 198.18.3.66 12000
     kill -CONT "$pid"
-    said_since "$from" overrun
-    sleep 1.2
-    [ "$(counted_since "$from" overrun)" -ge 1000 ] || die "only $(counted_since "$from" overrun) lost packets were told"
-    eventually 8 fetch_other 3
+    eventually 10 lost_told "$from" || die "only $(counted_since "$from" overrun) lost packets were told"
+    eventually 20 fetch_other 10
 }
 # Entries that no packet made, as many as the kernel takes: it drops the first packet of every new connection.
 conntrack_full() {
@@ -138,7 +142,7 @@ conntrack_full() {
     fetch_other 2 && echo "there was room for one"
     said_since "$from" conntrack_full || status=1
     h g conntrack -D -d 192.0.2.1 > /dev/null 2>&1
-    [ $status = 0 ] && eventually 8 fetch_other 3
+    [ $status = 0 ] && eventually 20 fetch_other 10
 }
 # At most one event of a limit in each second and scope; the person's lines are bounded too.
 once_a_second() {
@@ -176,7 +180,7 @@ nothing_arrived() { settle a && [ "$(arrived_count)" = 0 ]; }
 gate_up forward "$T/policy.yaml"
 resolve_as 198.18.1.3 mirror.test > /dev/null && resolve_as 198.18.1.3 allowed.test > /dev/null
 resolver c 198.18.2.53
-check "the other scope is served before" fetch_other 5
+check "the other scope is served before" fetch_other 20
 BEFORE=$(memory)
 check "half-open connections" half_open
 check "hellos that never end" hellos

@@ -44,12 +44,12 @@ not_believed() {
     client "$PYTHON" -c 'import socket; socket.setdefaulttimeout(1)' # the client runs in this form
     forge 198.18.1.2:5353 200
     grep -q '^not believed' "$T/forge.out"
-    fails client timeout 5 openssl s_client -brief -connect 198.18.3.66:443 -servername slow.test < /dev/null
+    fails client timeout 15 openssl s_client -brief -connect 198.18.3.66:443 -servername slow.test < /dev/null
     fails near connect 198.18.3.66 443 "$n"
     expect_not_arrived "$n"
     fails h "$GATE_HOST" sh -c 'grep -a 198.18.3.66 "$1" | grep -q "\"answers\""' sh "$T/events"
 }
-told() { if [ $match = source ]; then event_seen 0 answer_forged 198.18.2.53; else event_seen 0 forged_source '"test"'; fi; }
+told() { if [ $match = source ]; then said 0 answer_forged 198.18.2.53; else said 0 forged_source '"test"'; fi; }
 
 h g sh -c 'for i in all default gc gs ga; do echo 0 > /proc/sys/net/ipv4/conf/$i/rp_filter; done'
 FORM=forward

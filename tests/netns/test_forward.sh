@@ -21,7 +21,7 @@ unmatched: ${3:-pass}
 YAML
 }
 from() { fetch --interface "$@"; }
-dig_from() { h c dig +tries=1 +timeout=3 +short -b "$1" "@$2" "$3"; }
+dig_from() { h c dig +tries=2 +timeout=5 +short -b "$1" "@$2" "$3"; }
 by_interface() {
     fetch -4 https://allowed.test/hello | grep hello
     fetch -6 https://allowed.test/hello | grep hello
@@ -31,18 +31,18 @@ two_sources() {
     [ "$(dig_from 198.18.1.2 198.18.2.53 allowed.test)" = 198.18.2.80 ]
     [ "$(dig_from 198.18.1.3 198.18.2.53 allowed.test)" = '' ]
     [ "$(dig_from 198.18.1.3 198.18.2.53 mirror.test)" = 198.18.2.81 ]
-    client curl -sS --cacert "$CA" --max-time 5 --interface 198.18.1.2 --resolve allowed.test:443:198.18.2.80 https://allowed.test/hello | grep hello
+    client curl -sS --cacert "$CA" --max-time 30 --interface 198.18.1.2 --resolve allowed.test:443:198.18.2.80 https://allowed.test/hello | grep hello
     # What one source resolved, the other may not use.
-    refused 'not_resolved|not_in_allowlist' 198.18.1.3 client curl -sS --cacert "$CA" --max-time 5 --interface 198.18.1.3 --resolve allowed.test:443:198.18.2.80 https://allowed.test/hello
-    client curl -sS --cacert "$CA" --max-time 5 --interface 198.18.1.3 --resolve mirror.test:443:198.18.2.81 -o /dev/null -k https://mirror.test/hello
+    refused 'not_resolved|not_in_allowlist' 198.18.1.3 client curl -sS --cacert "$CA" --max-time 30 --interface 198.18.1.3 --resolve allowed.test:443:198.18.2.80 https://allowed.test/hello
+    client curl -sS --cacert "$CA" --max-time 30 --interface 198.18.1.3 --resolve mirror.test:443:198.18.2.81 -o /dev/null -k https://mirror.test/hello
 }
 own_traffic() {
-    [ "$(h g dig +tries=1 +timeout=3 +short @198.18.2.53 other.test)" = 198.18.2.80 ]
-    h g curl -sS --max-time 5 -k --resolve other.test:443:198.18.2.80 https://other.test/hello | grep hello
+    [ "$(h g dig +tries=2 +timeout=5 +short @198.18.2.53 other.test)" = 198.18.2.80 ]
+    h g curl -sS --max-time 30 -k --resolve other.test:443:198.18.2.80 https://other.test/hello | grep hello
 }
 masqueraded() {
     fetch -4 https://allowed.test/hello | grep hello
-    [ "$(client dig +tries=1 +timeout=3 +short @198.18.2.53 allowed.test)" = 198.18.2.80 ]
+    [ "$(client dig +tries=2 +timeout=5 +short @198.18.2.53 allowed.test)" = 198.18.2.80 ]
     quick 1000 fails fetch -4 https://other.test/hello
     near dns-tcp 198.18.2.53 pipelined allowed.test other.test > "$T/out"
     [ "$(grep -c NOERROR "$T/out")$(grep -c NXDOMAIN "$T/out")" = 11 ]
@@ -51,7 +51,7 @@ source_is_seen() {
     local from
     from=$(wc -l < "$T/events")
     near connect 198.18.3.66 80 x || true
-    eventually 3 sh -c 'tail -n +$(($1 + 1)) "$2" | jq -e "select(.source.ip == \"198.18.1.2\" and .sluice.scope == \"net\")" > /dev/null' sh "$from" "$T/events"
+    eventually 10 sh -c 'tail -n +$(($1 + 1)) "$2" | jq -e "select(.source.ip == \"198.18.1.2\" and .sluice.scope == \"net\")" > /dev/null' sh "$from" "$T/events"
 }
 small_mtu() {
     # A path with a smaller MTU: the ICMP errors that say so come through to the client.
@@ -70,7 +70,7 @@ unmatched_refused() {
     [ "$(dig_from 198.18.1.3 198.18.2.53 allowed.test)" = '' ]
     fails h c curl -sS --max-time 3 -k --interface 198.18.1.3 --resolve allowed.test:443:198.18.2.80 https://allowed.test/hello
 }
-attack_other_source() { h c curl -s --max-time 2 --interface 198.18.1.3 "http://198.18.3.66/$1"; }
+attack_other_source() { h c curl -s --max-time 15 --interface 198.18.1.3 "http://198.18.3.66/$1"; }
 fragments() {
     # Datagrams in fragments to the attacker: not even the first leaves.
     near datagram 198.18.3.66 9999 "$1" 4000

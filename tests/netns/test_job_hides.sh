@@ -8,7 +8,7 @@ bed
 FORM=output
 AS_NOBODY="setpriv --reuid 65534 --regid 65534 --clear-groups"
 BRIDGE=br-0123456789ab
-job() { h c timeout 60 "$SLUICE" job "$@"; }
+job() { h c timeout $((60 * SLOW)) "$SLUICE" job "$@"; }
 cat > "$T/hides.py" <<'PY'
 import ctypes, os, socket, sys, threading, time
 log, mode, libc = open(sys.argv[1], "a", buffering=1), sys.argv[2], ctypes.CDLL(None)
@@ -36,7 +36,7 @@ time.sleep(3)
 log.write("hidden\n")
 if mode == "exit": libc.syscall(60, 0)
 if mode == "unshare": libc.unshare(0x40000000)
-time.sleep(60)
+time.sleep(300)
 PY
 # container CGROUP COMMAND...: in a network of its own behind the bridge, 172.30.0.2.
 container() {
@@ -45,16 +45,16 @@ container() {
     in_cgroup "$cgroup" setpriv --pdeathsig KILL unshare -n sh -c 'until ip link show e0 > /dev/null 2>&1; do sleep 0.1; done
         ip link set lo up && ip addr add 172.30.0.2/24 dev e0 && ip link set e0 up && ip route add default via 172.30.0.1
         exec "$@"' sh "$@" &
-    eventually 5 grep -q . "$CGROUPS$CGROUP/$cgroup/cgroup.procs"
+    eventually 10 grep -q . "$CGROUPS$CGROUP/$cgroup/cgroup.procs"
     pid=$(head -n 1 "$CGROUPS$CGROUP/$cgroup/cgroup.procs")
-    eventually 5 sh -c '[ "$(readlink /proc/$1/ns/net)" != "$(readlink /proc/$2/ns/net)" ]' sh "$pid" "${HOST[c]}"
+    eventually 10 sh -c '[ "$(readlink /proc/$1/ns/net)" != "$(readlink /proc/$2/ns/net)" ]' sh "$pid" "${HOST[c]}"
     h c ip link add v0 type veth peer name e0 netns "$pid"
     h c ip link set v0 master $BRIDGE up
 }
 container_down() {
     local pid
     for pid in $(cat "$CGROUPS$CGROUP/$1/cgroup.procs"); do kill -KILL "$pid" 2> /dev/null || :; done
-    eventually 5 sh -c '! nsenter -t $1 -n ip link show v0 > /dev/null 2>&1' sh "${HOST[c]}"
+    eventually 10 sh -c '! nsenter -t $1 -n ip link show v0 > /dev/null 2>&1' sh "${HOST[c]}"
 }
 h c sh -c "echo 1 > /proc/sys/net/ipv4/ip_forward; ip link add $BRIDGE type bridge; ip addr add 172.30.0.1/24 dev $BRIDGE; ip link set $BRIDGE up
     nft add table ip fnat; nft 'add chain ip fnat post { type nat hook postrouting priority 100; }'; nft add rule ip fnat post ip saddr 172.30.0.0/24 masquerade"
@@ -79,9 +79,9 @@ hides() {
     job start --id "h$1" --profile node --cgroup "$CGROUP/h$1"
     rm -f "$T/go"
     container "h$1" sh -c 'until [ -e "$0" ]; do sleep 0.1; done; exec "$@"' "$T/go" "$PYTHON" "$T/hides.py" "$T/log" "$1"
-    eventually 5 listed "h$1" 172.30.0.2
+    eventually 10 listed "h$1" 172.30.0.2
     touch "$T/go"
-    eventually 10 grep -q hidden "$T/log"
+    eventually 20 grep -q hidden "$T/log"
     sleep 5
     job list --json | jq -c '.jobs[].id'
     tail -n 3 "$T/log" | grep -q refused
@@ -94,7 +94,7 @@ namespaces_without_end() {
     job start --id many --profile node --cgroup "$CGROUP/many"
     rm -f "$T/go"
     container many/c sh -c 'until [ -e "$0" ]; do sleep 0.1; done; exec "$@"' "$T/go" "$PYTHON" "$T/hides.py" "$T/log" stays
-    eventually 5 listed many 172.30.0.2
+    eventually 10 listed many 172.30.0.2
     touch "$T/go"
     eventually 10 grep -q refused "$T/log"
     in_cgroup many $AS_NOBODY unshare -Ur "$PYTHON" -c '
@@ -102,19 +102,19 @@ import os, time
 for _ in range(1100):
     if os.fork() == 0:
         os.unshare(os.CLONE_NEWNET) if hasattr(os, "unshare") else __import__("ctypes").CDLL(None).unshare(0x40000000)
-        time.sleep(30)
+        time.sleep(300)
         os._exit(0)
-time.sleep(30)' &
-    sleep 6
+time.sleep(300)' &
+    eventually 30 grep -q "job many: its containers' networks: more than" "$T/gate.log"
+    sleep 2
     fails grep -q OUT "$T/log"
-    grep -q "job many: its containers' networks: more than" "$T/gate.log"
     job end many --kill
     h c ip link del v0 2> /dev/null || :
 }
 gives_itself_addresses() {
     job start --id na --profile node --cgroup "$CGROUP/na"
-    container na sh -c 'ip addr add 198.18.3.66/32 dev e0; sleep 60'
-    eventually 5 listed na 172.30.0.2
+    container na sh -c 'ip addr add 198.18.3.66/32 dev e0; sleep 300'
+    eventually 10 listed na 172.30.0.2
     sleep 1.5
     fails listed na 198.18.3.66
     fails in_cgroup na $AS_NOBODY "$PYTHON" "$ROOT/tests/netns/near.py" connect 198.18.3.66 80 x
@@ -125,9 +125,9 @@ gives_itself_addresses() {
 dead_first_thread() {
     in_cgroup host setpriv --pdeathsig KILL "$PYTHON" -c '
 import ctypes, threading, time
-threading.Thread(target=lambda: time.sleep(60)).start()
+threading.Thread(target=lambda: time.sleep(300)).start()
 ctypes.CDLL(None).syscall(60, 0)' &
-    eventually 5 sh -c 'pid=$(head -n 1 "$1"); grep -q "^[0-9]* (.*) Z" "/proc/$pid/stat"' sh "$CGROUPS$CGROUP/host/cgroup.procs"
+    eventually 10 sh -c 'pid=$(head -n 1 "$1"); grep -q "^[0-9]* (.*) Z" "/proc/$pid/stat"' sh "$CGROUPS$CGROUP/host/cgroup.procs"
     local pid=$(head -n 1 "$CGROUPS$CGROUP/host/cgroup.procs")
     status 1 job start --id dead --profile node --pid "$pid" 2> "$T/out" > /dev/null
     has 'cannot be moved, for its first thread has ended' "$T/out"

@@ -5,7 +5,7 @@
 web.py git ADDRESS PORT ROOT       git's smart protocol (git-http-backend) over HTTP/1.1 with keep-alive and chunks; also /echo,
                                    which takes any POST and answers with its SHA-256 and the trailers
                                    that it had; prints a line a request: Host, method, path, bytes of its body
-web.py raw ADDRESS PORT TEXT       sends TEXT (with \\r \\n), prints what comes within a second of silence
+web.py raw ADDRESS PORT TEXT       sends TEXT (with \\r \\n), prints what comes until the server closes (or says nothing for 20 seconds)
 Bounded: 30 minutes, 64 MiB a body."""
 import hashlib
 import http.server
@@ -77,9 +77,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def raw(address, port, text):
-    sock = socket.create_connection((address, int(port)), timeout=5)
+    sock = socket.create_connection((address, int(port)), timeout=20)
     sock.sendall(text.encode("latin1").decode("unicode_escape").encode("latin1"))
-    sock.settimeout(1)
     got = b""
     try:
         while data := sock.recv(65536):
