@@ -6,9 +6,10 @@
  * Both: a mount namespace with cgroupfs read-only, and in which no unix socket of a process outside is to be reached
  * below /run, whenever it is bound; elsewhere each is masked that is bound when the job starts, and where the job need
  * not write to its directory, all that are bound there later.  Left are those the caller names (`--socket`,
- * SSH_AUTH_SOCK) and user databases; a pid namespace, so that no other process can be traced, signalled or
- * entered by /proc; no inherited sockets; no AF_VSOCK, no io_uring (it makes sockets behind the filter), no typing into
- * the terminal (TIOCSTI).
+ * SSH_AUTH_SOCK) and user databases; a pid namespace, so that no other process can be traced or entered by /proc, and
+ * none signalled but those of the caller's process group before Linux 6.12; no inherited sockets; no AF_VSOCK, no
+ * io_uring (it makes sockets behind the filter), no clone3 (it begins a process in another cgroup), no typing into the
+ * terminal (TIOCSTI).
  *
  * What this cannot hold, for SECURITY.md: on Linux before 6.12, abstract unix sockets of daemons in the host's network
  * namespace (--isolate leaves them behind); files that a process outside reads and runs later (a user's shell start
@@ -75,7 +76,9 @@ bool confine_mounts(const struct confine *c, const struct confine_sockets *socke
 void confine_environment(const struct confine *c);
 /* 5. The system calls that are refused. */
 bool confine_calls(struct error *e);
-/* 6. No abstract unix socket that is older than the job, or not made in it (Landlock, Linux 6.12; else as it is). */
+/* 6. No abstract unix socket that is older than the job, or not made in it, and no signal to a process outside: kill(0)
+ * goes to all of the process group, which is the caller's, whatever the pid namespace (Landlock, Linux 6.12; else as it
+ * is). */
 bool confine_domain(struct error *e);
 /* 7. User, groups, capabilities. */
 bool confine_rights(const struct confine *c, struct error *e);

@@ -30,6 +30,10 @@ static int add_rules(scmp_filter_ctx ctx)
 {
     /* The answer of a kernel without it, for which libraries have their other way. */
     int rc = seccomp_rule_add(ctx, DENY(ENOSYS), SCMP_SYS(io_uring_setup), 0);
+    /* Its CLONE_INTO_CGROUP looks at the rights of the inode, not at the mount that is read-only, and its arguments lie
+     * behind a pointer. */
+    if (rc == 0)
+        rc = seccomp_rule_add(ctx, DENY(ENOSYS), SCMP_SYS(clone3), 0);
     if (rc == 0)
         rc = add_families(ctx);
     /* All of it: it hides what is asked of a socket behind a pointer. */

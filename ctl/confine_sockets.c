@@ -21,6 +21,7 @@
 #define LANDLOCK_VERSION             1u
 #define LANDLOCK_ABI_SCOPES          6
 #define LANDLOCK_SCOPE_ABSTRACT_UNIX 1u
+#define LANDLOCK_SCOPE_SIGNAL        2u
 struct domain_rules {
     uint64_t access_files, access_network, scoped;
 };
@@ -111,13 +112,14 @@ bool confine_sockets_mask(const struct confine *c, const struct confine_sockets 
 
 bool confine_domain(struct error *e)
 {
-    static const struct domain_rules rules = {.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX};
+    static const struct domain_rules rules = {.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX | LANDLOCK_SCOPE_SIGNAL};
     if (syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION) < LANDLOCK_ABI_SCOPES)
         return true; /* not this kernel's: SECURITY.md says what remains */
     int fd = (int)syscall(LANDLOCK_CREATE, &rules, sizeof rules, 0);
     bool ok = fd >= 0 && syscall(LANDLOCK_RESTRICT, fd, 0) == 0;
     if (!ok)
-        error_set(e, ERROR_SYSTEM, errno, "cannot keep the job from other processes' abstract sockets");
+        error_set(e, ERROR_SYSTEM, errno,
+                  "cannot keep the job from other processes' abstract sockets and from signalling them");
     if (fd >= 0)
         close(fd);
     return ok;

@@ -168,6 +168,25 @@ void judge_event_decision(const struct decision *d, struct event *e)
         snprintf(e->limit, sizeof e->limit, "%s: %u", d->limit, d->limit_max);
 }
 
+/* Loopback, or an address of an interface. */
+static bool is_here(const struct judge *j, const struct address *a)
+{
+    bool found = address_is_loopback(a);
+    for (unsigned i = 0; i < j->own_addresses && !found; i++)
+        found = address_equal(a, &j->own_address[i]);
+    return found;
+}
+
+/* Whose budget it is.  A program on this host sends from whichever of its addresses it likes, and of loopback's there
+ * are 2^24 (a resolver on 127.0.0.53): they are one. */
+static struct address spender(const struct judge *j, const struct visit *v)
+{
+    static const struct address here = {4, {127, 0, 0, 1}};
+    const struct packet *p = &v->packet; /* the server's: a request of a proxy that had waited for it */
+    const struct address *client = v->in->path == MARK_FROM_SERVER ? &p->destination : &p->source;
+    return v->in->local || is_here(j, client) ? here : *client;
+}
+
 void judge_budget(struct judge *j, const struct visit *v, const struct name *name, struct decision *d)
 {
     bool below_wildcard = d->has_rule && (d->rule.host == ENDPOINT_ONE_BELOW || d->rule.host == ENDPOINT_ANY_BELOW);
@@ -177,7 +196,8 @@ void judge_budget(struct judge *j, const struct visit *v, const struct name *nam
     struct budget_limits limits = {profile->budget.names_per_minute, profile->budget.label_bytes,
                                    profile->budget.bytes_per_hour};
     size_t below = name->len > d->rule.name.len ? name->len - d->rule.name.len - 1u : name->len;
-    enum budget_met met = budget_spend(j->budget, v->in->scope, &v->packet.source, name, below, &limits, j->now_usec);
+    struct address from = spender(j, v);
+    enum budget_met met = budget_spend(j->budget, v->in->scope, &from, name, below, &limits, j->now_usec);
     if (met == BUDGET_WITHIN)
         return;
     limits = budget_effective(&limits);
@@ -248,12 +268,7 @@ static bool is_relayed(const struct judge *j, const struct packet *p, enum mark_
     const struct address *own = answer ? &p->destination : &p->source;
     for (unsigned i = 0; p->protocol == IPPROTO_UDP && i < j->config.relay_ports && !found; i++)
         found = j->config.relay_port[i] == port;
-    if (!found || address_is_loopback(own))
-        return found;
-    for (unsigned i = 0; i < j->own_addresses; i++)
-        if (address_equal(own, &j->own_address[i]))
-            return true;
-    return false;
+    return found && is_here(j, own);
 }
 
 static void to_server(struct judge *j, struct visit *v)

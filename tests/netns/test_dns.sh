@@ -229,6 +229,29 @@ for form in output forward; do
     resolver c 198.18.2.53 2001:db8:2::53
 done
 
+# A resolver on loopback: whichever of its 2^24 addresses the job sends from, it has one budget.
+start "$T/local.log" c dnsmasq -k --no-resolv --no-hosts --server=198.18.2.53 --listen-address=127.0.0.54 --bind-interfaces --user=root --pid-file=
+eventually 5 h c sh -c 'ss -Hlnu src 127.0.0.54 | grep -q .' || t_fail "a resolver on loopback starts" "$(cat "$T/local.log")"
+many_sources() { # NONCE: how many of 12 names reach the resolver behind, in $seen
+    local i
+    for i in {2..13}; do client dig -b "127.9.$i.1" +tries=1 +timeout=2 @127.0.0.54 "$1y$i.a.wild.test" > /dev/null || :; done
+    seen=$(grep -ao "query\[A\] $1y[0-9]*\.a" "$T/dns.log" | sort -u | wc -l)
+}
+many_reach() { many_sources "$(nonce)" && [ "$seen" = 12 ]; }
+one_budget() {
+    local from seen
+    from=$(wc -l < "$T/events")
+    many_sources "$(nonce)"
+    [ "$seen" = 4 ] || die "$seen names reached the resolver"
+    said "$from" tunnel_suspected 127.9.
+}
+check "without the gate names asked from many loopback addresses reach the resolver" many_reach
+FORM=output
+RESOLVERS=127.0.0.54 PROFILE_MORE='dns: { budget: { names_per_minute: 4 } }' policy "$T/policy.yaml" "${ALLOW[@]}"
+gate_up output "$T/policy.yaml"
+check "a job has one budget from all addresses of loopback" one_budget
+gate_down
+
 # The local stub of a real systemd-resolved on 127.0.0.53.
 RESOLVED=$(ls /lib/systemd/systemd-resolved "$TOOLS"/systemd-resolved/lib/systemd/systemd-resolved 2> /dev/null | head -1)
 stub_up() {

@@ -205,6 +205,31 @@ as_root() {
     run_root --allow allowed.test -- sh -c "id -u; curl -sS -4 --cacert $CA https://allowed.test/hello && curl -sS -6 --cacert $CA https://allowed.test/hello" > "$T/out"
     [ "$(grep -c 'hello from allowed.test' "$T/out")" = 2 ]
 }
+# A read-only mount does not keep clone3 from beginning a process in another cgroup (CLONE_INTO_CGROUP looks at the inode's rights alone).
+INTO='
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+arguments = (ctypes.c_uint64 * 11)(0x200000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY))
+if (pid := libc.syscall(435, arguments, 88)) == 0: os._exit(0)
+print("in another cgroup" if pid > 0 else os.strerror(ctypes.get_errno()))'
+born_elsewhere() {
+    h c "$PYTHON" -c "$INTO" "$CGROUPS" | grep 'in another cgroup' # root can, outside
+    run_root --as-root -- "$PYTHON" -c "$INTO" "$CGROUPS" | grep 'not implemented'
+    run -- "$PYTHON" -c "$INTO" "$CGROUPS" | grep 'not implemented'
+    # What is made of processes and threads goes on by the older call.
+    run -- "$PYTHON" -c 'import subprocess, threading; t = threading.Thread(target=lambda: print("thread")); t.start(); t.join(); subprocess.run(["true"], check=True)' | grep thread
+}
+# The process group is the caller's, for the terminal.
+signals_stay_inside() {
+    h c "$PYTHON" -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 6)' || skip "this kernel keeps no signals in (Linux 6.12)"
+    h c setsid -w sh -c 'setpriv --reuid 65534 --clear-groups sleep 60 & "$@"; echo "the caller lives: $?"; kill $! && echo "so does what it began"' sh \
+        "${SUDO[@]}" "$SLUICE" run -- sh -c 'kill -KILL 0' > "$T/out" 2> "$T/err"
+    grep 'the caller lives: 137' "$T/out"
+    grep 'so does what it began' "$T/out"
+    h c setsid -w sh -c '"$@"; echo "the caller lives: $?"' sh env -u SUDO_UID "$SLUICE" run -- sh -c 'kill -KILL 0' > "$T/out" 2> "$T/err"
+    grep 'the caller lives: 137' "$T/out"
+    grep 'run finished' "$T/err"
+}
 isolated() {
     run --isolate --allow allowed.test -- sh -c "curl -sS -4 --cacert $CA https://allowed.test/hello; ls /sys/class/net | tr '\n' ' '" > "$T/out" || { cat "$T/err" && return 1; }
     grep 'hello from allowed.test' "$T/out"
@@ -359,6 +384,8 @@ check "what audit offers is all it takes" audit_suffices
 check "under sudo: the caller's uid, no capability, masked ways out" rights
 check "only families of sockets that are judged" families
 check "as root" as_root
+check "no process of the command is born in another cgroup" born_elsewhere
+check "no signal leaves the run" signals_stay_inside
 check "--isolate" isolated
 check "packet sockets" packet_socket
 check "an inherited socket is closed" inherited_socket

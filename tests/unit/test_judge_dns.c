@@ -192,6 +192,30 @@ static void names_below_a_wildcard_have_a_budget(void **state)
     bed_free(b);
 }
 
+/* A job on this host may send from any address that the host has, and loopback has 2^24 of them. */
+static void addresses_of_this_host_are_one_client(void **state)
+{
+    (void)state;
+    static const char *const from[] = {"127.0.0.1", "127.9.8.7", "198.18.0.9", "198.18.0.10", "198.18.0.11"};
+    struct bed *b = bed_new(policy);
+    struct address own[] = {bed_address("198.18.0.9"), bed_address("198.18.0.10")};
+    judge_own_addresses(b->judge, own, 2);
+    char name[] = "a.wild.example";
+    for (uint16_t i = 0; i < 5; i++, name[0]++) {
+        b->local = i == 4; /* routed here without being an interface's */
+        assert_int_equal(bed_fate(b, ask_from(b, (struct bed_end){from[i], 40000}, i, name, 1)), BED_ACCEPTED);
+    }
+    for (uint16_t i = 0; i < 5; i++) {
+        b->local = i == 4;
+        ask_from(b, (struct bed_end){from[i], 40000}, (uint16_t)(50 + i), name, 1);
+        assert_int_equal(b->told[REASON_TUNNEL_SUSPECTED], i + 1);
+    }
+    b->local = false;
+    assert_int_equal(bed_fate(b, ask_from(b, (struct bed_end){from[4], 40000}, 60, name, 1)),
+                     BED_ACCEPTED); /* another */
+    bed_free(b);
+}
+
 /* Neither another case of the letters nor a name that does not exist costs more or less than the name. */
 static void a_name_costs_once_whatever_its_case(void **state)
 {
@@ -247,6 +271,7 @@ int main(void)
         cmocka_unit_test(private_addresses_need_a_range),
         cmocka_unit_test(audit_tells_private_addresses),
         cmocka_unit_test(names_below_a_wildcard_have_a_budget),
+        cmocka_unit_test(addresses_of_this_host_are_one_client),
         cmocka_unit_test(a_name_costs_once_whatever_its_case),
         cmocka_unit_test(bytes_below_a_wildcard_have_a_budget),
     };

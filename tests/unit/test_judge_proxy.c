@@ -201,6 +201,26 @@ static void names_below_a_wildcard_have_a_budget(void **state)
     }
 }
 
+/* What waits for the proxy's answer is judged when that comes, and is the client's all the same. */
+static void what_had_waited_costs_its_client(void **state)
+{
+    (void)state;
+    static const char *const each[] = {CONNECT("a.wild.example:443"), CONNECT("b.wild.example:443"),
+                                       CONNECT("c.wild.example:443"), CONNECT("d.wild.example:443")};
+    struct talk t = talk_to("proxy.example", 3128);
+    uint32_t acknowledges = 0;
+    for (unsigned i = 0; i < 4; i++)
+        says(&t, each[i]);
+    for (unsigned i = 0; i < 4 && !t.b->denials; i++) {
+        acknowledges += (uint32_t)strlen(each[i]);
+        answers_bytes(&t, acknowledges, AUTH_407, strlen(AUTH_407));
+    }
+    assert_int_equal(t.b->denials, 1);
+    assert_int_equal(t.b->denial.reason, REASON_TUNNEL_SUSPECTED);
+    assert_null(memmem(t.b->wire, sizeof t.b->wire, "d.wild", 6));
+    bed_free(t.b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +230,7 @@ int main(void)
         cmocka_unit_test(audit_tells_and_lets_go),
         cmocka_unit_test(a_request_refused_at_an_acknowledgment),
         cmocka_unit_test(names_below_a_wildcard_have_a_budget),
+        cmocka_unit_test(what_had_waited_costs_its_client),
     };
     return cmocka_run_group_tests_name("judge_proxy", tests, NULL, NULL);
 }
