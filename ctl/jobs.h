@@ -80,5 +80,6 @@ json_t *jobs_below(const json_t *order, struct error *e);
 /* The job that has one of an order's networks already; NULL: none. */
 const struct held_job *jobs_network_taken(const struct jobs *jobs, const json_t *order);
 void jobs_follow(struct keeper *k); /* each second */
+void jobs_look(struct keeper *k);   /* and soon after links changed, while links_watch says so */
 
 #endif
