@@ -132,6 +132,18 @@ bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e)
     return true;
 }
 
+/* The kernel's mark of a cgroup that was removed; a living one may be called so. */
+static void cut_deleted(char *path)
+{
+    static const char mark[] = " (deleted)";
+    char full[PATH_MAX];
+    uint32_t level;
+    size_t len = strlen(path), after = sizeof mark - 1;
+    if (len > after && strcmp(path + len - after, mark) == 0 &&
+        !(cgroup_path_make(path, full, &level, NULL) && access(full, F_OK) == 0))
+        path[len - after] = '\0';
+}
+
 bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e)
 {
     char name[64];
@@ -147,9 +159,7 @@ bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e)
             continue;
         char *path = line + 3;
         path[strcspn(path, "\n")] = '\0';
-        char *gone = strstr(path, " (deleted)");
-        if (gone && gone[10] == '\0')
-            *gone = '\0';
+        cut_deleted(path);
         if (strlen(path) < PATH_MAX) {
             memcpy(out, path, strlen(path) + 1);
             found = true;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck disable=SC1091,SC2016,SC2317,SC2329
+# shellcheck disable=SC1091,SC2016,SC2034,SC2317,SC2329
 # A container that a job starts is its job's as soon as the kernel says that its link came, not when the keeper looks by itself.
 . "$(dirname "$0")/lib.sh"
 bed
