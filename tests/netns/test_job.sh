@@ -605,6 +605,8 @@ SH
         h c env $as CA="$CA" SLUICE="$SLUICE" "$SLUICE" run -p "$T/run.yaml" --profile node --resolver 198.18.2.53 -- bash "$T/run.sh" > "$T/out" 2> "$T/err.run"
         cat "$T/out" "$T/err.run"
         [ "$(tr '\n' ' ' < "$T/out")" = "got allowed.test phase build entered; 0 open connections cut not allowed.test not cdn.test " ]
+        has 'To allow: phases: \{ build: \{ allow: \[allowed.test\] \} \}, phases' "$T/err.run" # and no --allow, which a phase does not take
+        fails grep -e '--allow' "$T/err.run"
     done
     h c env SUDO_UID=$NOBODY SUDO_GID=$NOBODY CA="$CA" "$SLUICE" run -p "$T/run.yaml" --profile node --phase test --resolver 198.18.2.53 -- \
         bash -c 'curl -sS --cacert "$CA" --max-time 10 -o /dev/null https://cdn.test/hello && ! curl -sS --cacert "$CA" --max-time 10 -o /dev/null https://allowed.test/hello' 2> "$T/err.run"
