@@ -122,6 +122,8 @@ json_t *control_job_phase(const struct control_ask *a)
     /* Inside a job, or a run, it is its own that is meant. */
     if (c.right == RIGHT_OWN && !json_object_get(a->request, "id"))
         return enter_phase(a, c.scope, name, true);
+    if (c.right > RIGHT_OWN && !json_object_get(a->request, "id"))
+        return control_wrong("outside a job its id is needed: sluice job phase ID PHASE");
     struct held_job *job = named_job(a, &c, &refused);
     if (!job)
         return refused;

@@ -242,6 +242,10 @@ static json_t *start_order(const struct control_ask *a, const json_t *order, con
     const char *replaces = place ? place->id : NULL;
     if (a->k->jobs.count == JOBS_MAX && !replaces)
         return control_failed(ERROR_LIMIT, "no more than 1,000 jobs at a time");
+    const char *starter = json_string_value(json_object_get(order, "starter"));
+    if (starter && !replaces && jobs_of_starter(&a->k->jobs, starter) >= JOBS_STARTER_MAX)
+        return control_refused("refused: 100 jobs of the caller's scope are there already, no more may be at a time; "
+                               "'sluice job end' some");
     jobs_source_name(id, name);
     jobs_source_name(replaces ? replaces : "", old);
     snprintf(scope, sizeof scope, JOBS_SCOPE "%s", id);
@@ -285,6 +289,8 @@ json_t *control_job_start(const struct control_ask *a)
     if (!order)
         return control_error(&e);
     json_t *answer = c.right == RIGHT_STARTER ? check_starter(a, &c, profile, order) : NULL;
+    if (c.right == RIGHT_STARTER)
+        json_object_set_new(order, "starter", json_string(c.scope->name));
     const char *made = json_string_value(json_object_get(a->request, "made"));
     if (made && c.right == RIGHT_ALL) /* who ends the job removes it, as root: so it is root's word alone */
         json_object_set_new(order, "made", json_string(made));

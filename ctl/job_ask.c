@@ -81,13 +81,28 @@ static const char *plural(long long n)
 }
 
 /* Those that are not there yet: what begins in one that is made later may be quicker than the gate.  Whoever may not
- * make one there lets the gate wait for it; a path that is none is refused by the gate, in its words. */
-static void make_cgroups(const json_t *paths)
+ * make one there lets the gate wait for it; a path that is none is refused by the gate, in its words.  Returns how many
+ * levels of each were made. */
+static json_t *make_cgroups(const json_t *paths)
 {
     size_t i;
-    json_t *path;
+    json_t *path, *levels = json_array();
     struct error ignored;
-    json_array_foreach(paths, i, path)(void) cgroup_make(json_string_value(path), &ignored);
+    json_array_foreach(paths, i, path)
+    {
+        unsigned made = 0;
+        (void)cgroup_make_levels(json_string_value(path), &made, &ignored);
+        json_array_append_new(levels, json_integer((json_int_t)made));
+    }
+    return levels;
+}
+
+/* The job was refused: what was made for it goes. */
+static void unmake_cgroups(const json_t *paths, const json_t *levels)
+{
+    for (size_t i = json_array_size(levels); i-- > 0;)
+        cgroup_unmake(json_string_value(json_array_get(paths, i)),
+                      (unsigned)json_integer_value(json_array_get(levels, i)));
 }
 
 int job_ask_start(struct job_ask *a)
@@ -111,13 +126,16 @@ int job_ask_start(struct job_ask *a)
         json_array_append_new(list, json_string(made));
         json_object_set_new(a->request, "made", json_string(made));
     }
-    make_cgroups(json_object_get(a->request, "cgroup"));
+    json_t *levels = make_cgroups(json_object_get(a->request, "cgroup"));
     json_t *answer = ask(a, json_incref(a->request), &status);
     if (!answer) {
+        unmake_cgroups(json_object_get(a->request, "cgroup"), levels);
         if (made[0])
             (void)cgroup_remove(made, NULL);
-        return status;
     }
+    json_decref(levels);
+    if (!answer)
+        return status;
     /* Held before anything is in it. */
     if (made[0] && !job_cgroup_take(made, a->pid, &e)) {
         json_decref(answer);

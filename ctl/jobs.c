@@ -203,6 +203,14 @@ struct held_job *jobs_find(const struct jobs *jobs, const char *id)
     return NULL;
 }
 
+unsigned jobs_of_starter(const struct jobs *jobs, const char *scope)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < jobs->count; i++)
+        count += strcmp(text_of(jobs->job[i]->order, "starter"), scope) == 0;
+    return count;
+}
+
 struct held_job *jobs_of_scope(const struct jobs *jobs, const struct policy_scope *scope)
 {
     return scope && scope->job ? jobs_find(jobs, scope->job) : NULL;

@@ -18,6 +18,7 @@
 #include "ctl/summary.h"
 
 #define JOBS_MAX         1000
+#define JOBS_STARTER_MAX 100      /* of one scope that starts jobs, whoever in it asks */
 #define JOBS_ID_SIZE     49       /* with its NUL */
 #define JOBS_SCOPE       "job-"   /* and the id: the job's scope and profile */
 #define JOBS_ENDED       "ended-" /* the same for what it left: another scope, with nothing of the one before */
@@ -55,7 +56,8 @@ bool jobs_name(const char *name);
 void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
 /* The source's text, malloc'ed; NULL: no memory.  `order`: {"id", "profile", "allow": [..], "resolver": [..],
  * "cgroup": [..], "interface": [..], "source": [..], "audit": bool, "incoming": bool, "ended": bool, "started": usec,
- * "owner": {"pid", "start"}, "below": what jobs_below says}. */
+ * "owner": {"pid", "start"},
+ * "starter": the scope that it was started from, "below": what jobs_below says}. */
 char *jobs_source_text(const json_t *order);
 
 /* jobs_store.c.  Writes the summaries that have changed, at most once a second each (`last`: now, for the keeper ends);
@@ -67,6 +69,8 @@ void jobs_store_drop(const struct held_job *job);
 /* Makes the list what the bundle says: who is known stays, with its summary; who comes gets the one that was stored. */
 bool jobs_read(struct jobs *jobs, struct bytes bundle, struct error *e);
 struct held_job *jobs_find(const struct jobs *jobs, const char *id);
+/* How many were started from that scope, ended ones that are held among them. */
+unsigned jobs_of_starter(const struct jobs *jobs, const char *scope);
 struct held_job *jobs_of_scope(const struct jobs *jobs, const struct policy_scope *scope);
 
 /* Does another scope of the policy, or unmatched: refuse, hold what a job's match lines hold? */
@@ -80,5 +84,6 @@ json_t *jobs_below(const json_t *order, struct error *e);
 /* The job that has one of an order's networks already; NULL: none. */
 const struct held_job *jobs_network_taken(const struct jobs *jobs, const json_t *order);
 void jobs_follow(struct keeper *k); /* each second */
+void jobs_look(struct keeper *k);   /* and soon after links changed, while links_watch says so */
 
 #endif

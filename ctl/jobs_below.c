@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "ctl/engine.h"
 #include "ctl/jobs.h"
 #include "ctl/keeper.h"
@@ -149,4 +150,15 @@ void jobs_follow(struct keeper *k)
             fprintf(stderr, "sluice: keeper: job %s: its containers' networks: %s\n", job->id, e.text);
         job->told = e.code != ERROR_NONE;
     }
+}
+
+/* So that a container is its job's before it sends: an engine makes its link first, and starts what is in it then. */
+void jobs_look(struct keeper *k)
+{
+    uint64_t began = clock_boot_usec();
+    if (!links_watch_active(&k->links, began) || links_watch_rest(&k->links, began))
+        return;
+    if (k->applied && !k->finished)
+        jobs_follow(k);
+    links_watch_looked(&k->links, began, clock_boot_usec());
 }

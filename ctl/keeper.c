@@ -27,6 +27,7 @@
 #include "nft/cgroup.h"
 
 #define EVENTS_AT_ONCE 64
+#define OWN_FDS        8
 #define JOBS_REST      9 /* times as long as they were served */
 #define POLL_MSEC      250
 #define TICK_USEC      1000000u
@@ -116,6 +117,10 @@ static bool open_all(struct keeper *k, struct error *e)
     k->watch.fd = -1;
     if (!g->run.on && !cgroup_watch_open(&k->watch, &unwatched)) /* a run's own: nobody makes it again */
         fprintf(stderr, "sluice: a cgroup that is made again is matched within a second, not at once: %s\n",
+                unwatched.text);
+    k->links.fd = -1;
+    if (!g->run.on && !links_watch_open(&k->links, &unwatched))
+        fprintf(stderr, "sluice: a container that a job starts is found within a second, not at once: %s\n",
                 unwatched.text);
     k->conntrack_fd = conntrack_events_open(e);
     return k->conntrack_fd >= 0;
@@ -284,12 +289,19 @@ static void serve_everybody(struct keeper *k, const struct pollfd *fds, unsigned
     k->jobs_rest_usec = now + (now - began) * JOBS_REST;
 }
 
+/* Milliseconds to wait: until something is due in so many microseconds (0: nothing is). */
+static int sooner(int msec, uint64_t due_usec)
+{
+    return due_usec && due_usec / 1000 + 1 < (uint64_t)msec ? (int)(due_usec / 1000) + 1 : msec;
+}
+
 static void serve(struct keeper *k)
 {
-    struct pollfd fds[7 + 2 * CONTROL_FDS];
+    struct pollfd fds[OWN_FDS + 2 * CONTROL_FDS];
     unsigned roots = 0, jobs = 0;
-    uint64_t unread_usec = cgroup_watch_wait(&k->watch, clock_boot_usec());
-    int most_msec = unread_usec && unread_usec < POLL_MSEC * 1000 ? (int)(unread_usec / 1000 + 1) : POLL_MSEC;
+    uint64_t now = clock_boot_usec();
+    uint64_t unread_usec = cgroup_watch_wait(&k->watch, now), rest_usec = links_watch_rest(&k->links, now);
+    int most_msec = sooner(sooner(POLL_MSEC, unread_usec), rest_usec);
     fds[0] = (struct pollfd){.fd = k->gate->events_fd[0], .events = POLLIN};
     fds[1] = (struct pollfd){.fd = k->gate->control_fd[0], .events = POLLIN};
     fds[2] = (struct pollfd){.fd = k->gate->main_fd[0], .events = POLLIN};
@@ -297,15 +309,18 @@ static void serve(struct keeper *k)
     fds[4] = (struct pollfd){.fd = k->conntrack_fd, .events = POLLIN};
     fds[5] = (struct pollfd){.fd = unread_usec ? -1 : k->watch.fd, .events = POLLIN};
     fds[6] = (struct pollfd){.fd = k->gate->relay_fd[0], .events = POLLIN};
+    fds[7] = (struct pollfd){.fd = rest_usec ? -1 : k->links.fd, .events = POLLIN};
     if (k->control)
-        roots = control_poll(k->control, fds + 7);
-    uint64_t now = clock_boot_usec();
+        roots = control_poll(k->control, fds + OWN_FDS);
     if (k->jobs_control && now >= k->jobs_rest_usec)
-        jobs = control_poll(k->jobs_control, fds + 7 + roots);
-    else if (k->jobs_control && (k->jobs_rest_usec - now) / 1000 + 1 < (uint64_t)most_msec)
-        most_msec = (int)((k->jobs_rest_usec - now) / 1000) + 1;
-    if (poll(fds, 7 + roots + jobs, most_msec) < 0)
+        jobs = control_poll(k->jobs_control, fds + OWN_FDS + roots);
+    else if (k->jobs_control)
+        most_msec = sooner(most_msec, k->jobs_rest_usec - now);
+    if (poll(fds, OWN_FDS + roots + jobs, most_msec) < 0)
         return;
+    if (fds[7].revents)
+        links_watch_read(&k->links, clock_boot_usec());
+    jobs_look(k);
     if (fds[5].revents)
         reload_cgroups(k);
     if (fds[6].revents)
@@ -321,9 +336,9 @@ static void serve(struct keeper *k)
     if (fds[2].revents)
         read_main(k);
     if (k->control)
-        control_serve(k->control, k, fds + 7, roots);
+        control_serve(k->control, k, fds + OWN_FDS, roots);
     if (jobs)
-        serve_everybody(k, fds + 7 + roots, jobs);
+        serve_everybody(k, fds + OWN_FDS + roots, jobs);
     if (k->stop_asked)
         stop(k, GATE_STOPS_DOWN);
 }

@@ -17,6 +17,7 @@
 #include "ctl/flows.h"
 #include "ctl/gate.h"
 #include "ctl/jobs.h"
+#include "ctl/links_watch.h"
 #include "ctl/lookups.h"
 #include "ctl/pressure.h"
 #include "ctl/process.h"
@@ -70,6 +71,7 @@ struct keeper {
     struct gate_shared *shared;
     int signal_fd, conntrack_fd;
     struct cgroup_watch watch;
+    struct links_watch links; /* of containers that come: jobs_look */
 
     struct bytes bundle; /* in force */
     struct policy_ids *ids;

@@ -88,14 +88,17 @@ static void table_end(const struct page *p)
     fputs(p->html ? "</table>\n" : "\n", p->out);
 }
 
-/* "--allow a, --allow b": nothing for an attack, which is told and never offered. */
+/* "a, b", or "phases: { build: { allow: [a, b] } }": nothing for an attack, which is told and never offered. */
 static void takes_text(const json_t *finding, char *out, size_t size)
 {
     size_t i, n = 0;
     json_t *text;
     out[0] = 0;
-    if (json_is_true(json_object_get(finding, "attack")))
+    const char *phase = text_of(finding, "phase");
+    if (json_is_true(json_object_get(finding, "attack")) || json_array_size(json_object_get(finding, "takes")) == 0)
         return;
+    if (*phase)
+        n = (size_t)snprintf(out, size, "phases: { %.31s: { allow: [", phase);
     json_array_foreach(json_object_get(finding, "takes"), i, text)
     {
         int w = snprintf(out + n, size - n, "%s%s", i ? ", " : "", json_string_value(text));
@@ -103,6 +106,8 @@ static void takes_text(const json_t *finding, char *out, size_t size)
             return;
         n += (size_t)w;
     }
+    if (*phase)
+        snprintf(out + n, size - n, "] } }");
 }
 
 static const char *reason_words(const char *name)

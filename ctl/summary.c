@@ -182,9 +182,10 @@ static void summary_refuse(struct summary *s, const struct event *e)
     }
     const char *hint = summary_hint(e, entry);
     struct summary_row *h = *hint ? summary_row(s, SUMMARY_HINT, hint, r) : NULL;
-    if (h)
+    if (h) {
         h->address |= hint == entry;
-    else if (!*hint && r->bare == REASON_NONE)
+        memcpy(h->phase, e->phase, sizeof h->phase);
+    } else if (!*hint && r->bare == REASON_NONE)
         r->bare = e->reason;
 }
 

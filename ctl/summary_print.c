@@ -58,9 +58,33 @@ bool summary_is_setting(const char *hint, size_t *index)
     return false;
 }
 
-/* `--allow ENTRY` or a setting's option, quoted where a shell would read it differently. */
-static void summary_print_option(const char *hint, FILE *out)
+bool summary_in_phase(const struct summary_row *hint)
 {
+    size_t setting;
+    return hint->phase[0] && !summary_is_setting(hint->text, &setting);
+}
+
+/* In a phase only what it allows is allowed, and no --allow: what would do is a line of the profile. */
+static void summary_print_phase(const struct summary_row *hint, FILE *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_/";
+    char escaped[4 * EVENT_RULE_SIZE + 1];
+    size_t n = event_escape(hint->text, escaped, sizeof escaped);
+    const char *quote = strspn(escaped, plain) == n ? "" : "'";
+    fprintf(out, "phases: { %s: { allow: [%s", hint->phase, quote);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%s%c", escaped[i] == '\'' ? "'" : "", escaped[i]);
+    fprintf(out, "%s] } }", quote);
+}
+
+/* `--allow ENTRY` or a setting's option, quoted where a shell would read it differently; or a phase's line. */
+static void summary_print_option(const struct summary_row *row, FILE *out)
+{
+    const char *hint = row->text;
+    if (summary_in_phase(row)) {
+        summary_print_phase(row, out);
+        return;
+    }
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:/@%+,=";
     char escaped[4 * EVENT_RULE_SIZE + 1];
     const char *option = "--allow ";
@@ -123,7 +147,7 @@ static void summary_print_hints(const struct summary *s, const struct summary_ro
             continue;
         fputs(before, out);
         if (option)
-            summary_print_option(h->text, out);
+            summary_print_option(h, out);
         else
             summary_print_escaped(h->text, out);
     }
@@ -194,7 +218,7 @@ static void summary_print_audit(const struct summary *s, const struct summary_ro
         fprintf(out, "sluice: these entries would have sufficed%s:\n", all ? "" : ", but for what is listed below");
     for (size_t i = 0; i < offers; i++) {
         fputs("  ", out);
-        summary_print_option(offered[i]->text, out);
+        summary_print_option(offered[i], out);
         fputc('\n', out);
     }
     for (enum summary_apart a = 0; a < SUMMARY_APARTS; a++)
@@ -223,8 +247,8 @@ void summary_print(const struct summary *s, bool audit, FILE *out)
     if (!audit && offers) {
         fputs(" To allow:", out);
         for (size_t i = 0; i < offers && i < SUMMARY_OFFERED_MAX; i++) {
-            fputc(' ', out);
-            summary_print_option(offered[i]->text, out);
+            fputs(i && (summary_in_phase(offered[i]) || summary_in_phase(offered[i - 1])) ? ", " : " ", out);
+            summary_print_option(offered[i], out);
         }
         if (offers > SUMMARY_OFFERED_MAX)
             fprintf(out, " and %zu more (--audit lists them all)", offers - SUMMARY_OFFERED_MAX);
@@ -253,12 +277,19 @@ static json_t *summary_json_text(const char *text)
 static json_t *summary_json_refused(const struct summary *s, const struct summary_row *r)
 {
     json_t *takes = json_array();
+    const char *phase = "";
     for (const struct summary_row *h = s->table[SUMMARY_HINT].first; h; h = h->next)
-        if (h->finding == r)
+        if (h->finding == r) {
             json_array_append_new(takes, summary_json_text(h->text));
-    return json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:o}", "name", r->text, "reason", reason_name(r->reason), "attack",
-                     r->attack, "count", (json_int_t)r->count, "process", summary_json_text(r->process), "package",
-                     summary_json_text(r->package), "takes", takes);
+            phase = summary_in_phase(h) ? h->phase : phase;
+        }
+    json_t *refused =
+        json_pack("{s:s,s:s,s:b,s:I,s:o,s:o,s:o}", "name", r->text, "reason", reason_name(r->reason), "attack",
+                  r->attack, "count", (json_int_t)r->count, "process", summary_json_text(r->process), "package",
+                  summary_json_text(r->package), "takes", takes);
+    if (*phase) /* it takes them there, and nowhere else */
+        json_object_set_new(refused, "phase", json_string(phase));
+    return refused;
 }
 
 char *summary_json(const struct summary *s)
@@ -270,7 +301,7 @@ char *summary_json(const struct summary *s)
     for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
         json_array_append_new(refused, summary_json_refused(s, r));
     for (const struct summary_row *r = s->table[SUMMARY_HINT].first; r; r = r->next)
-        if (summary_offers(s, r))
+        if (summary_offers(s, r) && !summary_in_phase(r))
             json_array_append_new(summary_is_setting(r->text, &setting) ? settings : hints, summary_json_text(r->text));
     json_t *root =
         json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "connections", (json_int_t)s->connections, "went_on",

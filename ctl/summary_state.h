@@ -24,6 +24,7 @@ struct summary_row {
     bool hostile;                              /* of a finding: an attack other than a private address in an answer */
     uint64_t count;
     char process[64], package[128], limit[EVENT_LIMIT_SIZE];
+    char phase[EVENT_PHASE_SIZE]; /* of a hint: the phase in which it was refused last */
     char text[];
 };
 
@@ -51,6 +52,8 @@ enum summary_apart { SUMMARY_PRIVATE, SUMMARY_ATTACK, SUMMARY_BARE, SUMMARY_APAR
 bool summary_offers(const struct summary *s, const struct summary_row *hint);
 /* Is it no endpoint but a setting of the policy?  *index: which. */
 bool summary_is_setting(const char *hint, size_t *index);
+/* Does it take an entry of the phase that the scope was in? */
+bool summary_in_phase(const struct summary_row *hint);
 bool summary_is(const struct summary_row *r, enum summary_apart apart);
 bool summary_any(const struct summary *s, enum summary_apart apart);
 void summary_print_escaped(const char *text, FILE *out);

@@ -42,10 +42,11 @@ static bool take_text(const json_t *value, char *out, size_t size)
 
 static json_t *put_row(const struct summary_row *r, unsigned kind, json_int_t finding)
 {
-    return json_pack("{s:i, s:o, s:I, s:s, s:s, s:[b,b,b], s:I, s:o, s:o, s:o}", "kind", (int)kind, "text",
+    return json_pack("{s:i, s:o, s:I, s:s, s:s, s:[b,b,b], s:I, s:o, s:o, s:o, s:s}", "kind", (int)kind, "text",
                      put_text(r->text), "finding", finding, "reason", reason_name(r->reason), "bare",
                      reason_name(r->bare), "is", r->attack, r->address, r->hostile, "count", (json_int_t)r->count,
-                     "process", put_text(r->process), "package", put_text(r->package), "limit", put_text(r->limit));
+                     "process", put_text(r->process), "package", put_text(r->package), "limit", put_text(r->limit),
+                     "phase", r->phase);
 }
 
 /* Findings have their place among the refused as a number. */
@@ -105,6 +106,8 @@ static bool restore_row(struct summary *s, json_t *row)
     r->address = address;
     r->hostile = hostile;
     r->count = (uint64_t)count;
+    const char *phase = json_string_value(json_object_get(row, "phase"));
+    snprintf(r->phase, sizeof r->phase, "%s", phase ? phase : "");
     return take_reason(reason, &r->reason) && take_reason(bare, &r->bare) &&
            take_text(json_object_get(row, "process"), r->process, sizeof r->process) &&
            take_text(json_object_get(row, "package"), r->package, sizeof r->package) &&

@@ -132,6 +132,18 @@ bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e)
     return true;
 }
 
+/* The kernel's mark of a cgroup that was removed; a living one may be called so. */
+static void cut_deleted(char *path)
+{
+    static const char mark[] = " (deleted)";
+    char full[PATH_MAX];
+    uint32_t level;
+    size_t len = strlen(path), after = sizeof mark - 1;
+    if (len > after && strcmp(path + len - after, mark) == 0 &&
+        !(cgroup_path_make(path, full, &level, NULL) && access(full, F_OK) == 0))
+        path[len - after] = '\0';
+}
+
 bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e)
 {
     char name[64];
@@ -147,9 +159,7 @@ bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e)
             continue;
         char *path = line + 3;
         path[strcspn(path, "\n")] = '\0';
-        char *gone = strstr(path, " (deleted)");
-        if (gone && gone[10] == '\0')
-            *gone = '\0';
+        cut_deleted(path);
         if (strlen(path) < PATH_MAX) {
             memcpy(out, path, strlen(path) + 1);
             found = true;
@@ -162,21 +172,43 @@ bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e)
 
 bool cgroup_make(const char *path, struct error *e)
 {
+    unsigned made;
+    return cgroup_make_levels(path, &made, e);
+}
+
+bool cgroup_make_levels(const char *path, unsigned *made, struct error *e)
+{
     char full[PATH_MAX];
     char mount[PATH_MAX];
     uint32_t level;
+    *made = 0;
     if (!cgroup_mount_find(mount, e) || !cgroup_path_make(path, full, &level, e))
         return false;
     for (char *at = full + strlen(mount); *at;) {
         char *end = at + 1 + strcspn(at + 1, "/");
         char kept = *end;
         *end = '\0';
-        if (mkdir(full, 0755) < 0 && errno != EEXIST)
+        bool fresh = mkdir(full, 0755) == 0;
+        if (!fresh && errno != EEXIST)
             return error_set(e, ERROR_SYSTEM, errno, "cannot make the cgroup %s", full);
+        *made = fresh ? *made + 1 : 0;
         *end = kept;
         at = end;
     }
     return true;
+}
+
+void cgroup_unmake(const char *path, unsigned levels)
+{
+    char full[PATH_MAX];
+    uint32_t level;
+    if (!cgroup_path_make(path, full, &level, NULL))
+        return;
+    for (; levels && level; levels--, level--) {
+        if (rmdir(full) < 0 && errno != ENOENT)
+            return;
+        *strrchr(full, '/') = '\0';
+    }
 }
 
 bool cgroup_enter(const char *path, pid_t pid, struct error *e)

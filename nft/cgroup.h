@@ -19,6 +19,10 @@ bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e);
 bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e);
 /* Makes "/a/b" (all levels). */
 bool cgroup_make(const char *path, struct error *e);
+/* The same, and says how many levels, the last ones, were not there before, also where it failed below them. */
+bool cgroup_make_levels(const char *path, unsigned *made, struct error *e);
+/* Removes so many levels of the path, from the last on, as far as nothing is in them. */
+void cgroup_unmake(const char *path, unsigned levels);
 bool cgroup_remove(const char *path, struct error *e); /* with the empty cgroups below it */
 bool cgroup_enter(const char *path, pid_t pid, struct error *e);
 /* Ends every process in it and below (cgroup.kill, or SIGKILL until none is left). */

@@ -267,6 +267,51 @@ print(s.recv(65536).decode())" "$1" "$2"' "$PYTHON" "$(ls_socket jobs.sock)" \
     job end a2
 }
 
+# One starter does not take all places; it is told why, and root still has room.
+starter_quota() {
+    mkdir -p "$CGROUPS$CGROUP/agent"
+    chown -R $NOBODY "$CGROUPS$CGROUP/agent"
+    in_cgroup agent $AS_NOBODY "$PYTHON" - "$(ls_socket jobs.sock)" "$CGROUP/agent" > "$T/out" <<'PY'
+import json, os, socket, sys, time
+def ask(**request):
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        s.sendall(json.dumps({"version": 1, **request}).encode() + b"\n")
+        said = json.loads(b"".join(iter(lambda: s.recv(65536), b"")) or b'{"error": {"kind": "limit"}}')
+        if said.get("ok") or said["error"]["kind"] != "limit": return said
+        time.sleep(0.05)
+started = 0
+while (said := ask(request="job_start", id=f"q{started}", profile="node", cgroup=[f"{sys.argv[2]}/q{started}"], owner=os.getpid())).get("ok") and started < 150:
+    started += 1
+print(started, said.get("error"))
+ask(request="job_end", id="q0")
+print("again", ask(request="job_start", id="qa", profile="node", cgroup=[f"{sys.argv[2]}/qa"], owner=os.getpid()).get("ok"))
+PY
+    cat "$T/out"
+    has '^100 .*refused: 100 jobs of the caller' "$T/out"
+    has '^again True' "$T/out"
+    job start --id roots --profile node --cgroup "$CGROUP/roots"
+    job end roots
+    jobs_say | jq -r '.jobs[].id' | while read -r id; do job end "$id" > /dev/null; done
+    none_listed
+}
+# What is refused leaves nothing behind; what was there before stays.
+refused_leaves_nothing() {
+    mkdir -p "$CGROUPS$CGROUP/was/there"
+    status 2 job start --id x --profile nodd --cgroup "$CGROUP/was/there" --cgroup "$CGROUP/was/new/er" --cgroup "$CGROUP/new/er" 2> /dev/null
+    [ -d "$CGROUPS$CGROUP/was/there" ] && [ ! -e "$CGROUPS$CGROUP/was/new" ] && [ ! -e "$CGROUPS$CGROUP/new" ]
+    # Nor what another put there meanwhile.
+    job start --id y --profile node --cgroup "$CGROUP/y/a"
+    status 2 job start --id z --profile node --cgroup "$CGROUP/y/a/b" 2> /dev/null
+    [ -d "$CGROUPS$CGROUP/y/a" ] && [ ! -e "$CGROUPS$CGROUP/y/a/b" ]
+    job end y
+}
+phase_outside() {
+    status 2 job phase build 2> "$T/out"
+    has 'outside a job its id is needed: sluice job phase ID PHASE' "$T/out"
+}
+
 # ---- what a job leaves ----
 
 survivor() { # CGROUP: a process that tries other.test each 0.2 s, and says so: "try N", and "out N" of one that got out
@@ -582,6 +627,8 @@ SH
         h c env $as CA="$CA" SLUICE="$SLUICE" "$SLUICE" run -p "$T/run.yaml" --profile node --resolver 198.18.2.53 -- bash "$T/run.sh" > "$T/out" 2> "$T/err.run"
         cat "$T/out" "$T/err.run"
         [ "$(tr '\n' ' ' < "$T/out")" = "got allowed.test phase build entered; 0 open connections cut not allowed.test not cdn.test " ]
+        has 'To allow: phases: \{ build: \{ allow: \[allowed.test\] \} \}, phases' "$T/err.run" # and no --allow, which a phase does not take
+        fails grep -e '--allow' "$T/err.run"
     done
     h c env SUDO_UID=$NOBODY SUDO_GID=$NOBODY CA="$CA" "$SLUICE" run -p "$T/run.yaml" --profile node --phase test --resolver 198.18.2.53 -- \
         bash -c 'curl -sS --cacert "$CA" --max-time 10 -o /dev/null https://cdn.test/hello && ! curl -sS --cacert "$CA" --max-time 10 -o /dev/null https://allowed.test/hello' 2> "$T/err.run"
@@ -600,6 +647,9 @@ check "phases: download with network, build without" phases
 check "from inside only its own, and only narrower, as root and as a user" from_inside
 check "a user outside every scope may nothing" strangers
 check "a scope with starts_jobs: its profiles, its cgroups, its own jobs" agents_start_jobs
+check "a starter has a quota" starter_quota
+check "a start that is refused leaves no cgroup" refused_leaves_nothing
+check "a phase from outside needs the job's id" phase_outside
 check "what outlives a job, and no scope holds, stays held" leaves_it_held
 check "--kill" kills_it
 check "--kill of what is gone already" gone_before_asked

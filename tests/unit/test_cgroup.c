@@ -41,6 +41,28 @@ static void test_missing(void **state)
     assert_false(cgroup_of(0x7ffffffe, (char[PATH_MAX]){0}, &e));
 }
 
+/* What the kernel writes behind a removed cgroup's path is also a name that a living one may have. */
+static void test_called_deleted(void **state)
+{
+    char path[64], at[PATH_MAX];
+    struct error e = {0};
+    (void)state;
+    snprintf(path, sizeof path, "/sluice-unit-%ld (deleted)", (long)getpid());
+    if (geteuid() != 0 || !cgroup_make(path, &e))
+        skip();
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+    assert_true(cgroup_enter(path, child, &e));
+    bool found = cgroup_of(child, at, &e);
+    assert_true(cgroup_kill(path, &e));
+    waitpid(child, NULL, 0);
+    assert_true(cgroup_remove(path, &e));
+    assert_true(found);
+    assert_string_equal(at, path);
+}
+
 struct pids {
     pid_t wanted;
     unsigned seen, all;
@@ -166,10 +188,8 @@ static void test_watch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_paths),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_life),
-        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_refused_paths), cmocka_unit_test(test_missing), cmocka_unit_test(test_called_deleted),
+        cmocka_unit_test(test_life),          cmocka_unit_test(test_watch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ static void test_sources(void **state)
     struct error e = {0};
     json_t *order[2] = {order_of("1", "/ci/\"quoted: {yaml} \\ #"), order_of("2", "/elsewhere")};
     json_object_set_new(order[0], "audit", json_true());
+    json_object_set_new(order[1], "starter", json_string("agent"));
     struct policy *p = with_jobs(order, 2, &bundle);
     assert_string_equal(p->scope[0].match[0].text, "/ci/\"quoted: {yaml} \\ #");
     assert_int_equal(p->scope[0].mode, POLICY_AUDIT);
@@ -66,6 +67,8 @@ static void test_sources(void **state)
     assert_int_equal(matcher_count(p->scope[1].base->allow), 1);
     assert_true(jobs_read(&jobs, bundle, &e));
     assert_int_equal(jobs.count, 2);
+    assert_int_equal(jobs_of_starter(&jobs, "agent"), 1);
+    assert_int_equal(jobs_of_starter(&jobs, "other"), 0);
     assert_string_equal(jobs_of_scope(&jobs, &p->scope[1])->profile, "node");
     assert_null(jobs_of_scope(&jobs, &p->scope[2]));
     assert_true(jobs_fall_back(p, &p->scope[0]));

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/report.h"
 #include "ctl/summary.h"
 
 static struct event event(enum action action, enum verdict verdict, enum reason reason, const char *domain)
@@ -297,6 +298,47 @@ static void test_json(void **state)
     summary_free(NULL);
 }
 
+/* In a phase no --allow is taken: the phase's own line is offered. */
+static void test_phase(void **state)
+{
+    struct summary *s = summary_new(), *again = summary_new();
+    (void)state;
+    add(s, event(ACTION_DNS_QUERY, VERDICT_DENY, REASON_NOT_IN_ALLOWLIST, "before.example"));
+    struct event e = event(ACTION_DNS_QUERY, VERDICT_DENY, REASON_NOT_IN_ALLOWLIST, "late.example");
+    snprintf(e.phase, sizeof e.phase, "build");
+    add(s, e);
+    e = event(ACTION_DNS_QUERY, VERDICT_DENY, REASON_NOT_IN_ALLOWLIST, "it.example");
+    snprintf(e.phase, sizeof e.phase, "build");
+    snprintf(e.hint, sizeof e.hint, "it's.example:1");
+    add(s, e);
+    static const char line[] = "sluice: run finished: 0 connections to 0 names allowed, 3 refused (3 names). To allow: "
+                               "--allow before.example, phases: { build: { allow: [late.example] } }, phases: { build: "
+                               "{ allow: ['it''s.example:1'] } }\n";
+    expect_printed(s, false, line);
+    json_t *stored = summary_store(s);
+    assert_true(summary_restore(again, stored));
+    expect_printed(again, false, line);
+    char *text = summary_json(s);
+    json_t *j = json_loads(text, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(j, "allow")), 1);
+    json_t *refused = json_object_get(j, "refused");
+    assert_null(json_object_get(json_array_get(refused, 0), "phase"));
+    assert_string_equal(json_string_value(json_object_get(json_array_get(refused, 1), "phase")), "build");
+    char *page = NULL;
+    size_t len;
+    FILE *out = open_memstream(&page, &len);
+    report_write(REPORT_HTML, "t", "", j, out);
+    fclose(out);
+    assert_non_null(strstr(page, "<td>before.example</td></tr>"));
+    assert_non_null(strstr(page, "<td>phases: { build: { allow: [late.example] } }</td>"));
+    free(page);
+    json_decref(j);
+    json_decref(stored);
+    free(text);
+    summary_free(s);
+    summary_free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,7 +346,7 @@ int main(void)
         cmocka_unit_test(test_connections),   cmocka_unit_test(test_one_finding),
         cmocka_unit_test(test_attacks_apart), cmocka_unit_test(test_what_suffices),
         cmocka_unit_test(test_quoting),       cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json),          cmocka_unit_test(test_phase),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
 }
