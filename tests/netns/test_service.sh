@@ -61,7 +61,7 @@ hangs() { # ROLE: stopped, it is ended and another takes its place
 killed_as_a_whole() {
     local before kept i
     client getent ahostsv4 allowed.test > /dev/null
-    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    fetch --max-time 300 --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
     sleep 1
     for i in 1 2 3; do
@@ -81,7 +81,7 @@ killed_as_a_whole() {
 }
 restarted() {
     local before kept
-    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    fetch --max-time 300 --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
     sleep 0.5
     before=$(starts)
@@ -94,9 +94,9 @@ restarted() {
 # The policy may be another by then: what it no longer allows is cut, the rest goes on.
 restarted_narrower() {
     local before kept cut got=0
-    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    fetch --max-time 300 --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
-    fetch --limit-rate 2m -o "$T/cut" https://mirror.test/slow 2> "$T/cut.err" &
+    fetch --max-time 300 --limit-rate 2m -o "$T/cut" https://mirror.test/slow 2> "$T/cut.err" &
     cut=$!
     eventually 5 test -s "$T/cut"
     policy "$T/policy.yaml" allowed.test
