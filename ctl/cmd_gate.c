@@ -51,6 +51,7 @@ static bool take_ids(struct gate *gate, const struct policy_ids *ids, struct byt
     bool same = ids->count == 0 && !jobs;
     struct policy_bundle_change change = {.jobs_of = jobs ? kept : (struct bytes){0}};
     ok = ok && policy_bundle_change(*bundle, &change, ids, &whole, e);
+    gate->same_policy = ok && kept.at && bytes_equal(kept, whole);
     free((void *)(uintptr_t)kept.at);
     free((void *)(uintptr_t)bundle->at);
     *bundle = whole;
@@ -90,6 +91,7 @@ static bool load(struct gate *gate, int fds[SYSTEMD_FDS], struct policy_ids *ids
         *bundle = (struct bytes){0};
         if (!kept_policy(gate, bundle))
             return false;
+        gate->same_policy = true;
         fprintf(stderr, "sluice: %s\nsluice: the policy of before stays in force\n", e->text);
         return true;
     }

@@ -26,7 +26,7 @@
 #define LOOK_USEC      12000000u
 #define ENDS_MAX       32 /* interfaces of one container */
 
-static bool add(struct engine_matches *out, enum policy_match kind, const char *text, struct error *e)
+static bool add(struct engine_matches *out, enum policy_match kind, const char *text, unsigned end, struct error *e)
 {
     for (unsigned i = 0; i < out->lines; i++)
         if (out->line[i].kind == kind && strcmp(out->line[i].text, text) == 0)
@@ -37,6 +37,7 @@ static bool add(struct engine_matches *out, enum policy_match kind, const char *
     if (snprintf(line->text, sizeof line->text, "%s", text) >= (int)sizeof line->text)
         return error_set(e, ERROR_LIMIT, 0, "%s: longer than %u bytes", text, ENGINE_TEXT_MAX - 1);
     line->kind = kind;
+    line->end = end;
     out->lines++;
     return true;
 }
@@ -87,13 +88,13 @@ struct addresses {
     struct error *e;
 };
 
-static void remember(struct engine_matches *out, const struct address *address)
+static void remember(struct engine_matches *out, const struct address *address, unsigned end)
 {
     for (unsigned i = 0; i < out->addresses; i++)
-        if (address_equal(&out->address[i], address))
+        if (address_equal(&out->address[i].address, address))
             return;
     if (out->addresses < ENGINE_ADDRESSES_MAX)
-        out->address[out->addresses++] = *address;
+        out->address[out->addresses++] = (struct engine_address){*address, end};
 }
 
 /* Is it one that the host gives out on that interface, and not the host's own?  A container can give itself any. */
@@ -132,10 +133,10 @@ static void take_address(void *ctx, const struct rtnetlink_own_address *own)
         if (list->ends->end[i].peer != own->interface || !own->global ||
             !is_of_network(list->interface[i], &own->address))
             continue;
-        remember(list->out, &own->address);
+        remember(list->out, &own->address, list->ends->end[i].index);
         size_t len = address_format(&own->address, text);
         snprintf(text + len, sizeof text - len, "/%u", own->address.family == 4 ? 32u : 128u);
-        list->ok = !list->ends->by_address[i] || add(list->out, POLICY_SOURCE, text, list->e);
+        list->ok = !list->ends->by_address[i] || add(list->out, POLICY_SOURCE, text, list->ends->end[i].index, list->e);
     }
 }
 
@@ -155,7 +156,7 @@ static bool add_links(struct mnl_socket *s, int netns_fd, struct engine_matches 
         const char *interface = ends.end[i].master ? masters.name[i] : ends.end[i].name;
         addresses.interface[i] = interface;
         ends.by_address[i] = ends.end[i].master && !of_one_network(interface);
-        if (!ends.by_address[i] && !add(out, POLICY_INTERFACE, interface, e))
+        if (!ends.by_address[i] && !add(out, POLICY_INTERFACE, interface, 0, e))
             return false;
     }
     return (!*found || rtnetlink_addresses(s, ends.namespace, take_address, &addresses, e)) && addresses.ok;
@@ -172,7 +173,7 @@ static bool add_cgroup(pid_t pid, struct engine_matches *out, struct error *e)
             "process %d sends from the root cgroup, which no rule can match: start it from a cgroup of its "
             "own",
             (int)pid);
-    return add(out, POLICY_CGROUP, path, e);
+    return add(out, POLICY_CGROUP, path, 0, e);
 }
 
 struct senders {

@@ -27,9 +27,13 @@ struct engine_matches {
     struct engine_line {
         enum policy_match kind;
         char text[ENGINE_TEXT_MAX]; /* as a policy writes it: "/a/b", "br-0123456789ab", "172.17.0.2/32" */
+        unsigned end;               /* of a source: the index of the host's end of the link that leads to it */
     } line[POLICY_MATCHES_MAX];
     unsigned addresses; /* the containers' own, as far as there is room */
-    struct address address[ENGINE_ADDRESSES_MAX];
+    struct engine_address {
+        struct address address;
+        unsigned end;
+    } address[ENGINE_ADDRESSES_MAX];
 };
 
 struct engine_container {

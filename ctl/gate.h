@@ -57,6 +57,7 @@ struct gate {
     bool color, quiet;       /* of the lines on standard error */
     bool json;               /* the summary as one JSON object */
     bool goes_on;            /* where the gate before it ended: bindings, policy and ids are that one's (ctl/kept.h) */
+    bool same_policy;        /* then: what is in force is what was before */
 
     int number_fd;        /* the lock that says that this gate, or run, is alive (ctl/number.h); shared by all */
     int lock_fd;          /* roles; its memory is struct gate_shared */

@@ -2,6 +2,7 @@
 /* Containers that run below a job's cgroups send from networks of their own: those are the job's too, for as long as
  * they are there. */
 #include <net/if.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static const char *const list_key[] = {[POLICY_INTERFACE] = "interface", [POLICY
 json_t *jobs_below(const json_t *order, struct error *e)
 {
     static struct engine_matches found; /* 33 KiB; one thread */
-    json_t *below = json_pack("{s:[], s:[], s:[]}", "interface", "source", "address"), *text;
+    json_t *below = json_pack("{s:[], s:[], s:[], s:{}}", "interface", "source", "address", "end"), *text;
+    json_t *end = json_object_get(below, "end");
     size_t i;
     found.lines = found.addresses = 0;
     json_array_foreach(json_object_get(order, "cgroup"), i, text)
@@ -26,12 +28,16 @@ json_t *jobs_below(const json_t *order, struct error *e)
         if (!engine_below(json_string_value(text), &found, &why) && e->code == ERROR_NONE)
             *e = why; /* what was found is held all the same */
     }
-    for (unsigned n = 0; n < found.lines; n++)
+    for (unsigned n = 0; n < found.lines; n++) {
         json_array_append_new(json_object_get(below, list_key[found.line[n].kind]), json_string(found.line[n].text));
+        if (found.line[n].end)
+            json_object_set_new(end, found.line[n].text, json_integer(found.line[n].end));
+    }
     for (unsigned n = 0; n < found.addresses; n++) {
         char address[ADDRESS_TEXT_SIZE];
-        address_format(&found.address[n], address);
+        address_format(&found.address[n].address, address);
         json_array_append_new(json_object_get(below, "address"), json_string(address));
+        json_object_set_new(end, address, json_integer(found.address[n].end));
     }
     return below;
 }
@@ -65,8 +71,17 @@ const struct held_job *jobs_network_taken(const struct jobs *jobs, const json_t 
     return NULL;
 }
 
+/* Does what was found before still lead anywhere?  A bridge that is gone does not, nor an address whose link is: it is
+ * another container's next. */
+static bool leads(const json_t *before, unsigned key, const char *text)
+{
+    char name[IF_NAMESIZE];
+    json_int_t end = json_integer_value(json_object_get(json_object_get(before, "end"), text));
+    return key == 0 ? if_nametoindex(text) != 0 : end <= 0 || end > INT32_MAX || if_indextoname((unsigned)end, name);
+}
+
 /* What was found before stays while anything runs in the job's cgroups: a process can hide which network it is in, or
- * send by sockets of one that it has left.  A bridge that is gone leads nowhere. */
+ * send by sockets of one that it has left. */
 static void keep_before(const json_t *order, json_t *below)
 {
     static const char *const keys[] = {"interface", "source", "address"};
@@ -82,13 +97,15 @@ static void keep_before(const json_t *order, json_t *below)
         json_array_foreach(json_object_get(before, keys[k]), i, text)
         {
             const char *one = json_string_value(text);
-            if (!holds(json_object_get(below, keys[k]), one) && (k != 0 || if_nametoindex(one)))
-                json_array_append(json_object_get(below, keys[k]), text);
+            if (holds(json_object_get(below, keys[k]), one) || !leads(before, k, one))
+                continue;
+            json_array_append(json_object_get(below, keys[k]), text);
+            json_object_set(json_object_get(below, "end"), one, json_object_get(json_object_get(before, "end"), one));
         }
     }
 }
 
-/* The same lines, in whatever order. */
+/* The same lines, in whatever order, by the same links. */
 static bool same_lines(const json_t *a, const json_t *b)
 {
     static const char *const keys[] = {"interface", "source", "address"};
@@ -103,7 +120,7 @@ static bool same_lines(const json_t *a, const json_t *b)
                 return false;
         }
     }
-    return true;
+    return json_equal(json_object_get(a, "end"), json_object_get(b, "end"));
 }
 
 /* Has a container come or gone?  Then the job's source is made anew. */

@@ -50,7 +50,7 @@ static void write_one(const struct held_job *job)
     json_t *root = json_pack("{s:I, s:o}", "started", (json_int_t)job->started_usec, "summary", summary);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     size_t len = text ? strlen(text) : 0;
-    int fd = text && len <= STORE_BYTES && path_of(job, "", path) && path_of(job, ".new", fresh)
+    int fd = text && len <= STORE_BYTES && path_of(job, "", path) && path_of(job, "~", fresh) /* no id has that */
                  ? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
                  : -1;
     if (fd >= 0) {

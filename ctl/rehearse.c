@@ -56,8 +56,8 @@ json_t *rehearse(struct keeper *k, const char *file)
         return control_error(&e);
     r.differences = json_array();
     r.cut = json_array();
-    bool ok =
-        policy_diff(k->policy, next.policy, note_difference, &r, &e) && rejudge_each(k, next.policy, note_flow, &r, &e);
+    bool ok = policy_diff(k->policy, next.policy, note_difference, &r, &e) &&
+              rejudge_each(k, next.policy, k->policy, note_flow, &r, &e);
     json_t *answer =
         ok ? json_pack("{s:i, s:b, s:b, s:s, s:i, s:i, s:i, s:O, s:O}", "version", CONTROL_VERSION, "ok", 1, "dry_run",
                        1, "policy", next.file, "scopes", (int)next.policy->scopes, "different", (int)r.different, "cut",

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "policy/decide.h"
+#include "policy/narrow.h"
 
 #define CUT_AT_ONCE_MAX 65536
 #define FORGET_ROUNDS   64   /* of CUT_AT_ONCE_MAX flows */
@@ -22,7 +23,7 @@ struct rejudge {
 
 struct visit {
     struct keeper *k;
-    const struct policy *policy;
+    const struct policy *policy, *before;
     void (*each)(void *ctx, const struct conntrack_flow *flow, const struct event *row);
     void *ctx;
 };
@@ -48,8 +49,59 @@ static bool proxied_allows(const struct policy_scope *scope, const struct conntr
     return d.path == DECIDE_RELEASE || (d.path == DECIDE_INSPECT_TLS && row->action == ACTION_TLS_HELLO);
 }
 
-bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *flow, uint16_t scope_id,
-                    const struct event *row, const struct binding_view *names, unsigned count)
+static bool may_show(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct conntrack_flow *flow,
+                     const struct name *shown, const struct bound_name *bound, unsigned bounds)
+{
+    struct decision d =
+        flow->protocol == IPPROTO_UDP
+            ? decide_shown_quic(scope, shown, &flow->destination, flow->destination_port, bound, bounds)
+            : decide_shown(scope, scheme, shown, &flow->destination, flow->destination_port, bound, bounds);
+    return d.path != DECIDE_REFUSE;
+}
+
+static enum decide_path path_of(const struct policy_scope *scope, const struct conntrack_flow *flow,
+                                const struct bound_name *bound, unsigned bounds)
+{
+    struct decision d = flow->protocol == IPPROTO_UDP
+                            ? decide_udp(scope, &flow->destination, flow->destination_port, bound, bounds)
+                            : decide_tcp(scope, &flow->destination, flow->destination_port, bound, bounds);
+    return d.path;
+}
+
+/* A connection that was let go for a name which is not known (its event was lost, or the keeper that had it is gone)
+ * goes on only if it could not have been one that went: of the names that its scope has bound to that address, none
+ * was allowed by `before` and is not any more.  Where `before` is not known, or refused nothing, all must be allowed.
+ */
+static bool unnamed_allows(const struct policy_scope *scope, const struct policy_scope *before,
+                           const struct conntrack_flow *flow, enum decide_path path, const struct bound_name *bound,
+                           unsigned bounds)
+{
+    static const enum endpoint_scheme schemes[] = {ENDPOINT_TLS, ENDPOINT_HTTP, ENDPOINT_WS};
+    before = before && before->mode != POLICY_AUDIT ? before : NULL;
+    if (path == DECIDE_RELEASE)
+        return true;
+    if (before && path_of(before, flow, bound, bounds) == DECIDE_RELEASE)
+        return false;                                                /* any bytes were let go, and are no more */
+    if (path == DECIDE_INSPECT_PROXY || bounds >= BINDING_NAMES_MAX) /* any name; more than are kept */
+        return before && narrow_covers(scope->profile, before->profile, NULL, NULL);
+    for (unsigned n = 0; n < bounds; n++) {
+        struct name name = {0};
+        bool now = false, went = false;
+        if (!name_from_wire((struct bytes){(const uint8_t *)bound[n].name, bound[n].len}, &name))
+            return false;
+        for (unsigned i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+            bool may = may_show(scope, schemes[i], flow, &name, bound, bounds);
+            now = now || may;
+            went = went || (before && !may && may_show(before, schemes[i], flow, &name, bound, bounds));
+        }
+        if (before ? went : !now)
+            return false;
+    }
+    return true;
+}
+
+bool rejudge_allows(const struct policy *policy, const struct policy *before, const struct conntrack_flow *flow,
+                    uint16_t scope_id, const struct event *row, const struct binding_view *names, unsigned count)
 {
     struct bound_name bound[BINDING_NAMES_MAX + 1];
     unsigned used = 0;
@@ -71,24 +123,18 @@ bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *fl
         enum endpoint_scheme scheme = row->action == ACTION_TLS_HELLO ? ENDPOINT_TLS
                                       : row->websocket                ? ENDPOINT_WS
                                                                       : ENDPOINT_HTTP;
-        struct decision d =
-            flow->protocol == IPPROTO_UDP
-                ? decide_shown_quic(scope, &shown, &flow->destination, flow->destination_port, bound, used)
-                : decide_shown(scope, scheme, &shown, &flow->destination, flow->destination_port, bound, used);
-        if (d.path != DECIDE_REFUSE)
+        if (may_show(scope, scheme, flow, &shown, bound, used))
             return true;
         /* It may have been released by address or tcp://, whatever it showed. */
     }
     if (flow->destination_port == 53 && decide_is_resolver(scope, &flow->destination))
         return true; /* each message is judged by itself */
-    struct decision d = flow->protocol == IPPROTO_UDP
-                            ? decide_udp(scope, &flow->destination, flow->destination_port, bound, used)
-                            : decide_tcp(scope, &flow->destination, flow->destination_port, bound, used);
-    if (d.path == DECIDE_REFUSE)
+    enum decide_path path = path_of(scope, flow, bound, used);
+    if (path == DECIDE_REFUSE)
         return false;
-    /* With its name known and refused above, only a release by address or tcp:// is left; with none known, what a new
-     * connection to that address would get. */
-    return !named || d.path == DECIDE_RELEASE;
+    /* With its name known and refused above, only a release by address or tcp:// is left. */
+    return named ? path == DECIDE_RELEASE
+                 : unnamed_allows(scope, before ? policy_scope_find(before, scope_id) : NULL, flow, path, bound, used);
 }
 
 static void note_cut(void *ctx, const struct conntrack_flow *flow, const struct event *row)
@@ -134,15 +180,18 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
         return;
     unsigned count =
         binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);
-    if (!rejudge_allows(v->policy, flow, scope_id, known ? &row : NULL, names, count))
+    /* What shows no name yet is judged by the new policy when it does. */
+    bool undecided = flow->protocol == IPPROTO_TCP && (state == MARK_UNDECIDED || state == MARK_HELLO);
+    if (!rejudge_allows(v->policy, undecided ? v->policy : v->before, flow, scope_id, known ? &row : NULL, names,
+                        count))
         v->each(v->ctx, flow, known ? &row : NULL);
 }
 
-bool rejudge_each(struct keeper *k, const struct policy *policy,
+bool rejudge_each(struct keeper *k, const struct policy *policy, const struct policy *before,
                   void (*each)(void *ctx, const struct conntrack_flow *flow, const struct event *row), void *ctx,
                   struct error *e)
 {
-    struct visit v = {k, policy, each, ctx};
+    struct visit v = {k, policy, before, each, ctx};
     return conntrack_dump(k->gate->marks.mask, judge_flow, &v, e);
 }
 
@@ -163,13 +212,13 @@ static void tell(struct keeper *k, const struct conntrack_flow *flow)
     attend_write(k, &e);
 }
 
-unsigned rejudge_all(struct keeper *k)
+unsigned rejudge_all(struct keeper *k, const struct policy *before)
 {
     struct error e = {0};
     unsigned total = 0;
     for (;;) {
         struct rejudge r = {.k = k};
-        if (!rejudge_each(k, k->policy, note_cut, &r, &e))
+        if (!rejudge_each(k, k->policy, before, note_cut, &r, &e))
             fprintf(stderr, "sluice: keeper: cannot judge open connections again: %s\n", e.text);
         /* All are cut before the first is told, which takes longer.  Sockets: without it, a flow's next packet is a
          * stray and is reset. */

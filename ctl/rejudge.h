@@ -6,18 +6,19 @@
 #include "ctl/keeper.h"
 
 /* May this open flow go on?  `row`: what its event said (the name it showed), NULL: not known any more; `names`: what
- * its scope has bound to the address.  A flow outlives its binding, so the name it showed counts as bound.  Pure. */
-bool rejudge_allows(const struct policy *policy, const struct conntrack_flow *flow, uint16_t scope_id,
-                    const struct event *row, const struct binding_view *names, unsigned count);
+ * its scope has bound to the address; `before`: the policy that let it go, NULL: not known.  A flow outlives its
+ * binding, so the name it showed counts as bound.  Pure. */
+bool rejudge_allows(const struct policy *policy, const struct policy *before, const struct conntrack_flow *flow,
+                    uint16_t scope_id, const struct event *row, const struct binding_view *names, unsigned count);
 
-/* Calls `each` for every open flow of this gate that `policy` does not allow; `row` as above.  False: the flows cannot
- * be read. */
-bool rejudge_each(struct keeper *k, const struct policy *policy,
+/* Calls `each` for every open flow of this gate that `policy` does not allow; `before` and `row` as above.  False: the
+ * flows cannot be read. */
+bool rejudge_each(struct keeper *k, const struct policy *policy, const struct policy *before,
                   void (*each)(void *ctx, const struct conntrack_flow *flow, const struct event *row), void *ctx,
                   struct error *e);
 
 /* Judges every flow of this gate by k->policy and cuts what it refuses; returns how many. */
-unsigned rejudge_all(struct keeper *k);
+unsigned rejudge_all(struct keeper *k, const struct policy *before);
 
 /* Forgets every flow that has a mark of this gate's scopes, tells its end, and ends its socket: before a gate or a run
  * first holds (an earlier one's scopes had the same ids), and at the end of a run (a socket may have bytes left when

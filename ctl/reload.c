@@ -128,7 +128,7 @@ static void finish_start(struct keeper *k)
     }
     if (!atomic_load(&k->shared->ready)) {
         if (k->gate->goes_on) /* the same ids, perhaps another policy */
-            rejudge_all(k);
+            rejudge_all(k, k->gate->same_policy ? k->policy : NULL);
         else /* scope ids of another gate may have meant other scopes */
             rejudge_forget_all(k);
     }
@@ -196,7 +196,7 @@ static void finish_reload(struct keeper *k)
     if (!jobs_read(&k->jobs, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
-    unsigned cut = rejudge_all(k);
+    unsigned cut = rejudge_all(k, old);
     if (old == k->gate->policy)
         k->gate->policy = NULL; /* ours only: the others have theirs */
     policy_free(old);

@@ -2,6 +2,7 @@
 #include "ctl/report.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "core/reason.h"
 
@@ -22,15 +23,23 @@ bool report_format_find(const char *name, enum report_format *out)
     return false;
 }
 
+/* Where GitHub's Markdown would make a link of bare text: "www." and "://".  A summary is no place for a job's links.
+ */
+static bool begins_link(const char *text, const char *at)
+{
+    return (*at == '.' && at - text >= 3 && strncasecmp(at - 3, "www", 3) == 0) ||
+           (*at == ':' && at[1] == '/' && at[2] == '/');
+}
+
 /* Text that came from outside.  Of Markdown every character that may begin something is written as a number, which
  * renders as itself. */
 static void put(const struct page *p, const char *text)
 {
-    for (; *text; text++) {
-        if (strchr(p->html ? "&<>\"'" : "\\`*_{}[]()<>#+!|&~@", *text))
-            fprintf(p->out, "&#%d;", (unsigned char)*text);
+    for (const char *at = text; *at; at++) {
+        if (strchr(p->html ? "&<>\"'" : "\\`*_{}[]()<>#+!|&~@", *at) || (!p->html && begins_link(text, at)))
+            fprintf(p->out, "&#%d;", (unsigned char)*at);
         else
-            fputc(*text, p->out);
+            fputc(*at, p->out);
     }
 }
 

@@ -21,16 +21,42 @@ struct files {
     uint8_t *text[FILES_MAX];
 };
 
+/* As root, a repository's "policy.yaml" may be a link to what only root reads, and errors show the line that is wrong.
+ * So a link leads to files of its own owner, unless it is root's or the caller's. */
+static int open_file(const char *path, struct error *e)
+{
+    struct stat link, st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    if (fd >= 0 || errno != ELOOP) {
+        if (fd < 0)
+            error_set(e, ERROR_INPUT, errno, "cannot open %s", path);
+        return fd;
+    }
+    bool known = lstat(path, &link) == 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || !known || fstat(fd, &st) != 0) {
+        error_set(e, ERROR_INPUT, errno, "cannot open %s", path);
+    } else if (link.st_uid != 0 && link.st_uid != geteuid() && link.st_uid != st.st_uid) {
+        error_set(e, ERROR_INPUT, 0, "%s is a link that another user made to a file that is not his; name the file",
+                  path);
+    } else {
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 /* A regular file of at most DOCUMENT_MAX_BYTES, whole. */
 static bool read_regular(const char *path, uint8_t **out, size_t *out_len, struct error *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open_file(path, e);
     struct stat st;
     size_t len = 0;
     uint8_t *text = NULL;
     bool ok = false;
     if (fd < 0)
-        return error_set(e, ERROR_INPUT, errno, "cannot open %s", path);
+        return false;
     if (fstat(fd, &st) != 0)
         error_set(e, ERROR_SYSTEM, errno, "cannot read %s", path);
     else if (!S_ISREG(st.st_mode))

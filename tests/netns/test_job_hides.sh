@@ -121,6 +121,27 @@ gives_itself_addresses() {
     job end na --kill
     container_down na
 }
+# Two jobs on a bridge that containers share: an address goes with its container, whatever else of the job lives on.
+an_address_goes_to_another() {
+    local shared=docker0 before=$BRIDGE
+    h c ip link set $BRIDGE down && h c ip link set $BRIDGE name $shared && h c ip link set $shared up
+    BRIDGE=$shared
+    : > "$T/log"
+    job start --id first --profile node --allow http://other.test --cgroup "$CGROUP/first"
+    job start --id second --profile node --cgroup "$CGROUP/second"
+    in_cgroup first sleep 120 &
+    container first/c sleep 120
+    eventually 5 listed first 172.30.0.2
+    container_down first/c
+    container second "$PYTHON" "$T/hides.py" "$T/log" stays
+    eventually 5 listed second 172.30.0.2 || return 1
+    fails listed first 172.30.0.2
+    job end first --kill
+    job end second --kill
+    container_down second
+    h c ip link set $shared down && h c ip link set $shared name $before && h c ip link set $before up
+    BRIDGE=$before
+}
 # Its first thread is dead: the kernel leaves it in the cgroup of before.
 dead_first_thread() {
     in_cgroup host setpriv --pdeathsig KILL "$PYTHON" -c '
@@ -164,6 +185,7 @@ check "a container whose first thread goes to another network" hides unshare
 check "a container that opens sockets and goes to another network" hides sockets
 check "more network namespaces than are looked at" namespaces_without_end
 check "a container that gives itself another's address" gives_itself_addresses
+check "an address that is another job's container's now" an_address_goes_to_another
 check "a process that is taken over, its first thread dead" dead_first_thread
 check "a peer whose first thread is dead" dead_peer
 finish

@@ -62,7 +62,7 @@ killed_as_a_whole() {
     local before kept i
     client getent ahostsv4 allowed.test > /dev/null
     rm -f "$T/kept"
-    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    fetch --max-time 300 --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
     eventually 10 test -s "$T/kept"
     for i in 1 2 3; do
@@ -83,7 +83,7 @@ killed_as_a_whole() {
 restarted() {
     local before kept
     rm -f "$T/kept"
-    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    fetch --max-time 300 --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
     eventually 10 test -s "$T/kept"
     before=$(starts)
@@ -97,9 +97,9 @@ restarted() {
 restarted_narrower() {
     local before kept cut got=0
     rm -f "$T/kept" "$T/cut"
-    fetch --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
+    fetch --max-time 300 --limit-rate 8m -o "$T/kept" https://allowed.test/slow 2> "$T/kept.err" &
     kept=$!
-    fetch --limit-rate 2m -o "$T/cut" https://mirror.test/slow 2> "$T/cut.err" &
+    fetch --max-time 300 --limit-rate 2m -o "$T/cut" https://mirror.test/slow 2> "$T/cut.err" &
     cut=$!
     eventually 10 test -s "$T/kept"
     eventually 10 test -s "$T/cut"

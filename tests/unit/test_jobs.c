@@ -256,6 +256,23 @@ static void test_reports(void **state)
     free(json);
 }
 
+/* GitHub makes links of bare text, too. */
+static void test_no_links(void **state)
+{
+    (void)state;
+    char *out = NULL;
+    size_t size;
+    FILE *file = open_memstream(&out, &size);
+    json_t *root = json_pack("{s:[{s:s, s:s, s:i, s:s, s:[s]}]}", "refused", "name", "WWW.evil.test", "reason",
+                             "not_in_allowlist", "count", 1, "process", "curl", "takes", "http://evil.test");
+    report_write(REPORT_MARKDOWN, "job", "", root, file);
+    fclose(file);
+    assert_non_null(strstr(out, "| WWW&#46;evil.test | 1 |"));
+    assert_non_null(strstr(out, "| http&#58;//evil.test |"));
+    json_decref(root);
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_fall_back),
         cmocka_unit_test(test_summary_is_restored),
         cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_no_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,37 @@ static void test_files(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* What root reads for a build: the build's own link to a file of root's is not followed, other links are. */
+static void test_links(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/test_policy.XXXXXX", path[300], target[300];
+    struct bytes bundle;
+    struct error e = {0};
+    if (geteuid() != 0) /* nobody's link leads further than himself */
+        skip();
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/policy.yaml", directory);
+    snprintf(target, sizeof target, "%s/secret", directory);
+    write_file(directory, "secret", "root:$y$secret:::\n");
+    assert_int_equal(symlink("secret", path), 0);
+    assert_int_equal(lchown(path, 65534, 65534), 0);
+    assert_false(policy_bundle_load(path, &system_one, NULL, &bundle, &e));
+    assert_null(strstr(e.text, "$y$"));
+    assert_non_null(strstr(e.text, "is a link that another user made"));
+    write_file(directory, "secret", whole);
+    assert_int_equal(chown(target, 65534, 65534), 0);
+    for (unsigned own = 0; own < 2; own++) { /* his link to his file; root's to anybody's */
+        assert_int_equal(lchown(path, own ? 0 : 65534, 0), 0);
+        assert_true(policy_bundle_load(path, &system_one, NULL, &bundle, &e));
+        free((void *)(uintptr_t)bundle.at);
+    }
+    assert_int_equal(unlink(target), 0);
+    assert_false(policy_bundle_load(path, &system_one, NULL, &bundle, &e));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 static void test_resolv_conf(void **state)
 {
     (void)state;
@@ -108,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_resolv_conf),
     };
     return cmocka_run_group_tests_name("policy_files", tests, NULL, NULL);

@@ -75,7 +75,7 @@ static void test_rows(void **state)
         snprintf(row.http_method, sizeof row.http_method, "%s", rows[i].method);
         /* The proxy's name is long bound: in grace. */
         struct binding_view names[1] = {{.name = "proxy.example", .len = 13, .grace = true}};
-        if (rejudge_allows(policy, &flow, policy->scope[0].id, &row, names, 1) != rows[i].stays)
+        if (rejudge_allows(policy, policy, &flow, policy->scope[0].id, &row, names, 1) != rows[i].stays)
             fail_msg("%s", rows[i].what);
         policy_free(policy);
     }
@@ -105,14 +105,67 @@ static void test_quic(void **state)
         row.action = ACTION_TLS_HELLO;
         snprintf(row.domain, sizeof row.domain, "%s", quic[i].shown ? quic[i].shown : "");
         struct binding_view names[1] = {{.name = "c.example", .len = 9, .grace = false}};
-        if (rejudge_allows(policy, &flow, policy->scope[0].id, quic[i].shown ? &row : NULL, names, 1) != quic[i].stays)
+        if (rejudge_allows(policy, policy, &flow, policy->scope[0].id, quic[i].shown ? &row : NULL, names, 1) !=
+            quic[i].stays)
             fail_msg("%s", quic[i].what);
         policy_free(policy);
     }
 }
 
+/* A flow whose name is not known: by what it could have shown, of what is bound to its address (c.example and
+ * d.example). */
+static void test_unknown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *before, *allow;
+        bool stays;
+    } unknown[] = {
+        {"the same policy", "c.example, d.example", "c.example, d.example", true},
+        {"more", "c.example", "c.example, d.example", true},
+        {"one of its names went", "c.example, d.example", "c.example", false},
+        {"a name that it could not have shown", "c.example, 'tcp://d.example:22'", "c.example", true},
+        {"other than that went", "c.example, x.example", "c.example", true},
+        {"plain HTTP went", "'http://c.example:443', c.example", "c.example", false},
+        {"any bytes went", "'tcp://c.example:443'", "c.example", false},
+        {"any bytes are left", "'tcp://c.example:443', d.example", "'tcp://c.example:443'", true},
+        {"audited", "c.example", "c.example", false},
+        {"what was before is not known", NULL, "c.example", false},
+        {"that, and all is allowed", NULL, "c.example, d.example", true},
+        {"a proxy", "'proxy://c.example:443', d.example", "'proxy://c.example:443', d.example", true},
+        {"a proxy, less may be asked of it", "'proxy://c.example:443', x.example", "'proxy://c.example:443'", false},
+        {"a proxy, and not known", NULL, "'proxy://c.example:443', x.example", false},
+    };
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        struct policy *policy = policy_of(unknown[i].allow);
+        struct policy *before = unknown[i].before ? policy_of(unknown[i].before) : NULL;
+        struct conntrack_flow flow = {.protocol = 6, .destination = {4, {192, 0, 2, 7}}, .destination_port = 443};
+        struct binding_view names[2] = {{.name = "c.example", .len = 9},
+                                        {.name = "d.example", .len = 9, .grace = true}};
+        if (before && strcmp(unknown[i].what, "audited") == 0)
+            before->scope[0].mode = POLICY_AUDIT;
+        if (rejudge_allows(policy, before, &flow, policy->scope[0].id, NULL, names, 2) != unknown[i].stays)
+            fail_msg("%s", unknown[i].what);
+        policy_free(policy);
+        policy_free(before);
+    }
+    /* As many names as are kept: there may have been others. */
+    struct policy *many = policy_of("'**.c.example'"), *few = policy_of("'**.c.example', d.example");
+    static struct binding_view names[BINDING_NAMES_MAX];
+    static char text[BINDING_NAMES_MAX][24];
+    struct conntrack_flow flow = {.protocol = 6, .destination = {4, {192, 0, 2, 7}}, .destination_port = 443};
+    for (unsigned i = 0; i < BINDING_NAMES_MAX; i++)
+        names[i] =
+            (struct binding_view){text[i], (uint8_t)snprintf(text[i], sizeof text[i], "n%u.c.example", i), false};
+    assert_false(rejudge_allows(many, few, &flow, many->scope[0].id, NULL, names, BINDING_NAMES_MAX));
+    assert_true(rejudge_allows(few, many, &flow, few->scope[0].id, NULL, names, BINDING_NAMES_MAX));
+    policy_free(many);
+    policy_free(few);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_quic)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_quic),
+                                       cmocka_unit_test(test_unknown)};
     return cmocka_run_group_tests_name("rejudge", tests, NULL, NULL);
 }
