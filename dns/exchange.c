@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dns/exchange.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/hash.h"
 #include "core/share.h"
 
-#define EXCHANGE_BUCKETS         8192 /* a power of two */
+#define EXCHANGE_BUCKETS         32768 /* so many that a chain is hardly ever walked: each step is a cache miss */
 #define EXCHANGE_SAME_BUCKETS    65536
 #define EXCHANGE_NONE            UINT16_MAX
 #define EXCHANGE_UNANSWERED_USEC (30ull * 1000000)
@@ -212,6 +213,14 @@ static struct exchange_entry *exchange_find_question(struct exchange *x, const s
     return NULL;
 }
 
+static void exchange_keep_question(struct question *to, const struct question *from)
+{
+    memcpy(to, from, offsetof(struct question, name));
+    to->name.len = from->name.len;
+    memcpy(to->name.text, from->name.text, from->name.len + 1u);
+    memcpy(to->labels, from->labels, from->labels_len);
+}
+
 /* `as`: the id that it goes on with; NULL: one is drawn. */
 static struct exchange_entry *exchange_enter(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
                                              const struct question *q, const uint16_t *as, uint64_t now_usec)
@@ -233,7 +242,7 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
             e->answered_usec = 0;
             exchange_count(x, i, 1);
         }
-        e->question = *q; /* its case and flags may differ */
+        exchange_keep_question(&e->question, q); /* its case and flags may differ */
         e->asked_usec = now_usec;
         return e;
     }
@@ -244,7 +253,7 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
         return NULL;
     e = &x->entry[i];
     e->flow = *flow;
-    e->question = *q;
+    exchange_keep_question(&e->question, q);
     e->our_id = our_id;
     e->scope = scope;
     e->asked_usec = now_usec;

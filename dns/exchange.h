@@ -28,12 +28,12 @@ struct exchange_flow {
 };
 
 struct exchange_entry {
-    struct exchange_flow flow;
-    struct question question;
+    uint64_t asked_usec, answered_usec; /* answered_usec 0: not yet */
     uint16_t our_id;
     uint16_t scope;
-    uint64_t asked_usec, answered_usec; /* answered_usec 0: not yet */
     bool in_use;
+    struct exchange_flow flow;
+    struct question question; /* its texts as far as they are used: the table is larger than a cache */
 };
 
 struct exchange; /* the table */

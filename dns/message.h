@@ -25,14 +25,14 @@
 struct question {
     uint16_t id; /* the client's */
     uint16_t type;
-    struct name name;    /* canonical; the root alone is len 0 */
-    uint8_t labels[255]; /* wire form exactly as the client wrote it, case and all, to be given back */
-    uint8_t labels_len;
     bool recursion_desired, checking_disabled, authentic_data;
     bool edns, dnssec_ok;
     uint16_t udp_payload; /* the client's advertised size; 512 without EDNS */
     uint16_t class_code;  /* as the client wrote it, for error answers; 0 stands for IN */
     uint8_t opcode;       /* likewise; 0: QUERY */
+    uint8_t labels_len;
+    struct name name;    /* canonical; the root alone is len 0 */
+    uint8_t labels[255]; /* wire form exactly as the client wrote it, case and all, to be given back */
 };
 
 /* Reads a client's query.  REASON_NONE: well-formed, *out is whole: QR 0, opcode QUERY, one question, no answer or
