@@ -15,7 +15,7 @@ servers_names() {
 # What nginx alone cannot do: far_web.py beside it runs git's CGI and sums what is sent.  WEB_MORE is a server of lib.sh's nginx.
 servers_web_names() {
     # shellcheck disable=SC2016  # expanded where nginx.conf is written
-    WEB_MORE='client_max_body_size 0; server {
+    WEB_MORE='client_max_body_size 0; proxy_read_timeout 900; proxy_send_timeout 900; send_timeout 900; client_body_timeout 900; server {
         listen 80; listen [::]:80; listen 443 ssl http2; listen [::]:443 ssl http2; server_name git.test;
         root $T/www; default_type text/plain; gzip on; gzip_types *; gzip_min_length 100;
         location = /hello { return 200 "hello from $host\n"; }
