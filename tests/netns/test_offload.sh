@@ -37,15 +37,15 @@ wrong_name_is_held() {
 }
 refuses_to_start() {
     fails h g timeout 60 "$SLUICE" gate -c "$T/policy.yaml" > "$T/start" 2>&1
-    has 'the flow table inet router fast \(gc, gs\) would take forwarded connections past the gate' "$T/start"
+    has 'the flow table inet router fast \(g[cs], g[cs]\) would take forwarded connections past the gate' "$T/start"
     ! h g nft list tables | grep -q sluice
 }
 told_later() {
     local from
     from=$(wc -l < "$T/events")
     flow_table
-    said "$from" flow_table gate
-    has 'warning: the flow table inet router fast \(gc, gs\) takes forwarded connections past the gate' "$T/gate.log"
+    eventually 30 event_seen "$from" flow_table gate
+    eventually 30 has 'warning: the flow table inet router fast \(g[cs], g[cs]\) takes forwarded connections past the gate' "$T/gate.log"
 }
 
 FORM=forward
