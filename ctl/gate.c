@@ -172,6 +172,28 @@ static bool open_rules(struct gate *g, struct error *e)
     return g->rules_fd >= 0;
 }
 
+bool gate_forwards(const struct policy *policy)
+{
+    bool found = policy->refuse_unmatched;
+    for (unsigned i = 0; i < policy->scopes; i++)
+        for (unsigned k = 0; k < policy->scope[i].matches; k++)
+            found = found || policy->scope[i].match[k].kind != POLICY_CGROUP;
+    return found;
+}
+
+/* Beside such a table a gate would hold nothing of what it forwards, and say nothing of it.  One that goes on where it
+ * was is no reason to end: it is told (reload_verify). */
+static bool no_flow_table(const struct gate *g, struct error *e)
+{
+    char table[RULESET_FLOW_TABLE_TEXT];
+    if (g->run.on || g->goes_on || !gate_forwards(g->policy) || !ruleset_flow_table(table, NULL) || !table[0])
+        return true;
+    return error_set(e, ERROR_INPUT, 0,
+                     "the flow table %s would take forwarded connections past the gate before they are judged: remove "
+                     "its rules ('flow add') and it, or hold this host's own cgroups only",
+                     table);
+}
+
 bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids, struct error *e)
 {
     if (!open_events_file(g, e) || !memory("sluice-roles", 4096, &g->lock_fd, e) ||
@@ -184,7 +206,7 @@ bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids
     if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? GATE_RELAY_SLOTS_RUN : GATE_RELAY_SLOTS, e) ||
         !gate_sockets_control(g, e))
         return false;
-    if (!ruleset_probe(&g->kernel, e) || !open_rules(g, e))
+    if (!no_flow_table(g, e) || !ruleset_probe(&g->kernel, e) || !open_rules(g, e))
         return false;
     g->queue_tcp_fd = queue_open(g->queue_tcp, true, e);
     if (g->queue_tcp_fd >= 0)

@@ -101,6 +101,8 @@ void gate_init(struct gate *gate);
  * run.on.
  */
 bool gate_take_numbers(struct gate *gate, struct error *e);
+/* Is a scope matched by where its packets come in: by interface, source, or as all that is unmatched? */
+bool gate_forwards(const struct policy *policy);
 /* Makes every descriptor that is not there yet.  In: the numbers, and audit, policy_path, run.*, events_path, json,
  * quiet, the policy bundle (compiled already, with these numbers) and the scope ids in it.  On failure the caller
  * closes what was made. */

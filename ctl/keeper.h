@@ -80,7 +80,7 @@ struct keeper {
     struct rules rules;
     struct ruleset_socket *socket;
     uint32_t rules_generation; /* the kernel's, when we last looked */
-    bool applied, table_seen;
+    bool applied, table_seen, flow_tables_seen;
 
     uint32_t generation; /* of the last policy sent */
     struct keeper_pending pending;

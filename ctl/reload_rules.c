@@ -36,6 +36,16 @@ static void look_for_table(void *ctx, const char *table, uint32_t owner)
         k->table_seen = true;
 }
 
+/* Told whenever the rules of this host changed and there is one; it cannot be held (SECURITY.md). */
+static void look_for_flow_table(struct keeper *k)
+{
+    char table[RULESET_FLOW_TABLE_TEXT];
+    if (k->gate->run.on || !gate_forwards(k->policy) || !ruleset_flow_table(table, NULL) || !table[0])
+        return;
+    attend_gate_event(k, REASON_FLOW_TABLE, VERDICT_IGNORED, 1);
+    fprintf(stderr, "sluice: warning: the flow table %s takes forwarded connections past the gate\n", table);
+}
+
 /* The rules: still there?  The table is owned, so nobody else can change what is in it; but if a way is found to remove
  * it, we are back within a second.  Every change of any table moves the generation, so mostly one number is read. */
 void reload_verify(struct keeper *k)
@@ -46,10 +56,15 @@ void reload_verify(struct keeper *k)
         return;
     rules_watch(&k->watch, k->gate, k->policy);
     bool stale = rules_stale(&k->rules, k->gate, k->policy), gone = false;
+    if (!k->flow_tables_seen) { /* one that was there before a keeper that goes on */
+        k->flow_tables_seen = true;
+        look_for_flow_table(k);
+    }
     if (!stale && ruleset_generation(&now, &e) && now != k->rules_generation) {
         k->table_seen = false;
         gone = ruleset_list(look_for_table, k, &e) && !k->table_seen;
         k->rules_generation = now;
+        look_for_flow_table(k);
     }
     if (!stale && !gone)
         return;

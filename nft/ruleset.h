@@ -94,6 +94,12 @@ enum ruleset_dropped {
 typedef void ruleset_each_dropped(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint64_t packets);
 bool ruleset_read_dropped(const char *table, ruleset_each_dropped *each, void *ctx, struct error *e);
 
+/* A flow table (nft's `flowtable`, another table's) takes what its devices receive of an established connection out of
+ * the way to every rule, ours too, once a rule in a forward hook has added it; TCP before its first byte.  *out: one
+ * that there is ("inet router fast (lan0, wan0)"), or "". */
+#define RULESET_FLOW_TABLE_TEXT 200
+bool ruleset_flow_table(char out[RULESET_FLOW_TABLE_TEXT], struct error *e);
+
 /* The kernel's rule-set generation, to notice changes by others. */
 bool ruleset_generation(uint32_t *out, struct error *e);
 

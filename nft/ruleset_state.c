@@ -5,24 +5,26 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/flowtable.h>
 #include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nft/ruleset_build.h"
 
-static bool ask(uint16_t type, uint16_t flags, mnl_cb_t callback, void *ctx, struct error *e)
+static bool ask_family(uint16_t family, uint16_t type, uint16_t flags, mnl_cb_t callback, void *ctx, struct error *e)
 {
     uint8_t buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct mnl_socket *nl = transaction_socket(e);
     if (!nl)
         return false;
-    struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr((char *)buffer, type, NFPROTO_INET, flags, 1);
+    struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr((char *)buffer, type, family, flags, 1);
     unsigned portid = mnl_socket_get_portid(nl);
     bool ok = mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) >= 0;
     int more = MNL_CB_OK;
@@ -36,6 +38,11 @@ static bool ask(uint16_t type, uint16_t flags, mnl_cb_t callback, void *ctx, str
     int failed = errno;
     mnl_socket_close(nl);
     return ok || error_set(e, ERROR_SYSTEM, failed, "nftables: cannot read what is there");
+}
+
+static bool ask(uint16_t type, uint16_t flags, mnl_cb_t callback, void *ctx, struct error *e)
+{
+    return ask_family(NFPROTO_INET, type, flags, callback, ctx, e);
 }
 
 struct listing {
@@ -214,6 +221,35 @@ bool ruleset_read_dropped(const char *table, ruleset_each_dropped *each, void *c
 {
     struct dropped d = {table, each, ctx};
     return ask(NFT_MSG_GETOBJ, NLM_F_DUMP, on_object, &d, e);
+}
+
+static int on_flow_table(const struct nlmsghdr *nlh, void *data)
+{
+    char *out = data;
+    struct nftnl_flowtable *x = nftnl_flowtable_alloc();
+    if (!x)
+        return MNL_CB_ERROR;
+    if (nftnl_flowtable_nlmsg_parse(nlh, x) == 0) {
+        static const char *const families[] = {[NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"};
+        const struct nfgenmsg *general = mnl_nlmsg_get_payload(nlh);
+        unsigned family = general->nfgen_family;
+        const char *const *device = nftnl_flowtable_get_array(x, NFTNL_FLOWTABLE_DEVICES);
+        size_t at = (size_t)snprintf(
+            out, RULESET_FLOW_TABLE_TEXT, "%s %.64s %.64s",
+            family < sizeof families / sizeof *families && families[family] ? families[family] : "",
+            nftnl_flowtable_get_str(x, NFTNL_FLOWTABLE_TABLE), nftnl_flowtable_get_str(x, NFTNL_FLOWTABLE_NAME));
+        for (unsigned i = 0; device && device[i] && at + 24 < RULESET_FLOW_TABLE_TEXT; i++)
+            at += (size_t)snprintf(out + at, RULESET_FLOW_TABLE_TEXT - at, "%s%.16s%s", i ? ", " : " (", device[i],
+                                   device[i + 1] ? "" : ")");
+    }
+    nftnl_flowtable_free(x);
+    return MNL_CB_OK;
+}
+
+bool ruleset_flow_table(char out[RULESET_FLOW_TABLE_TEXT], struct error *e)
+{
+    out[0] = 0;
+    return ask_family(NFPROTO_UNSPEC, NFT_MSG_GETFLOWTABLE, NLM_F_DUMP, on_flow_table, out, e);
 }
 
 static int on_generation_attribute(const struct nlattr *attr, void *data)

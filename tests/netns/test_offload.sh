@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC1091,SC2034,SC2329
+# A flow table of another nft table, as routers have for speed: what it takes over no rule sees, ours neither, and TCP it takes before
+# the first byte.  A gate that forwards does not start beside one; one that is made later is told.  Needs Debian's kernel (tests/vm).
+. "$(dirname "$0")/lib.sh"
+bed
+capture s s0
+
+flow_table() {
+    h g nft -f - <<'NFT'
+table inet router {
+    flowtable fast { hook ingress priority 0; devices = { gc, gs }; }
+    chain forward { type filter hook forward priority 0; policy accept; ip protocol { tcp, udp } flow add @fast; }
+}
+NFT
+}
+no_flow_table() { h g nft delete table inet router; }
+# A name that is not allowed, at an allowed one's address.
+wrong_name() {
+    client getent ahostsv4 allowed.test > /dev/null
+    client timeout 20 openssl s_client -brief -connect 198.18.2.80:443 -servername "$1.other.test" < /dev/null
+}
+wrong_name_passes() {
+    local n
+    n=$(nonce)
+    wrong_name "$n" || :
+    expect_arrived "$n" s
+}
+wrong_name_is_held() {
+    local n from
+    n=$(nonce)
+    from=$(wc -l < "$T/events")
+    wrong_name "$n" || :
+    said "$from" not_in_allowlist "$n"
+    expect_not_arrived "$n" s
+}
+refuses_to_start() {
+    fails h g timeout 60 "$SLUICE" gate -c "$T/policy.yaml" > "$T/start" 2>&1
+    has 'the flow table inet router fast \(g[cs], g[cs]\) would take forwarded connections past the gate' "$T/start"
+    ! h g nft list tables | grep -q sluice
+}
+told_later() {
+    local from
+    from=$(wc -l < "$T/events")
+    flow_table
+    eventually 30 event_seen "$from" flow_table gate
+    eventually 30 has 'warning: the flow table inet router fast \(g[cs], g[cs]\) takes forwarded connections past the gate' "$T/gate.log"
+}
+
+FORM=forward
+policy "$T/policy.yaml" "${ALLOW[@]}"
+if ! flow_table 2> "$T/nft.err"; then
+    t_skip "a gate beside a flow table" "this kernel has none"
+    finish
+fi
+check "a gate that forwards does not start beside a flow table" refuses_to_start
+no_flow_table
+gate_up forward "$T/policy.yaml"
+check "without one, another name at the address is held" wrong_name_is_held
+check "a flow table that is made later is told" told_later
+check "what it takes over is not held" wrong_name_passes # SECURITY.md says so
+gate_down
+FORM=output
+policy "$T/policy.yaml" "${ALLOW[@]}"
+starts_for_cgroups() {
+    start "$T/own.log" g "$SLUICE" gate -c "$T/policy.yaml"
+    eventually 20 grep -q 'gate ready' "$T/own.log"
+}
+check "a gate of the host's own cgroups starts beside one" starts_for_cgroups
+finish
