@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a job did, as a page: from the summary that the gate tells (ctl/summary.h, summary_json).  Whatever in it came
- * from the job is escaped there once, and here for the page's own language. */
+/* What a job or a run did, as a page: from the summary that the gate tells (ctl/summary.h, summary_json).  Whatever in
+ * it came from the job is escaped there once, and here for the page's own language. */
 #ifndef SLUICE_CTL_REPORT_H
 #define SLUICE_CTL_REPORT_H
 
@@ -14,5 +14,7 @@ enum report_format { REPORT_MARKDOWN, REPORT_JSON, REPORT_HTML };
 bool report_format_find(const char *name, enum report_format *out);
 /* `title` and `about` (a line, or "") are ours. */
 void report_write(enum report_format format, const char *title, const char *about, const json_t *summary, FILE *out);
+/* The same, in place of what is in the file.  False: it could not all be written, see errno. */
+bool report_to_file(enum report_format format, const char *title, const char *about, const json_t *summary, int fd);
 
 #endif
