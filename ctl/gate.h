@@ -54,12 +54,12 @@ struct gate {
     struct mark_layout marks;
     struct ruleset_kernel kernel;
     struct gate_run run;
-    const char *events_path; /* --events, or NULL */
-    const char *report_path; /* a run's --report, or NULL */
     enum report_format report_format;
-    bool color, quiet; /* of the lines on standard error */
-    bool json;         /* the summary as one JSON object */
-    bool goes_on;      /* where the gate before it ended: bindings, policy and ids are that one's (ctl/kept.h) */
+    const char *report_path; /* a run's --report, or NULL */
+    const char *events_path; /* --events, or NULL */
+    bool color, quiet;       /* of the lines on standard error */
+    bool json;               /* the summary as one JSON object */
+    bool goes_on;            /* where the gate before it ended: bindings, policy and ids are that one's (ctl/kept.h) */
 
     int number_fd;        /* the lock that says that this gate, or run, is alive (ctl/number.h); shared by all */
     int lock_fd;          /* roles; its memory is struct gate_shared */

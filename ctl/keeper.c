@@ -162,12 +162,17 @@ static void sweep(struct keeper *k)
 
 static void write_report(const struct keeper *k)
 {
-    const struct gate *g = k->gate;
+    struct gate *g = k->gate;
     char *text = summary_json(k->summary);
     json_t *summary = text ? json_loads(text, 0, NULL) : NULL;
-    if (!summary || !report_to_file(g->report_format, "sluice run",
-                                    g->audit ? "Audited: what is told as refused went on." : "", summary, g->report_fd))
+    bool replaced = ftruncate(g->report_fd, 0) == 0 || errno == EINVAL; /* a pipe has no length */
+    FILE *out = summary && replaced ? fdopen(g->report_fd, "w") : NULL;
+    if (out)
+        report_write(g->report_format, "sluice run", g->audit ? "Audited: what is told as refused went on." : "",
+                     summary, out);
+    if (!out || fclose(out) != 0)
         fprintf(stderr, "sluice: the report %s could not be written: %s\n", g->report_path, strerror(errno));
+    g->report_fd = -1;
     json_decref(summary);
     free(text);
 }

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/report.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/reason.h"
 
@@ -200,19 +197,4 @@ void report_write(enum report_format format, const char *title, const char *abou
     allowed(&p, summary);
     if (p.html)
         fputs("</body></html>\n", out);
-}
-
-bool report_to_file(enum report_format format, const char *title, const char *about, const json_t *summary, int fd)
-{
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    FILE *out = own >= 0 ? fdopen(own, "w") : NULL;
-    if (!out) {
-        if (own >= 0)
-            close(own);
-        return false;
-    }
-    if (ftruncate(own, 0) < 0) /* a pipe has no length */
-        errno = 0;
-    report_write(format, title, about, summary, out);
-    return fclose(out) == 0;
 }

@@ -14,7 +14,5 @@ enum report_format { REPORT_MARKDOWN, REPORT_JSON, REPORT_HTML };
 bool report_format_find(const char *name, enum report_format *out);
 /* `title` and `about` (a line, or "") are ours. */
 void report_write(enum report_format format, const char *title, const char *about, const json_t *summary, FILE *out);
-/* The same, in place of what is in the file.  False: it could not all be written, see errno. */
-bool report_to_file(enum report_format format, const char *title, const char *about, const json_t *summary, int fd);
 
 #endif
