@@ -119,11 +119,15 @@ static const char *path_text(enum decide_path path)
     }
 }
 
-static void print_row(const char *asked, const struct decision *d, const char *verdict, const char *rule)
+static void print_row(const char *asked, const struct decision *d, const char *verdict, const char *rule,
+                      const char *phase)
 {
     printf("%-8s %-40s %s%s%s%s%s\n", verdict, asked, reason_text(d->reason), *path_text(d->path) ? ", " : "",
            path_text(d->path), *rule ? "; rule: " : "", rule);
-    if (d->path == DECIDE_REFUSE && d->offer)
+    if (d->path == DECIDE_REFUSE && d->offer && phase) /* no --allow holds there */
+        printf("%-8s to allow: phases: { %s: { allow: [%s%s%s] } }\n", "", phase, strpbrk(asked, ":?*[{") ? "'" : "",
+               asked, strpbrk(asked, ":?*[{") ? "'" : "");
+    else if (d->path == DECIDE_REFUSE && d->offer)
         printf("%-8s to allow: --allow %s\n", "", asked);
 }
 
@@ -142,7 +146,7 @@ static bool explain_one(void *ctx, const struct endpoint *ep)
         endpoint_format(&d.rule, rule, sizeof rule);
     x->refused += d.path == DECIDE_REFUSE;
     if (!x->rows) {
-        print_row(asked, &d, verdict, rule);
+        print_row(asked, &d, verdict, rule, x->scope->profile->phase);
         return true;
     }
     json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:b}", "endpoint", asked, "verdict", verdict, "reason",
@@ -156,15 +160,17 @@ static bool explain_one(void *ctx, const struct endpoint *ep)
 static bool choose_profile(const struct policy *policy, const char *name, struct policy_scope *out)
 {
     const struct policy_profile *p = policy_profile_find(policy, name ? name : "default");
-    if (!p && !name && policy->profiles == 1)
-        p = policy->profile[0];
+    if (!p && !name)
+        p = policy_profile_only(policy);
     *out = (struct policy_scope){.profile = p};
     if (p)
         return true;
     char names[800] = " none";
-    for (size_t i = 0, len = 0; i < policy->profiles && len < sizeof names; i++) /* set together: */
-        len += (size_t)snprintf(names + len, sizeof names - len, " %s",
-                                policy->profile[i]->name); /* NOLINT(clang-analyzer-core.NullDereference) */
+    for (size_t i = 0, len = 0; i < policy->profiles && len < sizeof names; i++) { /* set together: */
+        const struct policy_profile *one = policy->profile[i]; /* NOLINT(clang-analyzer-core.NullDereference) */
+        if (!one->phase)
+            len += (size_t)snprintf(names + len, sizeof names - len, " %s", one->name);
+    }
     if (name)
         complaint(ERROR_INPUT, "the policy has no profile \"%s\"; it has:%s", name, names);
     else
@@ -223,12 +229,27 @@ static int explain_all(struct explanation *x, int count, char **endpoints)
     return wrong ? EXIT_INPUT : x->refused ? EXIT_FINDING : 0;
 }
 
-enum { OPTION_SCOPE, OPTION_PROFILE, OPTION_JSON };
+/* As if the scope were in that phase; *in_phase is then its profile. */
+static bool choose_phase(const struct policy *policy, const char *name, struct policy_scope *scope,
+                         struct policy_profile *in_phase)
+{
+    const struct policy_profile *base = scope->base ? scope->base : scope->profile;
+    const struct policy_profile *phase = policy_phase_find(policy, base, name);
+    if (!phase) {
+        complaint(ERROR_INPUT, "the profile \"%s\" has no phase \"%s\"", base->name, name);
+        return false;
+    }
+    *in_phase = policy_profile_in_phase(base, phase);
+    scope->profile = in_phase;
+    return true;
+}
+
+enum { OPTION_SCOPE, OPTION_PROFILE, OPTION_PHASE, OPTION_JSON };
 
 static int explain_run(int argc, char **argv)
 {
     struct options options = options_init(&command_explain, argc, argv, false);
-    const char *value, *scope = NULL, *profile = NULL, *path = NULL;
+    const char *value, *scope = NULL, *profile = NULL, *phase = NULL, *path = NULL;
     bool json = false;
     int count = 0, status = EXIT_INPUT;
     char **endpoints = calloc((size_t)argc + 1, sizeof *endpoints);
@@ -239,6 +260,8 @@ static int explain_run(int argc, char **argv)
             scope = value;
         else if (option == OPTION_PROFILE)
             profile = value;
+        else if (option == OPTION_PHASE)
+            phase = value;
         else if (option == OPTION_JSON)
             json = true;
         else if (option == OPTIONS_OPERAND && !path)
@@ -260,9 +283,11 @@ static int explain_run(int argc, char **argv)
         policy = policy_open(path);
     if (policy) {
         struct policy_scope asks;
+        struct policy_profile in_phase;
         struct explanation x = {.policy = policy, .scope = &asks, .rows = json ? json_array() : NULL};
         bool by_profile = profile || (!scope && policy->scopes == 0);
-        if (by_profile ? choose_profile(policy, profile, &asks) : choose_scope(policy, scope, &asks))
+        if ((by_profile ? choose_profile(policy, profile, &asks) : choose_scope(policy, scope, &asks)) &&
+            (!phase || choose_phase(policy, phase, &asks, &in_phase)))
             status = explain_all(&x, count, endpoints);
         json_decref(x.rows);
     }
@@ -275,6 +300,7 @@ static const struct command_option explain_options[] = {
     [OPTION_SCOPE] = {"--scope", "S", "the scope that asks; not needed where the policy has one"},
     [OPTION_PROFILE] = {"--profile", "NAME",
                         "a profile, as sluice run -p would take it; where the policy has no scopes"},
+    [OPTION_PHASE] = {"--phase", "NAME", "as in that phase of the profile"},
     [OPTION_JSON] = {"--json", NULL, "print one JSON array, a row for each endpoint"},
     {0},
 };
@@ -282,7 +308,7 @@ static const struct command_option explain_options[] = {
 const struct command command_explain = {
     .name = "explain",
     .section = 1,
-    .usage = "[--json] [--scope S | --profile NAME] POLICY ENDPOINT...",
+    .usage = "[--json] [--scope S | --profile NAME] [--phase NAME] POLICY ENDPOINT...",
     .summary = "may a scope reach an endpoint?  Why, and by which entry",
     .text = "Asks the policy what the gate would ask it, by the same function.  ENDPOINT is written as in a policy: "
             "a name, http://NAME, ws://NAME, tcp://NAME:PORT, proxy://NAME:PORT, ADDRESS:PORT, dns://NAME?types=TXT; "

@@ -23,6 +23,7 @@ enum {
     OPTION_AUDIT,
     OPTION_FAIL_ON,
     OPTION_EVENTS,
+    OPTION_REPORT,
     OPTION_ISOLATE,
     OPTION_AS_ROOT,
     OPTION_RESOLVER,
@@ -44,6 +45,8 @@ static const struct command_option options[] = {
          "exit with 3 where the command succeeded and something was refused (deny), or looked like an attack "
          "(alert)"},
     [OPTION_EVENTS] = {"--events", "FILE", "append one JSON object for each event to FILE"},
+    [OPTION_REPORT] = {"--report", "FILE",
+                       "write what the run did to FILE, a page: .md, .html or .json, by its ending"},
     [OPTION_ISOLATE] = {"--isolate", NULL, "give the command a network namespace of its own, judged from outside"},
     [OPTION_AS_ROOT] = {"--as-root", NULL, "keep root (with less capabilities); implies --isolate"},
     [OPTION_RESOLVER] = {"--resolver", "ADDRESS",
@@ -78,6 +81,14 @@ static bool read_word(const char *option, const char *word, const char *value, b
     return *out || error_set(e, ERROR_INPUT, 0, "%s takes %s, not '%s'", option, word, value);
 }
 
+static bool read_report(struct run_config *c, const char *path, struct error *e)
+{
+    const char *ending = strrchr(path, '.');
+    c->report_path = path;
+    return (ending && report_format_find(ending + 1, &c->report_format)) ||
+           error_set(e, ERROR_INPUT, 0, "--report takes a file whose name ends in .md, .html or .json, not '%s'", path);
+}
+
 static bool read_option(int option, const char *value, struct run_config *c, struct error *e)
 {
     struct address address;
@@ -101,6 +112,8 @@ static bool read_option(int option, const char *value, struct run_config *c, str
     case OPTION_EVENTS:
         c->events_path = value;
         return true;
+    case OPTION_REPORT:
+        return read_report(c, value, e);
     case OPTION_ISOLATE:
         c->isolate = true;
         return true;
@@ -170,7 +183,7 @@ const struct command command_run = {
     .name = "run",
     .section = 1,
     .usage = "[-p FILE] [--profile NAME] [--phase NAME] [--allow ENDPOINT]... [--audit] [--fail-on deny,alert] "
-             "[--events FILE] [--isolate] "
+             "[--events FILE] [--report FILE] [--isolate] "
              "[--as-root] [--resolver ADDRESS]... [--socket PATH]... [--quic judge] [--ech outer] [--json] -- COMMAND "
              "[ARG]...",
     .summary = "run one command, and let it reach only what is allowed",

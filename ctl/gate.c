@@ -40,7 +40,8 @@ void gate_init(struct gate *gate)
                           .relay_fd = {-1, -1},
                           .status_fd = -1,
                           .jobs_fd = -1,
-                          .events_file_fd = -1};
+                          .events_file_fd = -1,
+                          .report_fd = -1};
     gate->run.main_pidfd = gate->run.job_diag_fd = gate->run.forwarding_fd = -1;
     gate_sockets_no_relay(gate);
 }
@@ -53,7 +54,7 @@ unsigned gate_fds(const struct gate *g, int out[GATE_FDS_MAX])
                           g->control_fd[0],   g->control_fd[1],     g->main_fd[0],     g->main_fd[1],
                           g->status_fd,       g->jobs_fd,           g->events_file_fd, g->run.main_pidfd,
                           g->run.job_diag_fd, g->run.forwarding_fd, g->relay_fd[0],    g->relay_fd[1],
-                          g->relay_tcp_fd[0], g->relay_tcp_fd[1]};
+                          g->relay_tcp_fd[0], g->relay_tcp_fd[1],   g->report_fd};
     unsigned count = 0;
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         if (single[i] >= 0)
@@ -140,21 +141,19 @@ static bool folder_is_roots(const char *path)
 
 /* We are root, and the place is often one that a job of before could write to: a link that it left there would have us
  * append its words to a file of root's, and a pipe that nobody reads would keep us. */
-static bool open_events_file(struct gate *g, struct error *e)
+static bool open_file(const char *path, int flags, mode_t mode, int *fd, struct error *e)
 {
-    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    if (!g->events_path)
+    flags |= O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    if (!path)
         return true;
-    g->events_file_fd = open(g->events_path, flags | O_NOFOLLOW, 0600);
-    if (g->events_file_fd < 0 && errno == ELOOP) {
-        if (!folder_is_roots(g->events_path))
+    *fd = open(path, flags | O_NOFOLLOW, mode);
+    if (*fd < 0 && errno == ELOOP) {
+        if (!folder_is_roots(path))
             return error_set(e, ERROR_INPUT, 0, "%s is a symbolic link in a directory that others than root write to",
-                             g->events_path);
-        g->events_file_fd = open(g->events_path, flags, 0600);
+                             path);
+        *fd = open(path, flags, mode);
     }
-    if (g->events_file_fd < 0)
-        return error_set(e, ERROR_INPUT, errno, "cannot open %s", g->events_path);
-    return true;
+    return *fd >= 0 || error_set(e, ERROR_INPUT, errno, "cannot open %s", path);
 }
 
 /* The socket that owns the rules: its descriptor lives on, the keeper adopts it. */
@@ -196,7 +195,8 @@ static bool no_flow_table(const struct gate *g, struct error *e)
 
 bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids, struct error *e)
 {
-    if (!open_events_file(g, e) || !memory("sluice-roles", 4096, &g->lock_fd, e) ||
+    if (!open_file(g->events_path, O_APPEND, 0600, &g->events_file_fd, e) ||
+        !open_file(g->report_path, 0, 0644, &g->report_fd, e) || !memory("sluice-roles", 4096, &g->lock_fd, e) ||
         !memory("sluice-bindings", binding_table_size(), &g->bindings_fd, e) ||
         !memory("sluice-bundle", 4096, &g->bundle_fd, e) ||
         !memory("sluice-relays", relay_table_size(), &g->relays_fd, e) || !bundle_write(g->bundle_fd, bundle, ids, e) ||

@@ -19,6 +19,7 @@
 
 #include "core/error.h"
 #include "core/mark.h"
+#include "ctl/report.h"
 #include "nft/ruleset.h"
 #include "policy/policy.h"
 
@@ -53,6 +54,8 @@ struct gate {
     struct mark_layout marks;
     struct ruleset_kernel kernel;
     struct gate_run run;
+    enum report_format report_format;
+    const char *report_path; /* a run's --report, or NULL */
     const char *events_path; /* --events, or NULL */
     bool color, quiet;       /* of the lines on standard error */
     bool json;               /* the summary as one JSON object */
@@ -74,6 +77,7 @@ struct gate {
     int status_fd;      /* listening unix socket, root's, or -1 */
     int jobs_fd;        /* everybody's, or -1 */
     int events_file_fd; /* opened 0600, O_APPEND, or -1 */
+    int report_fd;      /* written at the end, or -1 */
     /* IPv4 and IPv6; -1: none.  One listener for all scopes; the keeper marks a slot's sockets with the scope of the
      * connection that has it, mark_value(scope, MARK_RELAYED), before the relay sends from them. */
     int relay_tcp_fd[2], relay_udp_fd[2][GATE_RELAY_SLOTS];
@@ -103,9 +107,9 @@ void gate_init(struct gate *gate);
 bool gate_take_numbers(struct gate *gate, struct error *e);
 /* Is a scope matched by where its packets come in: by interface, source, or as all that is unmatched? */
 bool gate_forwards(const struct policy *policy);
-/* Makes every descriptor that is not there yet.  In: the numbers, and audit, policy_path, run.*, events_path, json,
- * quiet, the policy bundle (compiled already, with these numbers) and the scope ids in it.  On failure the caller
- * closes what was made. */
+/* Makes every descriptor that is not there yet.  In: the numbers, and audit, policy_path, run.*, events_path,
+ * report_path, json, quiet, the policy bundle (compiled already, with these numbers) and the scope ids in it.  On
+ * failure the caller closes what was made. */
 bool gate_open(struct gate *gate, struct bytes bundle, const struct policy_ids *ids, struct error *e);
 /* Closes all, those of `run` too. */
 void gate_close(struct gate *gate);

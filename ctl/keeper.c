@@ -160,6 +160,23 @@ static void sweep(struct keeper *k)
         flows_sweep_end(k->flows, clock_real_usec(), flow_left, k);
 }
 
+static void write_report(const struct keeper *k)
+{
+    struct gate *g = k->gate;
+    char *text = summary_json(k->summary);
+    json_t *summary = text ? json_loads(text, 0, NULL) : NULL;
+    bool replaced = ftruncate(g->report_fd, 0) == 0 || errno == EINVAL; /* a pipe has no length */
+    FILE *out = summary && replaced ? fdopen(g->report_fd, "w") : NULL;
+    if (out)
+        report_write(g->report_format, "sluice run", g->audit ? "Audited: what is told as refused went on." : "",
+                     summary, out);
+    if (!out || fclose(out) != 0)
+        fprintf(stderr, "sluice: the report %s could not be written: %s\n", g->report_path, strerror(errno));
+    g->report_fd = -1;
+    json_decref(summary);
+    free(text);
+}
+
 /* The command ended, and none of its processes is left: what is still on its way comes, open flows are closed with the
  * counts they have, and what their sockets still hold goes. */
 static void finish(struct keeper *k)
@@ -178,6 +195,8 @@ static void finish(struct keeper *k)
     } else if (!k->gate->quiet) {
         summary_print(k->summary, k->gate->audit, stderr);
     }
+    if (k->gate->report_fd >= 0)
+        write_report(k);
     answer.denied = atomic_load(&k->shared->denied);
     answer.alerts = atomic_load(&k->shared->alerts);
     (void)send(k->gate->main_fd[0], &answer, sizeof answer, MSG_NOSIGNAL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a job did, as a page: from the summary that the gate tells (ctl/summary.h, summary_json).  Whatever in it came
- * from the job is escaped there once, and here for the page's own language. */
+/* What a job or a run did, as a page: from the summary that the gate tells (ctl/summary.h, summary_json).  Whatever in
+ * it came from the job is escaped there once, and here for the page's own language. */
 #ifndef SLUICE_CTL_REPORT_H
 #define SLUICE_CTL_REPORT_H
 

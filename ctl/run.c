@@ -361,6 +361,8 @@ int run_command(struct run_config *config)
     isolate_init(&r.isolate);
     gate_init(&r.gate);
     r.gate.events_path = config->events_path;
+    r.gate.report_path = config->report_path;
+    r.gate.report_format = config->report_format;
     r.gate.audit = config->policy.audit;
     r.gate.json = config->json;
     r.gate.color = isatty(STDERR_FILENO);

@@ -7,13 +7,15 @@
 #include <stdbool.h>
 
 #include "ctl/confine.h"
+#include "ctl/report.h"
 #include "ctl/run_policy.h"
 
 struct run_config {
     struct run_policy policy;
     unsigned sockets;
     const char *socket[CONFINE_KEEP_MAX]; /* unix sockets outside that the command may use */
-    const char *events_path;
+    const char *events_path, *report_path;
+    enum report_format report_format;
     bool isolate, as_root, json, fail_on_deny, fail_on_alert;
     char **argv;
 };

@@ -92,6 +92,26 @@ events_file_planted() {
     run --events /dev/stdout -- sh -c 'getent hosts x.evil.test' | cat > "$T/out" || true
     grep '"name":"x.evil.test"' "$T/out"
 }
+# What the run came to, as a page of its own; one of before is replaced, nothing that was planted is followed.
+report_file() {
+    local form
+    for form in md html json; do
+        head -c 100000 /dev/zero > "$T/report.$form"
+        status 3 run --fail-on deny --report "$T/report.$form" --allow allowed.test -- sh -c "curl -sS --cacert $CA -o /dev/null https://allowed.test/hello; getent hosts x.evil.test || true"
+        has allowed.test "$T/report.$form"
+        ! grep -q -P '\x00' "$T/report.$form"
+    done
+    jq -e '.connections == 1 and .allow == ["x.evil.test"] and .allowed[0].name == "allowed.test"' "$T/report.json"
+    has '^# sluice run' "$T/report.md" && has '^\| x.evil.test \| 2 ' "$T/report.md"
+    has '<td>x.evil.test</td><td>2</td>' "$T/report.html"
+    status 125 run --report "$T/report.txt" -- true
+    said_line '^sluice: --report takes a file whose name ends in .md, .html or .json, not '
+    mkdir -p "$T/theirs" && chown 65534 "$T/theirs"
+    echo "root's" > "$T/precious"
+    ln -sf "$T/precious" "$T/theirs/link.md"
+    status 125 run --report "$T/theirs/link.md" -- true
+    [ "$(cat "$T/precious")" = "root's" ]
+}
 # A name is what the wire says; a terminal must not obey it.
 hostile_names() {
     rm -f "$T/run.events"
@@ -375,6 +395,7 @@ check "braces and many --allow" many_names
 check "the lines on standard error" lines
 check "the events file: 0600, valid, complete" events_file
 check "the events file: nothing that was planted in its place" events_file_planted
+check "--report: a page in three forms" report_file
 check "a name of one label is told of" one_label
 check "hostile names do not reach the terminal or the file raw" hostile_names
 check "a package's script is named: npm, cargo" packages

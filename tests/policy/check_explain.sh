@@ -58,6 +58,21 @@ check 1 '!to allow' "$scoped" new.example@10.0.0.5
 check 1 '!to allow' "$scoped" new.example@127.0.0.1
 check 1 'name@range would permit' "$scoped" a.example@10.0.0.5
 check 0 '^allow' "$scoped" in.example@10.0.0.5
+# In a phase: what it allows, what the profile denies, and no --allow.
+phased=$work/phased.yaml
+printf 'version: 1\nprofiles: { node: { allow: [a.example], deny: [c.example], phases: { build: { allow: [b.example, c.example] } } } }\n' >"$phased"
+check 0 '^allow +a\.example' "$phased" a.example
+check 1 '^deny +a\.example' --phase build "$phased" a.example
+check 1 'to allow: phases: \{ build: \{ allow: \[a\.example\] \} \}$' --phase build "$phased" a.example
+check 1 "allow: \['tcp://a\.example:22'\]" --phase build "$phased" tcp://a.example:22
+check 1 '!--allow' --phase build "$phased" a.example
+check 0 '^allow +b\.example' --phase build "$phased" b.example
+check 1 '^deny +c\.example' --phase build "$phased" c.example
+check 2 'the profile "node" has no phase "test"' --phase test "$phased" a.example
+check 2 'no profile "z"; it has: node$' --profile z "$phased" a.example
+{ cat "$phased" && echo 'scopes: [{ name: s, match: { cgroup: /a }, profile: node }]'; } >"$phased.scoped"
+check 1 '^deny +a\.example' --phase build "$phased.scoped" a.example
+check 0 '^allow +b\.example' --scope s --phase build "$phased.scoped" b.example
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]
