@@ -269,15 +269,16 @@ struct report {
     struct engine_matches matches;
 };
 
-static void look(const char *container, struct report *report)
+static void look(const char *container, const json_t *held, struct report *report)
 {
-    report->ok = engine_find(container, &report->container, &report->error) &&
+    report->ok = engine_find(container, held, &report->container, &report->error) &&
                  engine_of_process(report->container.pid, &report->matches, &report->error);
 }
 
 /* Arguments and paths of others' processes are read, which can wait for as long as those like: in a process of its own,
  * that is ended when the time is over. */
-bool engine_matches(const char *container, struct engine_container *which, struct engine_matches *out, struct error *e)
+bool engine_matches(const char *container, const json_t *held, struct engine_container *which,
+                    struct engine_matches *out, struct error *e)
 {
     static struct report report; /* 36 KiB; one thread */
     int ends[2];
@@ -286,7 +287,7 @@ bool engine_matches(const char *container, struct engine_container *which, struc
         return error_set(e, ERROR_SYSTEM, errno, "cannot look for container %s", container);
     pid_t pid = fork();
     if (pid == 0) {
-        look(container, &report);
+        look(container, held, &report);
         for (size_t done = 0; done < sizeof report;) {
             ssize_t n = write(ends[1], (const char *)&report + done, sizeof report - done);
             if (n <= 0)

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
 #include "core/error.h"
 #include "policy/policy.h"
 
@@ -48,14 +50,16 @@ struct engine_container {
 };
 
 /* A container by its name or id: asked of Docker and podman where their sockets are, else by
- * conmon's arguments (podman without a service, rootless).  Names that several have are an error.  Up to five seconds
- * for each engine that does not answer. */
-bool engine_find(const char *container, struct engine_container *out, struct error *e);
+ * conmon's arguments (podman without a service, rootless), but of what stands in one of the cgroups `held`: jobs that
+ * run, which may call a process so.  Names that several have are an error.  Up to five seconds for each engine that
+ * does not answer. */
+bool engine_find(const char *container, const json_t *held, struct engine_container *out, struct error *e);
 
 /* Adds the lines of that process' network, and its cgroup.  An error where its packets cannot be told from others. */
 bool engine_of_process(pid_t pid, struct engine_matches *out, struct error *e);
 /* engine_find and engine_of_process, in a process of its own that gets twelve seconds. */
-bool engine_matches(const char *container, struct engine_container *which, struct engine_matches *out, struct error *e);
+bool engine_matches(const char *container, const json_t *held, struct engine_container *which,
+                    struct engine_matches *out, struct error *e);
 
 /* Adds the lines of the network namespaces, other than ours, that processes in this cgroup and below live in:
  * containers that a job started below its own cgroup.  Namespaces that no link leads to add nothing.  A cgroup that is

@@ -2,6 +2,7 @@
 /* From a container's name or id to its first process. */
 #include <dirent.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 
 #include "core/clock.h"
 #include "ctl/engine.h"
+#include "ctl/nested.h"
 #include "ctl/process_proc.h"
+#include "nft/cgroup.h"
 
 #define ANSWER_BYTES (4u << 20)
 #define ANSWER_USEC  5000000u
@@ -151,8 +154,23 @@ static bool in_namespace(int proc, const char *namespace)
     return process_proc_link(proc, "ns/net", text, sizeof text) && strcmp(text, namespace) == 0;
 }
 
+static bool in_cgroups(pid_t pid, const json_t *held)
+{
+    char path[PATH_MAX];
+    size_t i;
+    json_t *text;
+    if (json_array_size(held) == 0 || !cgroup_of(pid, path, NULL))
+        return false;
+    json_array_foreach(held, i, text)
+    {
+        if (nested_below(path, json_string_value(text)))
+            return true;
+    }
+    return false;
+}
+
 /* Processes in /proc: of each its parent is told, and what conmon was asked for. */
-static void ask_monitors(const char *container, struct found *found)
+static void ask_monitors(const char *container, const json_t *held, struct found *found)
 {
     static pid_t monitor[1024]; /* one thread */
     unsigned monitors = 0;
@@ -173,7 +191,7 @@ static void ask_monitors(const char *container, struct found *found)
             if (proc < 0)
                 continue;
             if (round == 0 && process_proc_read(proc, "comm", text, sizeof text) && strcmp(text, "conmon\n") == 0 &&
-                in_namespace(proc, own)) {
+                in_namespace(proc, own) && !in_cgroups(pid, held)) {
                 size_t len = process_proc_read(proc, "cmdline", text, sizeof text);
                 if (monitors < sizeof monitor / sizeof *monitor && !is_exec(text, len) &&
                     (option_is(text, len, 'n', container, false) || option_is(text, len, 'c', container, true)))
@@ -190,7 +208,7 @@ static void ask_monitors(const char *container, struct found *found)
     }
 }
 
-bool engine_find(const char *container, struct engine_container *out, struct error *e)
+bool engine_find(const char *container, const json_t *held, struct engine_container *out, struct error *e)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     static const char *const sockets[] = {"/run/docker.sock", "/run/podman/podman.sock"};
@@ -200,7 +218,7 @@ bool engine_find(const char *container, struct engine_container *out, struct err
         return error_set(e, ERROR_INPUT, 0, "container '%.60s': not a name or id of a container", container);
     for (unsigned i = 0; i < sizeof sockets / sizeof *sockets; i++)
         ask_engine(sockets[i], container, &found);
-    ask_monitors(container, &found);
+    ask_monitors(container, held, &found);
     if (found.count == 0 && found.silent)
         return error_set(e, ERROR_SYSTEM, 0, "container %s: the engine at %s does not answer", container, found.silent);
     if (found.count == 0)

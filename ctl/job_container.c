@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/control.h"
 #include "ctl/engine.h"
 #include "ctl/engine_dns.h"
 #include "ctl/keeper.h"
@@ -41,6 +42,23 @@ static bool allow_published(json_t *request, const struct engine_container *cont
     return ok;
 }
 
+/* The cgroups of the jobs that run. */
+static json_t *held_cgroups(void)
+{
+    struct error ignored;
+    json_t *held = json_array(), *job;
+    json_t *answer = control_ask(json_pack("{s:s}", "request", "job_list"), CONTROL_WAIT_MSEC, &ignored);
+    size_t i;
+    json_array_foreach(json_object_get(answer, "jobs"), i, job)
+    {
+        json_t *list = json_object_get(job, "cgroup");
+        if (list && !json_is_true(json_object_get(job, "ended"))) /* what one left, another job may take over */
+            json_array_extend(held, list);
+    }
+    json_decref(answer);
+    return held;
+}
+
 /* A container is known by its cgroup: the gate finds the networks of what runs there by itself. */
 bool job_container_add(json_t *request, const char *name, struct error *e)
 {
@@ -49,7 +67,10 @@ bool job_container_add(json_t *request, const char *name, struct error *e)
     char text[2000];
     bool cgroup = false, docker = false, certain;
     found.lines = found.addresses = 0;
-    if (!engine_matches(name, &container, &found, e))
+    json_t *held = held_cgroups();
+    bool known = engine_matches(name, held, &container, &found, e);
+    json_decref(held);
+    if (!known)
         return false;
     for (unsigned i = 0; i < found.lines; i++) {
         const struct engine_line *line = &found.line[i];

@@ -13,7 +13,7 @@ int main(int argc, char **argv)
     struct error e = {0};
     if (argc != 3)
         return 2;
-    if (!(strcmp(argv[1], "below") == 0 ? engine_below(argv[2], &found, &e) : engine_matches(argv[2], &container, &found, &e))) {
+    if (!(strcmp(argv[1], "below") == 0 ? engine_below(argv[2], &found, &e) : engine_matches(argv[2], NULL, &container, &found, &e))) {
         printf("error: %s\n", e.text);
         return 1;
     }

@@ -38,7 +38,7 @@ says() { [ "$(IN=$1 client timeout 20 sh -c 'echo hello | socat -t "$2" - "$1"' 
 says_not() { fails says "$@"; }
 listens() { IN=$1 client sh -c 'socat "$1,fork,reuseaddr" EXEC:cat > /dev/null 2>&1 &' sh "$2"; }
 job() { h c timeout $((60 * SLOW)) "$SLUICE" job "$@"; }
-below() { job list "$1" --json | jq -c '.jobs[0].below'; }
+below() { job list "$1" --json | jq -c '.jobs[0].below | del(.end)'; }
 empty() { [ "$(below "$1")" = '{"interface":[],"source":[],"address":[]}' ]; }
 ip_of() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"; }
 listens svc-a TCP4-LISTEN:9000

@@ -142,6 +142,29 @@ an_address_goes_to_another() {
     h c ip link set $shared down && h c ip link set $shared name $before && h c ip link set $before up
     BRIDGE=$before
 }
+# A job may call a process of its own as the monitor of another's container is called.
+cat > "$T/monitor.py" <<'PY'
+import os, sys, time
+open("/proc/self/comm", "w").write("conmon")
+if os.fork() == 0:
+    if sys.argv[3]: open(sys.argv[3], "w").write("0")
+    time.sleep(60)
+time.sleep(60)
+PY
+says_to_be_a_monitor() {
+    job start --id liar --profile node --cgroup "$CGROUP/liar"
+    mkdir -p "$CGROUPS$CGROUP/victim"
+    in_cgroup host "$PYTHON" "$T/monitor.py" -n victim "$CGROUPS$CGROUP/victim/cgroup.procs" &
+    in_cgroup liar "$PYTHON" "$T/monitor.py" -n victim "" &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/victim/cgroup.procs"
+    eventually 5 liars 2
+    job start --id honest --profile node --container victim
+    job list --json | jq -e --arg c "$CGROUP/victim" '.jobs[] | select(.id == "honest") | .cgroup == [$c]'
+    job end honest --kill
+    job end liar --kill
+    for pid in $(cat "$CGROUPS$CGROUP/host/cgroup.procs"); do kill -KILL "$pid" 2> /dev/null || :; done
+}
+liars() { [ "$(for pid in $(cat "$CGROUPS$CGROUP/liar/cgroup.procs"); do cat "/proc/$pid/comm"; done | grep -c conmon)" = "$1" ]; }
 # Its first thread is dead: the kernel leaves it in the cgroup of before.
 dead_first_thread() {
     in_cgroup host setpriv --pdeathsig KILL "$PYTHON" -c '
@@ -186,6 +209,7 @@ check "a container that opens sockets and goes to another network" hides sockets
 check "more network namespaces than are looked at" namespaces_without_end
 check "a container that gives itself another's address" gives_itself_addresses
 check "an address that is another job's container's now" an_address_goes_to_another
+check "a job that calls a process the monitor of another's container" says_to_be_a_monitor
 check "a process that is taken over, its first thread dead" dead_first_thread
 check "a peer whose first thread is dead" dead_peer
 finish
