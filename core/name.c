@@ -54,8 +54,9 @@ bool name_from_wire(struct bytes text, struct name *out)
 
 bool name_from_labels(struct bytes labels, struct name *out)
 {
-    struct name n = {0};
+    struct name n;
     struct reader r = reader_init(labels, false);
+    n.len = 0;
     if (labels.len > NAME_MAX_BYTES + 2)
         return false;
     for (;;) {
@@ -78,7 +79,9 @@ bool name_from_labels(struct bytes labels, struct name *out)
     }
     if (n.len == 0 || reader_left(&r) != 0)
         return false;
-    *out = n;
+    out->len = n.len;
+    memcpy(out->text, n.text, n.len);
+    out->text[n.len] = 0;
     return true;
 }
 

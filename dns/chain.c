@@ -114,11 +114,21 @@ static bool chain_target(const struct chain *c, const struct chain_record *recor
     return labels_read(c->wire, &at, end, out) && at == end;
 }
 
+static bool chain_has(const struct chain *c, uint16_t type)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->record[i].type == type)
+            return true;
+    return false;
+}
+
 /* The only record of `type` at `name`: its index, -1 for none, -2 for several. */
 static int chain_find_one(const struct chain *c, const struct labels *name, uint16_t type)
 {
-    uint32_t hash = labels_hash(name);
     int found = -1;
+    if (!chain_has(c, type))
+        return found;
+    uint32_t hash = labels_hash(name);
     for (unsigned i = 0; i < c->count; i++) {
         if (c->record[i].type != type || !chain_owned_by(c, &c->record[i], name, hash))
             continue;
@@ -132,12 +142,11 @@ static int chain_find_one(const struct chain *c, const struct labels *name, uint
 /* The DNAME nearest above `name`, likewise. */
 static int chain_find_dname(const struct chain *c, const struct labels *name)
 {
-    struct labels above = *name;
     int found = -1;
-    bool any = false;
-    for (unsigned i = 0; i < c->count && !any; i++)
-        any = c->record[i].type == MESSAGE_DNAME;
-    while (any && found == -1 && labels_pop(&above))
+    if (!chain_has(c, MESSAGE_DNAME))
+        return found;
+    struct labels above = *name;
+    while (found == -1 && labels_pop(&above))
         found = chain_find_one(c, &above, MESSAGE_DNAME);
     return found;
 }

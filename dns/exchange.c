@@ -69,12 +69,12 @@ static uint32_t exchange_flow_hash(const struct exchange *x, const struct exchan
     uint8_t key[38];
     struct writer w = writer_init(key, sizeof key);
     writer_u8(&w, flow->client.family);
-    writer_bytes(&w, (struct bytes){flow->client.octets, 16});
+    writer_bytes(&w, (struct bytes){flow->client.octets, address_octets(&flow->client)});
     writer_u8(&w, flow->resolver.family);
-    writer_bytes(&w, (struct bytes){flow->resolver.octets, 16});
+    writer_bytes(&w, (struct bytes){flow->resolver.octets, address_octets(&flow->resolver)});
     writer_u16(&w, flow->client_port);
     writer_u16(&w, flow->resolver_port);
-    return hash_bytes((struct bytes){key, sizeof key}, x->seed);
+    return hash_bytes((struct bytes){key, writer_len(&w)}, x->seed);
 }
 
 static uint32_t exchange_question_hash(const struct question *q, uint32_t flow_hash)

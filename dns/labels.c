@@ -76,6 +76,8 @@ static uint8_t labels_fold(uint8_t octet)
 
 static bool labels_octets_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
+    if (memcmp(a, b, len) == 0)
+        return true;
     for (size_t i = 0; i < len; i++) {
         if (labels_fold(a[i]) != labels_fold(b[i]))
             return false;

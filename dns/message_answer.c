@@ -11,6 +11,7 @@
 /* Where names already lie in what is being written, so that later ones can point there (RFC 1035 s4.1.4). */
 struct message_rebuild {
     struct writer w;
+    const struct labels *asked; /* the question's, behind the header */
     unsigned suffixes;
     struct {
         uint16_t offset;
@@ -46,6 +47,12 @@ static void message_know_name(struct message_rebuild *b, const struct labels *na
 
 static void message_write_name(struct message_rebuild *b, const struct labels *name)
 {
+    if (name->len > 1 && labels_equal(name, b->asked)) { /* most of them; the other places need not be known */
+        writer_u16(&b->w, 0xc000u | MESSAGE_HEADER_BYTES);
+        return;
+    }
+    if (!b->suffixes)
+        message_know_name(b, b->asked, MESSAGE_HEADER_BYTES);
     struct labels rest = *name;
     while (rest.len > 1) {
         uint32_t hash = labels_hash(&rest);
@@ -138,8 +145,8 @@ static bool message_write_answer(struct message_rebuild *b, const struct questio
 {
     unsigned records = 0;
     struct labels asked = labels_from_bytes((struct bytes){q->labels, q->labels_len}), zone;
+    b->asked = &asked;
     message_write_head(&b->w, q, flags);
-    message_know_name(b, &asked, MESSAGE_HEADER_BYTES);
     for (unsigned i = 0; i < c->kept; i++) {
         if (!c->record[c->keep[i]].kept)
             continue;
@@ -226,15 +233,12 @@ enum parse message_read_answer(struct bytes wire, const struct question *q, size
     struct answer_head head;
     struct chain c;
     struct labels name;
-    uint16_t type, class_code;
-    size_t at = MESSAGE_HEADER_BYTES;
-    struct reader r = reader_init(wire, false);
-    struct message_header h = message_read_header(&r);
+    struct message_header h;
+    size_t at;
     *filtered = 0;
     out->addresses = out->dropped_records = 0;
     out->wire_len = 0;
-    if (!message_read_answer_head(wire, &head) || head.type != q->type || !name_equal(&head.name, &q->name) ||
-        !message_read_question(wire, &at, &name, &type, &class_code))
+    if (!message_open_answer(wire, &h, &name, &head, &at) || head.type != q->type || !name_equal(&head.name, &q->name))
         return PARSE_MALFORMED;
     uint16_t flags = message_answer_flags(&h, q);
     out->rcode = h.flags & 15;

@@ -198,18 +198,26 @@ size_t message_build_denial(const struct question *q, enum message_denial kind, 
     return writer_len(&w);
 }
 
-bool message_read_answer_head(struct bytes wire, struct answer_head *out)
+bool message_open_answer(struct bytes wire, struct message_header *header, struct labels *name,
+                         struct answer_head *head, size_t *at)
 {
     struct reader r = reader_init(wire, false);
-    struct message_header h = message_read_header(&r);
-    struct answer_head head = {.id = h.id};
-    struct labels name;
     uint16_t class_code;
-    size_t at = MESSAGE_HEADER_BYTES;
-    if (r.state != PARSE_OK || !(h.flags & MESSAGE_QR) || (h.flags >> MESSAGE_OPCODE_SHIFT & 15) || h.questions != 1)
-        return false;
-    if (!message_read_question(wire, &at, &name, &head.type, &class_code) || class_code != MESSAGE_CLASS_IN ||
-        !message_canonical(&name, &head.name))
+    *header = message_read_header(&r);
+    *at = MESSAGE_HEADER_BYTES;
+    head->id = header->id;
+    return r.state == PARSE_OK && header->flags & MESSAGE_QR && !(header->flags >> MESSAGE_OPCODE_SHIFT & 15) &&
+           header->questions == 1 && message_read_question(wire, at, name, &head->type, &class_code) &&
+           class_code == MESSAGE_CLASS_IN && message_canonical(name, &head->name);
+}
+
+bool message_read_answer_head(struct bytes wire, struct answer_head *out)
+{
+    struct message_header header;
+    struct labels name;
+    struct answer_head head;
+    size_t at;
+    if (!message_open_answer(wire, &header, &name, &head, &at))
         return false;
     *out = head;
     return true;

@@ -52,6 +52,11 @@ struct message_header message_read_header(struct reader *r);
 /* The question at *at (RFC 1035 s4.1.2); at offset 12 no pointer can be legal, so the name is uncompressed. */
 bool message_read_question(struct bytes wire, size_t *at, struct labels *name, uint16_t *type, uint16_t *class_code);
 
+/* Header and question of what is an answer to something (message_read_answer_head); *at: what is behind them.  False:
+ * it is none; what was written until then means nothing. */
+bool message_open_answer(struct bytes wire, struct message_header *header, struct labels *name,
+                         struct answer_head *head, size_t *at);
+
 /* Canonical form; the root alone is len 0.  False: outside the alphabet. */
 bool message_canonical(const struct labels *n, struct name *out);
 

@@ -17,6 +17,8 @@ struct judge *judge_new(const struct judge_config *config, struct judge_sink sin
         return NULL;
     j->config = *config;
     j->sink = sink;
+    for (unsigned i = 0; i < config->relay_ports; i++)
+        j->relay_port[config->relay_port[i] / 8] |= (uint8_t)(1u << config->relay_port[i] % 8);
     unsigned share = config->flows_max ? config->flows_max : JUDGE_FLOWS_DEFAULT;
     j->flows = flow_table_new(share * 4, share, (uint32_t)config->seed);
     j->streams = stream_pool_new(JUDGE_STREAMS, JUDGE_STREAMS_SCOPE);
@@ -263,12 +265,10 @@ unsigned judge_bound(const struct judge *j, const struct visit *v, const struct 
 /* Is it the relay's?  A host behind the gate may use the same port. */
 static bool is_relayed(const struct judge *j, const struct packet *p, enum mark_queued path)
 {
-    bool answer = path == MARK_FROM_SERVER, found = false;
+    bool answer = path == MARK_FROM_SERVER;
     uint16_t port = answer ? p->destination_port : p->source_port;
     const struct address *own = answer ? &p->destination : &p->source;
-    for (unsigned i = 0; p->protocol == IPPROTO_UDP && i < j->config.relay_ports && !found; i++)
-        found = j->config.relay_port[i] == port;
-    return found && is_here(j, own);
+    return p->protocol == IPPROTO_UDP && j->relay_port[port / 8] & 1u << port % 8 && is_here(j, own);
 }
 
 static void to_server(struct judge *j, struct visit *v)

@@ -50,7 +50,8 @@ struct judge_config {
     struct binding_table *bindings;
     unsigned flows_max; /* 0: JUDGE_FLOWS_DEFAULT */
     uint64_t seed;
-    const uint16_t *relay_port; /* source ports of the relay's sockets: what comes from them was asked over TCP */
+    const uint16_t
+        *relay_port; /* copied: source ports of the relay's sockets: what comes from them was asked over TCP */
     unsigned relay_ports;
     /* Replay: bytes cannot be changed any more, so packets are taken as they lie and ids as they are.  Without a policy
      * everything is allowed, reason OBSERVED. */

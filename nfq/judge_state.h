@@ -57,6 +57,7 @@ struct judge {
     const struct policy *policy;
     unsigned own_addresses;
     struct address own_address[JUDGE_OWN_ADDRESSES_MAX];
+    uint8_t relay_port[(UINT16_MAX + 1) / 8]; /* a bit each: looked at for every datagram */
     uint64_t now_usec;
     unsigned policies; /* how many there were */
     struct judge_scope {

@@ -14,7 +14,7 @@ def checksum(b):
     while s >> 16: s = (s & 0xffff) + (s >> 16)
     return ~s & 0xffff
 name = b"\4slow\4test\0\0\1\0\1"
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("198.18.1.2", 5353)); s.setblocking(False)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("198.18.1.2", int(to.split(":")[1]))); s.setblocking(False)
 for i in range(int(questions)):
     s.sendto(struct.pack(">HHHHHH", i + 1, 0x100, 1, 0, 0, 0) + name, (resolver, 53)); time.sleep(0.0005)
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); raw.bind(("c0", 0x800))
@@ -37,12 +37,12 @@ mac() { h "$1" ip -br link show "$2" | awk "{print \$3}"; }
 forge() { client "$PYTHON" -c "$FORGE" "$(mac c c0)" "$(mac g gc)" 198.18.2.53 198.18.3.66 "$1" "$2" | tee "$T/forge.out"; }
 
 # The attack is real: a host that takes its answers from anybody believes one.
-believed() { forge 198.18.1.2:5353 1 && grep -q '^believed' "$T/forge.out"; }
+believed() { forge 198.18.1.2:5350 1 && grep -q '^believed' "$T/forge.out"; }
 not_believed() {
     local n
     n=$(nonce)
     client "$PYTHON" -c 'import socket; socket.setdefaulttimeout(1)' # the client runs in this form
-    forge 198.18.1.2:5353 200
+    forge "198.18.1.2:$port" 200
     grep -q '^not believed' "$T/forge.out"
     fails client timeout 15 openssl s_client -brief -connect 198.18.3.66:443 -servername slow.test < /dev/null
     fails near connect 198.18.3.66 443 "$n"
@@ -54,7 +54,10 @@ told() { if [ $match = source ]; then said 0 answer_forged 198.18.2.53; else sai
 h g sh -c 'for i in all default gc gs ga; do echo 0 > /proc/sys/net/ipv4/conf/$i/rp_filter; done'
 FORM=forward
 check "without the gate such an answer is believed" believed
+# Each from a port of its own: the slow resolver's answer to a question of before, late, would begin a connection in conntrack.
+port=5350
 for match in source interface; do
+    port=$((port + 1))
     policy "$T/policy.yaml" "${ALLOW[@]}"
     FORM=forward policy "$T/policy.yaml" "${ALLOW[@]}"
     [ $match = source ] || sed -i 's/match: .*/match: { interface: gc }/' "$T/policy.yaml"
