@@ -109,6 +109,7 @@ int job_ask_start(struct job_ask *a)
 {
     struct error e = {0};
     char made[PATH_MAX] = "";
+    unsigned made_levels = 0;
     int status = 0;
     json_object_set_new(a->request, "request", json_string("job_start"));
     json_object_set_new(a->request, "id", json_string(a->id));
@@ -117,7 +118,7 @@ int job_ask_start(struct job_ask *a)
     json_object_set_new(a->request, "audit", json_boolean(a->audit));
     json_object_set_new(a->request, "incoming", json_boolean(a->incoming));
     json_object_set_new(a->request, "owner", json_integer(a->owner ? a->owner : getppid()));
-    if (a->pid && !job_cgroup_make(a->pid, a->id, made, &e))
+    if (a->pid && !job_cgroup_make(a->pid, a->id, made, &made_levels, &e))
         return job_ask_failed(&e);
     if (made[0]) {
         json_t *list = json_object_get(a->request, "cgroup");
@@ -131,7 +132,7 @@ int job_ask_start(struct job_ask *a)
     if (!answer) {
         unmake_cgroups(json_object_get(a->request, "cgroup"), levels);
         if (made[0])
-            (void)cgroup_remove(made, NULL);
+            cgroup_unmake(made, made_levels);
     }
     json_decref(levels);
     if (!answer)

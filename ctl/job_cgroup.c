@@ -39,14 +39,14 @@ static bool add(struct numbers *n, uint64_t number)
     return true;
 }
 
-bool job_cgroup_make(pid_t pid, const char *id, char out[PATH_MAX], struct error *e)
+bool job_cgroup_make(pid_t pid, const char *id, char out[PATH_MAX], unsigned *levels, struct error *e)
 {
     char now[PATH_MAX];
     if (!cgroup_of(pid, now, e))
         return false;
     if (snprintf(out, PATH_MAX, "%s/sluice-job-%s", strcmp(now, "/") == 0 ? "" : now, id) >= PATH_MAX)
         return error_set(e, ERROR_LIMIT, 0, "the cgroup's path is too long");
-    return cgroup_make(out, e);
+    return cgroup_make_levels(out, levels, e);
 }
 
 static bool descends(pid_t pid, pid_t from)

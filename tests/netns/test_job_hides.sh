@@ -105,8 +105,8 @@ for _ in range(1100):
         time.sleep(300)
         os._exit(0)
 time.sleep(300)' &
-    eventually 30 grep -q "job many: its containers' networks: more than" "$T/gate.log"
-    sleep 2
+    eventually 60 grep -q "job many: its containers' networks: more than" "$T/gate.log"
+    sleep 3
     fails grep -q OUT "$T/log"
     job end many --kill
     h c ip link del v0 2> /dev/null || :
