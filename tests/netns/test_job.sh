@@ -454,6 +454,16 @@ while True:
     [ "$(grep -ac escaped-old- "$T/a.pcap")" = "$old" ] || die "a socket from before went on"
     [ "$(grep -ac escaped-new- "$T/a.pcap")" = "$new" ] || die "a new socket went out"
     jobs_say | jq -e '.jobs[0].cgroup[0] | endswith("/sluice-job-t")'
+    # Refused, and what the job made below its cgroup is left alone.
+    local own beside
+    own=$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')
+    mkdir "$own/empty"
+    h c sh -c 'echo $$; exec sleep 300' > "$T/beside" &
+    eventually 5 test -s "$T/beside"
+    beside=$(head -n 1 "$T/beside")
+    fails job start --id t --profile node --pid "$beside"
+    kill "$beside"
+    [ -d "$own/empty" ] || die "a refused start removed a cgroup of the running job"
     # shellcheck disable=SC2046
     kill -KILL $(cat "$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')/cgroup.procs")
     job end t
