@@ -140,6 +140,8 @@ bool event_from_json(const char *line, struct event *out)
         event_take_endpoint(root, "destination.ip", "destination.port", &out->destination);
         EVENT_TAKE(root, event_is_dns(out) ? "dns.question.name" : "destination.domain", out->domain);
         EVENT_TAKE(root, "sluice.scope", out->scope);
+        EVENT_TAKE(root, "sluice.job", out->job);
+        EVENT_TAKE(root, "sluice.phase", out->phase);
         EVENT_TAKE(root, "sluice.hint", out->hint);
         EVENT_TAKE(root, "sluice.limit", out->limit);
         EVENT_TAKE(root, "rule.name", out->rule);

@@ -14,6 +14,8 @@
 #include "ctl/summary.h"
 #include "policy/policy.h"
 
+#define SCOPES_MAX (2 * POLICY_SCOPES_MAX) /* each in a phase, too */
+
 enum { OPTION_JSON, OPTION_SCOPE };
 
 static const struct command_option options[] = {
@@ -22,14 +24,15 @@ static const struct command_option options[] = {
     {NULL, NULL, NULL},
 };
 
+/* A scope, or it in one of its phases: what a phase allows stands there. */
 struct scope {
-    char name[EVENT_SCOPE_SIZE];
+    char name[EVENT_SCOPE_SIZE], phase[EVENT_PHASE_SIZE];
     struct summary *summary;
 };
 
 struct gathered {
     const char *only;
-    struct scope *scope; /* POLICY_SCOPES_MAX, in order of appearance */
+    struct scope *scope; /* SCOPES_MAX, in order of appearance */
     unsigned scopes;
     bool full;
 };
@@ -41,14 +44,15 @@ static bool gather(void *ctx, const char *line, const struct event *e)
     (void)line;
     if (!event_is_refusal(e) || e->action == ACTION_GATE || (g->only && strcmp(g->only, e->scope) != 0))
         return true;
-    while (i < g->scopes && strcmp(g->scope[i].name, e->scope) != 0)
+    while (i < g->scopes && (strcmp(g->scope[i].name, e->scope) != 0 || strcmp(g->scope[i].phase, e->phase) != 0))
         i++;
     if (i == g->scopes) {
-        struct summary *summary = i < POLICY_SCOPES_MAX ? summary_new() : NULL;
+        struct summary *summary = i < SCOPES_MAX ? summary_new() : NULL;
         g->full = !summary;
         if (!summary)
             return false;
         snprintf(g->scope[i].name, sizeof g->scope[i].name, "%s", e->scope);
+        snprintf(g->scope[i].phase, sizeof g->scope[i].phase, "%s", e->phase);
         g->scope[i].summary = summary;
         g->scopes++;
     }
@@ -62,6 +66,8 @@ static bool print_json(const struct scope *scope)
     json_t *o = facts ? json_loads(facts, 0, NULL) : NULL;
     if (o)
         json_object_set_new(o, "scope", json_string(scope->name));
+    if (o && scope->phase[0])
+        json_object_set_new(o, "phase", json_string(scope->phase));
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     bool ok = text && puts(text) >= 0;
     free(text);
@@ -78,7 +84,7 @@ static bool suggest(struct gathered *g, const char *file, bool json, struct erro
         ok = error_set(e, ERROR_LIMIT, 0, "%s holds more scopes than a policy can", file);
     for (unsigned i = 0; i < g->scopes; i++) {
         if (ok && !json)
-            summary_print_policy(g->scope[i].summary, g->scope[i].name, stdout);
+            summary_print_policy(g->scope[i].summary, g->scope[i].name, g->scope[i].phase, stdout);
         else if (ok)
             ok = print_json(&g->scope[i]) || error_set(e, ERROR_SYSTEM, ENOMEM, "cannot print");
         summary_free(g->scope[i].summary);
@@ -111,7 +117,7 @@ static int run(int argc, char **argv)
         }
     }
     struct error e = {0};
-    g.scope = calloc(POLICY_SCOPES_MAX, sizeof *g.scope);
+    g.scope = calloc(SCOPES_MAX, sizeof *g.scope);
     bool ok = g.scope ? suggest(&g, file ? file : EVENTFILE_DEFAULT, json, &e)
                       : error_set(&e, ERROR_SYSTEM, ENOMEM, "cannot read events");
     free(g.scope);
@@ -128,8 +134,9 @@ const struct command command_suggest = {
     .text =
         "Reads FILE, an events file that run --events or gate --events wrote (- is standard input; without one "
         "/var/log/sluice/events.json), and prints for each scope the entries that would have allowed what was "
-        "refused, or would have been under audit, as they stand under allow: of its profile: how often, and by "
-        "whom. What looks like an attack is listed in comments with its reason, and so is what no entry is offered "
+        "refused, or would have been under audit, as they stand under allow: of its profile, or of the phase that it "
+        "was in: how often, and by whom. What looks like an attack is listed in comments with its reason, and so is "
+        "what no entry is offered "
         "for. Read before you paste: a job under audit may ask for what you do not want. Exit status 0: printed; 2: "
         "FILE cannot be read.",
     .option = options,

@@ -27,9 +27,9 @@ uint64_t summary_alerts(const struct summary *s);
  * addresses, what looks like an attack (told with what it would take, never offered), and what no entry is offered for.
  */
 void summary_print(const struct summary *s, bool audit, FILE *out);
-/* As lines of a policy file: under `allow:` of the scope's profile, what would have sufficed; in comments the settings
- * beside it, and what is not offered. */
-void summary_print_policy(const struct summary *s, const char *scope, FILE *out);
+/* As lines of a policy file: under `allow:` of the scope's profile, or of the phase (not "") that all of it was refused
+ * in, what would have sufficed; in comments the settings beside it, and what is not offered. */
+void summary_print_policy(const struct summary *s, const char *scope, const char *phase, FILE *out);
 /* The same facts as one JSON object (malloc'ed). */
 char *summary_json(const struct summary *s);
 

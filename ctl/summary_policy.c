@@ -7,13 +7,13 @@
 #define ENTRY_COLUMN 40 /* of the comment behind an entry */
 
 /* As a scalar of YAML: quoted where it would be read as something else. */
-static void print_entry(const char *text, FILE *out)
+static void print_entry(const char *text, bool in_phase, FILE *out)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:/+";
     char escaped[4 * EVENT_RULE_SIZE + 1];
     size_t n = event_escape(text, escaped, sizeof escaped);
     bool quote = strspn(escaped, plain) != n || strchr("-:", escaped[0]);
-    int column = fprintf(out, "      - %s", quote ? "'" : "");
+    int column = fprintf(out, "%s      - %s", in_phase ? "    " : "", quote ? "'" : "");
     for (size_t i = 0; i < n; i++)
         column += fprintf(out, "%s%c", escaped[i] == '\'' ? "'" : "", escaped[i]);
     column += fprintf(out, "%s", quote ? "'" : "");
@@ -46,7 +46,7 @@ static void print_offers(const struct summary *s, bool settings, FILE *out)
             summary_print_escaped(h->text, out);
             fputs("  # ", out);
         } else {
-            print_entry(h->text, out);
+            print_entry(h->text, h->phase[0], out);
         }
         print_who(h->finding, out);
     }
@@ -70,12 +70,16 @@ static void print_apart(const struct summary *s, enum summary_apart apart, FILE 
     }
 }
 
-void summary_print_policy(const struct summary *s, const char *scope, FILE *out)
+void summary_print_policy(const struct summary *s, const char *scope, const char *phase, FILE *out)
 {
     fputs("# scope ", out);
     summary_print_escaped(scope[0] ? scope : "(none)", out);
-    fprintf(out, ": %llu refusal%s; under allow: of its profile\n", (unsigned long long)s->denied,
-            summary_plural(s->denied));
+    if (phase[0]) {
+        fputs(", phase ", out);
+        summary_print_escaped(phase, out);
+    }
+    fprintf(out, ": %llu refusal%s; under allow: of its profile%s\n", (unsigned long long)s->denied,
+            summary_plural(s->denied), phase[0] ? "'s phase" : "");
     print_offers(s, false, out);
     print_offers(s, true, out);
     for (enum summary_apart a = 0; a < SUMMARY_APARTS; a++)

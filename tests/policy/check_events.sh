@@ -66,5 +66,15 @@ check "suggest: no such file" 2 'cannot open' "$sluice" suggest "$work/none"
 } > "$work/suggested.yaml"
 check "suggest: a policy with the lines in it" 0 '' "$sluice" check "$work/suggested.yaml"
 check "suggest: it allows them" 0 'allow' "$sluice" explain "$work/suggested.yaml" --scope lab https://cdn.test/
+# The same, refused in a phase: lines of the phase.
+jq -c '.sluice.phase = "build"' "$work/events.json" > "$work/phase.json"
+check "suggest: of a phase" 0 "^# scope lab, phase build: [0-9]+ refusals; under allow: of its profile's phase" "$sluice" suggest "$work/phase.json"
+check "suggest: no --allow in a phase" 0 '^\["build",0\]$' sh -c '"$1" suggest --json "$2" | jq -c "[.phase, (.allow | length)]"' sh "$sluice" "$work/phase.json"
+{
+    printf 'version: 1\nprofiles:\n  p:\n    phases:\n      build:\n        allow:\n'
+    "$sluice" suggest "$work/phase.json"
+    sed -n '/^scopes:/,$p' policy.yaml
+} > "$work/phase.yaml"
+check "suggest: a phase with the lines in it" 0 'allow' "$sluice" explain "$work/phase.yaml" --scope lab --phase build https://cdn.test/
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

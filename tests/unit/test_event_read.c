@@ -145,7 +145,7 @@ static void policy_lines(void **state)
     snprintf(e.domain, sizeof e.domain, "a\n      - evil.test");
     snprintf(e.hint, sizeof e.hint, "tunnel.test");
     summary_add(s, &e);
-    summary_print_policy(s, "runner", out);
+    summary_print_policy(s, "runner", "", out);
     fclose(out);
     assert_non_null(strstr(text, "\n      - payload.evil.test "));
     assert_non_null(strstr(text, "# 7 times, by node, package left-pad\n"));
