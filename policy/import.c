@@ -123,11 +123,17 @@ static bool name_is_taken(const struct import *i, const char *name)
     return strcmp(name, "unmatched") == 0; /* a scope's name that policies keep for themselves */
 }
 
+/* Names that policies keep for the scopes of jobs (sluice job start). */
+static bool is_a_jobs(const char *name, size_t len)
+{
+    return (len >= 4 && memcmp(name, "job-", 4) == 0) || (len >= 6 && memcmp(name, "ended-", 6) == 0);
+}
+
 bool import_profile_add(struct import_build *b, struct bytes name, uint32_t line, bool audit)
 {
     struct import *i = b->out;
     struct import_word at = {name, line, 1};
-    char label[IMPORT_NAME_SIZE - 6], unique[IMPORT_NAME_SIZE];
+    char label[IMPORT_NAME_SIZE - 9], unique[IMPORT_NAME_SIZE];
     size_t len = 0;
     if (i->profiles == IMPORT_PROFILES_MAX)
         return import_wrong(b, &at, "more than %d of them in one file", IMPORT_PROFILES_MAX);
@@ -139,9 +145,10 @@ bool import_profile_add(struct import_build *b, struct bytes name, uint32_t line
             label[len] = c;
     }
     label[len] = 0;
-    snprintf(unique, sizeof unique, "%s", len ? label : "imported");
+    const char *before = is_a_jobs(label, len) ? "ci-" : "";
+    snprintf(unique, sizeof unique, "%s%s", before, len ? label : "imported");
     for (unsigned n = 2; name_is_taken(i, unique); n++)
-        snprintf(unique, sizeof unique, "%s-%u", len ? label : "imported", n);
+        snprintf(unique, sizeof unique, "%s%s-%u", before, len ? label : "imported", n);
     struct import_profile *p = &i->profile[i->profiles];
     *p = (struct import_profile){.line = line, .audit = audit};
     memcpy(p->name, unique, sizeof p->name);
