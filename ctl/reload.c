@@ -197,6 +197,7 @@ static void finish_reload(struct keeper *k)
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
     unsigned cut = rejudge_all(k, old);
+    k->flow_tables_seen = k->flow_tables_seen && gate_forwards(old); /* else one matters only now */
     if (old == k->gate->policy)
         k->gate->policy = NULL; /* ours only: the others have theirs */
     policy_free(old);

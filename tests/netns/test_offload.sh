@@ -68,4 +68,11 @@ starts_for_cgroups() {
     eventually 20 grep -q 'gate ready' "$T/own.log"
 }
 check "a gate of the host's own cgroups starts beside one" starts_for_cgroups
+told_with_the_scopes() {
+    FORM=forward policy "$T/policy.yaml" "${ALLOW[@]}"
+    fails grep 'flow table' "$T/own.log"
+    h g "$SLUICE" apply
+    eventually 30 has 'warning: the flow table inet router fast' "$T/own.log"
+}
+check "and tells of it when the policy begins to hold what is forwarded" told_with_the_scopes
 finish
