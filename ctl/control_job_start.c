@@ -7,8 +7,8 @@
 #include "core/clock.h"
 #include "ctl/control_caller.h"
 #include "ctl/jobs.h"
-#include "ctl/nested.h"
 #include "ctl/peer.h"
+#include "nft/cgroup.h"
 #include "policy/endpoint.h"
 
 static bool texts_good(const json_t *list)
@@ -64,7 +64,7 @@ static const struct held_job *cgroup_taken(const struct keeper *k, const char *c
             const char *other = json_string_value(text);
             if (job->ended && strcmp(other, cgroup) == 0)
                 *replaces = job->id;
-            else if (nested_below(cgroup, other) || nested_below(other, cgroup))
+            else if (cgroup_is_below(cgroup, other) || cgroup_is_below(other, cgroup))
                 return job;
         }
     }
@@ -81,8 +81,8 @@ static bool cgroup_is_of(const struct keeper *k, const struct policy_scope *star
             const struct policy_matcher_line *line = &scope->match[m];
             if (line->kind != POLICY_CGROUP || scope->job)
                 continue;
-            bool below = nested_below(cgroup, line->text) && strcmp(cgroup, line->text) != 0;
-            if (scope != starter && (nested_below(line->text, cgroup) || (below && first)))
+            bool below = cgroup_is_below(cgroup, line->text) && strcmp(cgroup, line->text) != 0;
+            if (scope != starter && (cgroup_is_below(line->text, cgroup) || (below && first)))
                 return false;
             if (scope == starter && below)
                 first = false;

@@ -8,8 +8,8 @@
 
 #include "ctl/control.h"
 #include "ctl/keeper.h"
-#include "ctl/nested.h"
 #include "ctl/peer.h"
+#include "nft/cgroup.h"
 
 json_t *control_error(const struct error *e)
 {
@@ -47,7 +47,7 @@ const struct policy_scope *control_scope_of(const struct keeper *k, const struct
     for (unsigned i = 0; i < k->policy->scopes; i++) {
         const struct policy_scope *scope = &k->policy->scope[i];
         for (unsigned m = 0; rules_holds(k->gate, scope) && m < scope->matches; m++)
-            if (scope->match[m].kind == POLICY_CGROUP && nested_below(peer->cgroup, scope->match[m].text))
+            if (scope->match[m].kind == POLICY_CGROUP && cgroup_is_below(peer->cgroup, scope->match[m].text))
                 return scope;
     }
     return NULL;

@@ -12,7 +12,6 @@
 
 #include "core/clock.h"
 #include "ctl/engine.h"
-#include "ctl/nested.h"
 #include "ctl/process_proc.h"
 #include "nft/cgroup.h"
 
@@ -163,7 +162,7 @@ static bool in_cgroups(pid_t pid, const json_t *held)
         return false;
     json_array_foreach(held, i, text)
     {
-        if (nested_below(path, json_string_value(text)))
+        if (cgroup_is_below(path, json_string_value(text)))
             return true;
     }
     return false;

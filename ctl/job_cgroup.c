@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ctl/nested.h"
 #include "ctl/process_proc.h"
 #include "nft/cgroup.h"
 #include "nft/sockets.h"
@@ -75,7 +74,7 @@ static unsigned take_some(const char *path, pid_t from, struct error *e)
     for (struct dirent *entry; proc && (entry = readdir(proc));) {
         char now[PATH_MAX];
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
-        if (!pid || !descends(pid, from) || !cgroup_of(pid, now, NULL) || nested_below(now, path))
+        if (!pid || !descends(pid, from) || !cgroup_of(pid, now, NULL) || cgroup_is_below(now, path))
             continue;
         moved += cgroup_enter(path, pid, e); /* one that ended meanwhile is looked for no more */
     }
@@ -177,7 +176,7 @@ static bool all_moved(const char *path, pid_t from, struct error *e)
         char now[PATH_MAX], folder[64];
         unsigned threads = 0;
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
-        if (!pid || !descends(pid, from) || !cgroup_of(pid, now, NULL) || nested_below(now, path))
+        if (!pid || !descends(pid, from) || !cgroup_of(pid, now, NULL) || cgroup_is_below(now, path))
             continue;
         snprintf(folder, sizeof folder, "/proc/%d/task", (int)pid);
         DIR *tasks = opendir(folder);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/nested.h"
 #include "nft/cgroup.h"
 #include "policy/policy.h"
 
@@ -228,7 +227,7 @@ static bool line_held(const struct policy *policy, const struct policy_scope *ex
             size_t len = strlen(other->text);
             if (other->kind != line->kind)
                 continue;
-            if (line->kind == POLICY_CGROUP && nested_below(line->text, other->text))
+            if (line->kind == POLICY_CGROUP && cgroup_is_below(line->text, other->text))
                 return true;
             if (line->kind == POLICY_INTERFACE &&
                 (strcmp(line->text, other->text) == 0 ||

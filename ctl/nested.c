@@ -10,12 +10,6 @@
 #include "ctl/control.h"
 #include "nft/cgroup.h"
 
-bool nested_below(const char *path, const char *scope)
-{
-    size_t len = strlen(scope);
-    return len && strncmp(path, scope, len) == 0 && (path[len] == '/' || !path[len]);
-}
-
 static bool check_gate(const char *path, struct error *e)
 {
     struct error why;
@@ -30,7 +24,7 @@ static bool check_gate(const char *path, struct error *e)
         json_array_foreach(json_object_get(scope, "cgroups"), k, cgroup)
         {
             const char *text = json_string_value(cgroup);
-            if (free_to_go && text && nested_below(path, text))
+            if (free_to_go && text && cgroup_is_below(path, text))
                 free_to_go =
                     error_set(e, ERROR_INPUT, 0,
                               "this process is in scope \"%s\" of the running gate; a run inside a scope is not "

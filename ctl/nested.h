@@ -10,7 +10,5 @@
 
 /* False: it is, *e names the scope. */
 bool nested_check(struct error *e);
-/* True when `path` is `scope` or below it. */
-bool nested_below(const char *path, const char *scope);
 
 #endif

@@ -170,6 +170,12 @@ bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e)
     return found || error_set(e, ERROR_SYSTEM, ENOENT, "%s has no cgroup v2 line", name);
 }
 
+bool cgroup_is_below(const char *path, const char *of)
+{
+    size_t len = strlen(of);
+    return len && strncmp(path, of, len) == 0 && (path[len] == '/' || !path[len]);
+}
+
 bool cgroup_make(const char *path, struct error *e)
 {
     unsigned made;

@@ -17,6 +17,8 @@ bool cgroup_mount_find(char out[PATH_MAX], struct error *e);
 bool cgroup_find(const char *path, struct ruleset_cgroup *out, struct error *e);
 /* The path of a process' cgroup v2 below the mount. */
 bool cgroup_of(pid_t pid, char out[PATH_MAX], struct error *e);
+/* Is the cgroup `path` the cgroup `of`, or below it? */
+bool cgroup_is_below(const char *path, const char *of);
 /* Makes "/a/b" (all levels). */
 bool cgroup_make(const char *path, struct error *e);
 /* The same, and says how many levels, the last ones, were not there before, also where it failed below them. */

@@ -230,11 +230,11 @@ for form in output forward; do
 done
 
 # A resolver on loopback: whichever of its 2^24 addresses the job sends from, it has one budget.
-start "$T/local.log" c dnsmasq -k --no-resolv --no-hosts --server=198.18.2.53 --listen-address=127.0.0.54 --bind-interfaces --user=root --pid-file=
-eventually 5 h c sh -c 'ss -Hlnu src 127.0.0.54 | grep -q .' || t_fail "a resolver on loopback starts" "$(cat "$T/local.log")"
+start "$T/local.log" c dnsmasq -k --no-resolv --no-hosts --server=198.18.2.53 --listen-address=127.0.0.55 --bind-interfaces --user=root --pid-file=
+eventually 5 h c sh -c 'ss -Hlnu src 127.0.0.55 | grep -q .' || t_fail "a resolver on loopback starts" "$(cat "$T/local.log")"
 many_sources() { # NONCE: how many of 12 names reach the resolver behind, in $seen
     local i
-    for i in {2..13}; do client dig -b "127.9.$i.1" +tries=1 +timeout=2 @127.0.0.54 "$1y$i.a.wild.test" > /dev/null || :; done
+    for i in {2..13}; do client dig -b "127.9.$i.1" +tries=1 +timeout=10 @127.0.0.55 "$1y$i.a.wild.test" > /dev/null || :; done
     seen=$(grep -ao "query\[A\] $1y[0-9]*\.a" "$T/dns.log" | sort -u | wc -l)
 }
 many_reach() { many_sources "$(nonce)" && [ "$seen" = 12 ]; }
@@ -247,7 +247,7 @@ one_budget() {
 }
 check "without the gate names asked from many loopback addresses reach the resolver" many_reach
 FORM=output
-RESOLVERS=127.0.0.54 PROFILE_MORE='dns: { budget: { names_per_minute: 4 } }' policy "$T/policy.yaml" "${ALLOW[@]}"
+RESOLVERS=127.0.0.55 PROFILE_MORE='dns: { budget: { names_per_minute: 4 } }' policy "$T/policy.yaml" "${ALLOW[@]}"
 gate_up output "$T/policy.yaml"
 check "a job has one budget from all addresses of loopback" one_budget
 gate_down

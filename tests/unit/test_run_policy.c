@@ -16,8 +16,8 @@
 
 #include "ctl/confine.h"
 #include "ctl/isolate.h"
-#include "ctl/nested.h"
 #include "ctl/run_policy.h"
+#include "nft/cgroup.h"
 
 static void test_allow_errors(void **state)
 {
@@ -205,11 +205,11 @@ static void test_candidates(void **state)
 static void test_below(void **state)
 {
     (void)state;
-    assert_true(nested_below("/a/b", "/a"));
-    assert_true(nested_below("/a", "/a"));
-    assert_false(nested_below("/ab", "/a"));
-    assert_false(nested_below("/", "/a"));
-    assert_false(nested_below("/a", ""));
+    assert_true(cgroup_is_below("/a/b", "/a"));
+    assert_true(cgroup_is_below("/a", "/a"));
+    assert_false(cgroup_is_below("/ab", "/a"));
+    assert_false(cgroup_is_below("/", "/a"));
+    assert_false(cgroup_is_below("/a", ""));
 }
 
 static void test_user(void **state)
