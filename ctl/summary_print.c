@@ -71,7 +71,9 @@ static void summary_print_phase(const struct summary_row *hint, FILE *out)
     char escaped[4 * EVENT_RULE_SIZE + 1];
     size_t n = event_escape(hint->text, escaped, sizeof escaped);
     const char *quote = strspn(escaped, plain) == n ? "" : "'";
-    fprintf(out, "phases: { %s: { allow: [%s", hint->phase, quote);
+    fputs("phases: { ", out);
+    summary_print_escaped(hint->phase, out);
+    fprintf(out, ": { allow: [%s", quote);
     for (size_t i = 0; i < n; i++)
         fprintf(out, "%s%c", escaped[i] == '\'' ? "'" : "", escaped[i]);
     fprintf(out, "%s] } }", quote);
