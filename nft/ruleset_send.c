@@ -7,8 +7,11 @@
  * step.  (Seen: a few of 50,000 datagrams left a scope while its rules were replaced.)  Hence:
  *   whole       new rules come with sets of their own (an epoch in their names), which are filled in a transaction
  *               before; those of before go in a third one, when no packet can be on its way with the old rules.
- *   difference  the chains of a new scope come in a transaction before; elements that change do so in one step, for the
- *               rules are the same.  Not where an interval would change hands: that is done whole. */
+ *   difference  the rules are the same, but a packet asks several sets, one after the other: by which scope, is that a
+ *               scope.  (Seen: 3 of 4.6 million datagrams left while a cgroup went from scope to scope.)  So first all
+ *               comes that is new, or another scope's; then goes by what a packet's scope was found; then go the scopes
+ *               that nothing finds any more.  Between the steps all packets of before get through.  Not where an
+ *               interval would change hands: that is done whole. */
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
@@ -37,7 +40,7 @@ static void build_referred(const struct build *b)
         build_scope_chains(b, b->sets->scope[i]);
     for (size_t i = 0; i < b->sets->sets; i++) {
         transaction_set_new(b->t, b->rules->table, &b->sets->set[i], (uint32_t)i + 1);
-        transaction_set_change(b->t, b->rules->table, NULL, &b->sets->set[i]);
+        (void)transaction_set_come(b->t, b->rules->table, NULL, &b->sets->set[i]);
     }
 }
 
@@ -155,26 +158,51 @@ static bool send_new_scopes(struct mnl_socket *nl, const struct ruleset_kernel *
     return ok;
 }
 
+enum step { STEP_COME, STEP_GO_FINDING, STEP_GO_SCOPES };
+
+/* One step of a difference, if there is anything to do.  *changed: was there, in a step before?  Then the packets of
+ * before are waited for; and is there, in this one too?  The first finds out whether all is as it was left. */
+static bool send_step(struct mnl_socket *nl, const struct ruleset_kernel *kernel, struct build *b,
+                      const struct ruleset_sets *old, enum step step, bool *changed, struct error *e)
+{
+    const char *table = b->rules->table;
+    struct transaction t;
+    size_t count = 0;
+    bool ok = true;
+    transaction_init(&t);
+    transaction_table_expect(&t, table, table_flags(kernel));
+    b->t = &t;
+    for (size_t i = 0; i < b->sets->sets; i++) {
+        const struct set *was = &old->set[i], *is = &b->sets->set[i];
+        transaction_set_expect(&t, table, is);
+        if (step == STEP_COME)
+            count += transaction_set_come(&t, table, was, is);
+        else if (ruleset_sets_finds(is) == (step == STEP_GO_FINDING))
+            count += transaction_set_go(&t, table, was, is);
+    }
+    for (unsigned i = 0; step == STEP_GO_SCOPES && i < old->scopes; i++) {
+        if (!ruleset_sets_has_scope(b->sets, old->scope[i])) {
+            build_scope_delete(b, old->scope[i]);
+            count++;
+        }
+    }
+    if (count && *changed)
+        wait_for_packets();
+    if (count || step == STEP_COME)
+        ok = transaction_send(&t, nl, e);
+    transaction_done(&t);
+    *changed = *changed || count;
+    return ok;
+}
+
 bool ruleset_send_difference(struct mnl_socket *nl, const struct ruleset_kernel *kernel, struct build *b,
                              const struct ruleset_sets *old, struct error *e)
 {
-    struct transaction t;
+    bool changed = false;
     for (size_t i = 0; i < b->sets->sets; i++)
         if (set_changes_hands(&old->set[i], &b->sets->set[i]))
             return error_set(e, ERROR_LIMIT, 0, "nftables: %s cannot be changed by the difference", old->set[i].name);
-    if (!send_new_scopes(nl, kernel, b, old, e))
-        return false;
-    transaction_init(&t);
-    transaction_table_expect(&t, b->rules->table, table_flags(kernel));
-    b->t = &t;
-    for (size_t i = 0; i < b->sets->sets; i++) {
-        transaction_set_expect(&t, b->rules->table, &b->sets->set[i]);
-        transaction_set_change(&t, b->rules->table, &old->set[i], &b->sets->set[i]);
-    }
-    for (unsigned i = 0; i < old->scopes; i++)
-        if (!ruleset_sets_has_scope(b->sets, old->scope[i]))
-            build_scope_delete(b, old->scope[i]);
-    bool ok = transaction_send(&t, nl, e);
-    transaction_done(&t);
-    return ok;
+    return send_new_scopes(nl, kernel, b, old, e) && send_step(nl, kernel, b, old, STEP_COME, &changed, e) &&
+           send_step(nl, kernel, b, old, STEP_GO_FINDING, &changed, e) &&
+           send_step(nl, kernel, b, old, STEP_GO_SCOPES, &changed, e);
 }

@@ -380,6 +380,15 @@ bool ruleset_sets_has_scope(const struct ruleset_sets *s, uint16_t id)
     return s->scopes && bsearch(&id, s->scope, s->scopes, sizeof *s->scope, by_id) != NULL;
 }
 
+bool ruleset_sets_finds(const struct set *s)
+{
+    static const char *const by[] = {SET_CGROUP "_", SET_INTERFACE "_", SET_ADDRESS4 "_", SET_ADDRESS6 "_"};
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++)
+        if (strncmp(s->name, by[i], strlen(by[i])) == 0)
+            return true;
+    return false;
+}
+
 bool ruleset_sets_alike(const struct ruleset_sets *a, const struct ruleset_sets *b)
 {
     bool same = a->sets == b->sets;

@@ -56,6 +56,8 @@ void ruleset_sets_done(struct ruleset_sets *s);
 bool ruleset_sets_has_scope(const struct ruleset_sets *s, uint16_t id);
 /* Have both the same sets (with whatever in them), so that the same rules go with them? */
 bool ruleset_sets_alike(const struct ruleset_sets *a, const struct ruleset_sets *b);
+/* Is it one by which a packet's scope is found, not one of scopes? */
+bool ruleset_sets_finds(const struct set *s);
 void ruleset_sets_set_epoch(struct ruleset_sets *s, unsigned epoch);
 /* "NAME_NUMBER". */
 void ruleset_sets_name(char out[SET_NAME_SIZE], const char *name, unsigned number);

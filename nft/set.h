@@ -57,7 +57,9 @@ void transaction_set_new(struct transaction *t, const char *table, const struct 
 void transaction_set_delete(struct transaction *t, const char *table, const char *name);
 /* That it is there: else the transaction fails. */
 void transaction_set_expect(struct transaction *t, const char *table, const struct set *s);
-/* Brings what is in it from `old` (NULL: nothing) to `new`, both sorted: first what goes, then what comes. */
-void transaction_set_change(struct transaction *t, const char *table, const struct set *old, const struct set *new);
+/* From `old` (NULL: nothing) to `new`, both sorted.  What comes, and what has another value now; returns how many. */
+size_t transaction_set_come(struct transaction *t, const char *table, const struct set *old, const struct set *new);
+/* What goes: keys that `new` has no more; returns how many. */
+size_t transaction_set_go(struct transaction *t, const char *table, const struct set *old, const struct set *new);
 
 #endif

@@ -145,18 +145,26 @@ static void gather(struct gathering *g, const struct set *s, const struct set_el
     g->elements++;
 }
 
-/* Calls for each element of `have` that `other` has not, or not so. */
-static void each_only_in(struct gathering *g, const struct set *have, const struct set *other)
+enum which { WHICH_KEY_GONE = 1, WHICH_OTHER_VALUE = 2 };
+
+/* Gathers each element of `have` whose key `other` has not, or has with another value; returns how many. */
+static size_t each_of(struct gathering *g, const struct set *have, const struct set *other, unsigned which)
 {
-    size_t k = 0, others = other ? other->count : 0;
+    size_t k = 0, others = other ? other->count : 0, count = 0;
     for (size_t i = 0; i < have->count; i++) {
         const struct set_element *at = &have->element[i];
         while (k < others && memcmp(other->element[k].key, at->key, SET_KEY_BYTES) < 0)
             k++;
-        if (k == others || !set_same_element(&other->element[k], at))
+        bool there = k < others && memcmp(other->element[k].key, at->key, SET_KEY_BYTES) == 0;
+        if (there && set_same_element(&other->element[k], at))
+            continue;
+        if (which & (there ? WHICH_OTHER_VALUE : WHICH_KEY_GONE)) {
             gather(g, have, at);
+            count++;
+        }
     }
     flush(g);
+    return count;
 }
 
 void transaction_set_expect(struct transaction *t, const char *table, const struct set *s)
@@ -166,11 +174,17 @@ void transaction_set_expect(struct transaction *t, const char *table, const stru
     flush(&none);
 }
 
-void transaction_set_change(struct transaction *t, const char *table, const struct set *old, const struct set *new)
+size_t transaction_set_come(struct transaction *t, const char *table, const struct set *old, const struct set *new)
 {
     struct gathering gone = {.t = t, .table = table, .type = NFT_MSG_DELSETELEM};
     struct gathering come = {.t = t, .table = table, .type = NFT_MSG_NEWSETELEM, .flags = NLM_F_CREATE};
     if (old)
-        each_only_in(&gone, old, new);
-    each_only_in(&come, new, old);
+        (void)each_of(&gone, old, new, WHICH_OTHER_VALUE);
+    return each_of(&come, new, old, WHICH_KEY_GONE | WHICH_OTHER_VALUE);
+}
+
+size_t transaction_set_go(struct transaction *t, const char *table, const struct set *old, const struct set *new)
+{
+    struct gathering gone = {.t = t, .table = table, .type = NFT_MSG_DELSETELEM};
+    return each_of(&gone, old, new, WHICH_KEY_GONE);
 }

@@ -78,7 +78,7 @@ through() {
         work "$1" || got=$?
         took=$(($(now_ms) - start))
         echo "$took/$(($(rtos) - waits))" > "$T/took.$1.$FORM"
-        took=$(spent $limit "$start" "$waited")
+        took=$(unwaited $limit "$start" "$waited")
         # A wait for a time-out (a second query after 2 s, a retransmission) would show again; a machine that is busy would not.
         [ $got = 0 ] && [ $took -gt $limit ] || break
     done

@@ -86,9 +86,9 @@ status() {
 now_ms() { local t=${EPOCHREALTIME/[.,]/} && echo $((t / 1000)); }
 # Milliseconds in which something waited for a processor, so far (Linux counts: PSI; what the host took from a virtual machine: steal).
 waited_ms() { awk '$1 == "some" {sub("total=", "", $5); s += $5 / 1000; n++} $1 == "cpu" {s += $9 * 10} END {printf "%d\n", s; exit !n}' /proc/pressure/cpu /proc/stat 2> /dev/null; }
-# spent LIMIT START WAITED: milliseconds since START, when waited_ms said WAITED.  A time limit is for a machine that has a processor
+# unwaited LIMIT START WAITED: milliseconds since START, when waited_ms said WAITED.  A time limit is for a machine that has a processor
 # for each who wants one: what was waited for them counts only from four times the limit on.
-spent() {
+unwaited() {
     local waited=$(($1 * 4)) now
     now=$(waited_ms) && [ $((now - $3)) -lt $waited ] && waited=$((now - $3))
     now=$(($(now_ms) - $2 - waited))
@@ -101,7 +101,7 @@ quick() {
     waited=$(waited_ms) || :
     start=$(now_ms)
     "$@" || got=$?
-    took=$(spent $limit "$start" "$waited")
+    took=$(unwaited $limit "$start" "$waited")
     [ "$took" -le $limit ] || die "took $took ms, more than $limit: $*" || return 99
     return $got
 }
@@ -112,7 +112,7 @@ eventually() {
     waited=$(waited_ms) || :
     start=$(now_ms)
     until "$@"; do
-        [ "$(spent $limit "$start" "$waited")" -lt $limit ] || return 1
+        [ "$(unwaited $limit "$start" "$waited")" -lt $limit ] || return 1
         sleep 0.05
     done
 }

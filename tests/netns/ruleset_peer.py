@@ -6,11 +6,12 @@ listen PORT LOG      one TCP echo server
 tcp HOST PORT [STEP...]   connect, then steps: text to send and wait for, "!command" to run; prints what happened
 udp HOST PORT [TEXT] [MARK]
 flood HOST PORT SECONDS
-speak PORT HOST PORT      from a UDP port to a UDP port
+changes FILE LOG PID SECONDS POLICY...   FILE becomes one POLICY (\\n between lines) after the other, and PID reads it again; LOG says "applied"
+speak PORT HOST PORT [FILE]   from a UDP port to a UDP port, again and again until FILE is there
 answer PORT HOST PORT FILE   waits for a UDP datagram on PORT, until FILE is there; told by "heard"; then sends an answer whatever came
 
 TIMEOUT: seconds to wait for each answer; AFTER: those behind the last "!command"."""
-import os, socket, subprocess, sys, threading, time
+import os, signal, socket, subprocess, sys, threading, time
 
 TIMEOUT = float(os.environ.get("TIMEOUT", "1"))
 AFTER = float(os.environ.get("AFTER", TIMEOUT))
@@ -113,6 +114,26 @@ def flood(host, port, seconds):
     print("sent", sent)
 
 
+def changes(path, log, pid, seconds, policies):
+    end, count, text = time.monotonic() + seconds, 0, b""
+    with open(log, "rb") as said:
+        said.seek(0, os.SEEK_END)
+        while time.monotonic() < end:
+            with open(path + ".new", "w") as file:
+                file.write(policies[count % len(policies)].replace("\\n", "\n"))
+            os.rename(path + ".new", path)
+            os.kill(pid, signal.SIGHUP)
+            asked = time.monotonic()
+            while (at := text.find(b"\napplied")) < 0:
+                if time.monotonic() > asked + 60:
+                    sys.exit("not applied")
+                text = text[-20:] + said.read()
+                time.sleep(0.001)
+            text = text[at + 8 :]
+            count += 1
+    print("changed", count)
+
+
 def answer(port, host, to, until):
     s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.bind(("::" if ":" in host else "0.0.0.0", port))
@@ -149,10 +170,16 @@ elif what == "udp":
     udp(args[0], int(args[1]), args[2] if len(args) > 2 else "hello", int(args[3], 0) if len(args) > 3 else 0)
 elif what == "flood":
     flood(args[0], int(args[1]), float(args[2]))
+elif what == "changes":
+    changes(args[0], args[1], int(args[2]), float(args[3]), args[4:])
 elif what == "speak":
     s = socket.socket(family(args[1]), socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("::" if ":" in args[1] else "0.0.0.0", int(args[0])))
+    end = time.monotonic() + 60
     s.sendto(b"first", (args[1], int(args[2])))
+    while len(args) > 3 and not os.path.exists(args[3]) and time.monotonic() < end:
+        time.sleep(0.1)
+        s.sendto(b"first", (args[1], int(args[2])))
 elif what == "answer":
     answer(int(args[0]), args[1], int(args[2]), args[3])

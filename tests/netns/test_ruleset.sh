@@ -49,13 +49,7 @@ for form in "job 1 $S4" "job 1 $S6" "box 2 $S4" "box 2 $S6"; do
     rm -f "$T/sent"
     background "$T/answer" $who python3 "$PEER" answer 6000 $to 5003 "$T/sent"
     waits "$T/answer" waiting
-    in_ns s python3 - $from << 'PY'
-import socket, sys
-to = sys.argv[1]
-s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 6001))
-s.sendto(b"first", (to, 6000))
-PY
+    background "$T/spoken" in_ns s python3 "$PEER" speak 6001 $from 6000 "$T/sent"
     if [ $who = job ]; then waits "$T/q" '^q 1 in udp'; else waits "$T/answer" heard; fi
     : > "$T/sent"
     # Its own 5003 is served there; the answer goes to the port that spoke.
