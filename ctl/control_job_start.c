@@ -248,7 +248,7 @@ static json_t *start_order(const struct control_ask *a, const json_t *order, con
                                "'sluice job end' some");
     jobs_source_name(id, name);
     jobs_source_name(replaces ? replaces : "", old);
-    snprintf(scope, sizeof scope, JOBS_SCOPE "%s", id);
+    snprintf(scope, sizeof scope, POLICY_JOB_NAME "%s", id);
     char *source = jobs_source_text(order);
     struct policy_source more = {
         .file = name, .text = {(const uint8_t *)source, source ? strlen(source) : 0}, .job = true};
@@ -280,7 +280,7 @@ json_t *control_job_start(const struct control_ask *a)
     if (!jobs_id_good(id))
         return control_wrong(
             "a job's id is 1 to 48 letters, digits, '.', '_' and '-', and begins with a letter or digit");
-    if (!policy_profile_find(a->k->policy, profile) || jobs_name(profile))
+    if (!policy_profile_find(a->k->policy, profile) || policy_is_job_name(profile))
         return control_failed(ERROR_INPUT, "the policy has no profile \"%s\"", profile);
     if (strlen(phase) >= POLICY_PHASE_SIZE ||
         (*phase && !policy_phase_find(a->k->policy, policy_profile_find(a->k->policy, profile), phase)))

@@ -20,11 +20,6 @@ bool jobs_id_good(const char *id)
     return len && len < JOBS_ID_SIZE;
 }
 
-bool jobs_name(const char *name)
-{
-    return strncmp(name, JOBS_SCOPE, strlen(JOBS_SCOPE)) == 0 || strncmp(name, JOBS_ENDED, strlen(JOBS_ENDED)) == 0;
-}
-
 void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE])
 {
     snprintf(out, JOBS_SOURCE_SIZE, "job %s", id);
@@ -47,7 +42,7 @@ static void carry(json_t *to, const char *as, const json_t *order, const char *k
 static void scope_name(const json_t *order, char out[64])
 {
     bool ended = json_is_true(json_object_get(order, "ended"));
-    snprintf(out, 64, "%s%.48s", ended ? JOBS_ENDED : JOBS_SCOPE, text_of(order, "id"));
+    snprintf(out, 64, "%s%.48s", ended ? POLICY_ENDED_NAME : POLICY_JOB_NAME, text_of(order, "id"));
 }
 
 /* What it was started with, and what its containers add. */

@@ -18,10 +18,8 @@
 #include "ctl/summary.h"
 
 #define JOBS_MAX         1000
-#define JOBS_STARTER_MAX 100      /* of one scope that starts jobs, whoever in it asks */
-#define JOBS_ID_SIZE     49       /* with its NUL */
-#define JOBS_SCOPE       "job-"   /* and the id: the job's scope and profile */
-#define JOBS_ENDED       "ended-" /* the same for what it left: another scope, with nothing of the one before */
+#define JOBS_STARTER_MAX 100 /* of one scope that starts jobs, whoever in it asks */
+#define JOBS_ID_SIZE     49  /* with its NUL */
 #define JOBS_SOURCE_SIZE (JOBS_ID_SIZE + 4)
 
 struct keeper;
@@ -50,8 +48,6 @@ struct jobs {
 
 /* 1 to 48 letters, digits, '.', '_' and '-', none of the last three first. */
 bool jobs_id_good(const char *id);
-/* Is it a name that jobs' scopes and profiles have? */
-bool jobs_name(const char *name);
 /* How the job's source is called in the bundle and in errors. */
 void jobs_source_name(const char *id, char out[JOBS_SOURCE_SIZE]);
 /* The source's text, malloc'ed; NULL: no memory.  `order`: {"id", "profile", "allow": [..], "resolver": [..],

@@ -7,6 +7,7 @@
 
 #include "core/event.h"
 #include "policy/import_build.h"
+#include "policy/policy.h"
 
 #define SHOWN_BYTES 200 /* of what was written */
 
@@ -123,14 +124,6 @@ static bool name_is_taken(const struct import *i, const char *name)
     return strcmp(name, "unmatched") == 0; /* a scope's name that policies keep for themselves */
 }
 
-/* Names that policies keep for the scopes of jobs (sluice job start): "job-…", "ended-…"; also as they are, for a
- * number may be written behind them. */
-static bool is_a_jobs(const char *name)
-{
-    size_t first = strcspn(name, "-");
-    return (first == 3 && memcmp(name, "job", 3) == 0) || (first == 5 && memcmp(name, "ended", 5) == 0);
-}
-
 bool import_profile_add(struct import_build *b, struct bytes name, uint32_t line, bool audit)
 {
     struct import *i = b->out;
@@ -147,7 +140,8 @@ bool import_profile_add(struct import_build *b, struct bytes name, uint32_t line
             label[len] = c;
     }
     label[len] = 0;
-    const char *before = is_a_jobs(label) ? "ci-" : "";
+    snprintf(unique, sizeof unique, "%s-", label); /* a number may come to stand behind it */
+    const char *before = policy_is_job_name(unique) ? "ci-" : "";
     snprintf(unique, sizeof unique, "%s%s", before, len ? label : "imported");
     for (unsigned n = 2; name_is_taken(i, unique); n++)
         snprintf(unique, sizeof unique, "%s%s-%u", before, len ? label : "imported", n);

@@ -155,6 +155,10 @@ bool policy_bundle_jobs(struct bytes bundle, bool (*each)(void *ctx, const char 
                         struct error *e);
 struct policy *policy_from_bundle(struct bytes bundle, struct error *e);
 
+/* Scopes of `sluice job start`; only a source of theirs (flag `job`) may call one so. */
+#define POLICY_JOB_NAME   "job-"   /* and the id: the job's scope and profile */
+#define POLICY_ENDED_NAME "ended-" /* the same for what it left: another scope, with nothing of the one before */
+bool policy_is_job_name(const char *name);
 const struct policy_scope *policy_scope_find(const struct policy *policy, uint16_t id); /* NULL: none; O(1) */
 const struct policy_scope *policy_scope_named(const struct policy *policy, const char *name);
 const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name); /* no phase */

@@ -226,6 +226,12 @@ static bool give_id(struct policy_build *b, const struct document *d, uint32_t n
     return true;
 }
 
+bool policy_is_job_name(const char *name)
+{
+    return strncmp(name, POLICY_JOB_NAME, strlen(POLICY_JOB_NAME)) == 0 ||
+           strncmp(name, POLICY_ENDED_NAME, strlen(POLICY_ENDED_NAME)) == 0;
+}
+
 static bool scope_name(struct policy_build *b, const struct document *d, uint32_t scope, struct policy_scope *out)
 {
     const struct policy *policy = &b->whole->policy;
@@ -237,9 +243,10 @@ static bool scope_name(struct policy_build *b, const struct document *d, uint32_
     out->name = policy_copy(document_text(d, node));
     if (!out->name)
         return policy_no_memory(b->e);
-    if (!document_find(d, d->root, "job") &&
-        (strncmp(out->name, "job-", 4) == 0 || strncmp(out->name, "ended-", 6) == 0))
-        return document_wrong(d, node, 0, b->e, "names that begin with \"job-\" or \"ended-\" are for jobs");
+    if (!document_find(d, d->root, "job") && policy_is_job_name(out->name))
+        return document_wrong(d, node, 0, b->e,
+                              "names that begin with \"" POLICY_JOB_NAME "\" or \"" POLICY_ENDED_NAME
+                              "\" are for jobs");
     if (strcmp(out->name, UNMATCHED) == 0)
         return document_wrong(d, node, 0, b->e, "the name \"unmatched\" is taken by what no scope claims");
     /* NOLINTBEGIN(clang-analyzer-core.NullDereference): a scope and its place are set together */
