@@ -51,7 +51,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve(self):
         data, trailers = self.body()
         where = urlsplit(self.path)
-        print(self.headers.get("Host"), self.command, where.path, len(data), flush=True)
+        os.write(1, f"{self.headers.get('Host')} {self.command} {where.path} {len(data)}\n".encode("latin1", "replace"))  # one write: threads
         if where.path == "/echo":
             self.answer(200, [], (hashlib.sha256(data).hexdigest() + " " + "; ".join(trailers) + "\n").encode())
             return
