@@ -93,7 +93,7 @@ struct flow {
     struct http_stream http, reply; /* reply: the body of the answer that is awaited */
     uint64_t answered;              /* server's stream offset up to which its answers were read */
     struct stream *answer;          /* what came behind it; NULL: nothing */
-    uint8_t server_head[48];        /* the server's first bytes, or the first inside a tunnel */
+    uint8_t server_head[56];        /* the server's first bytes, or the first inside a tunnel */
     uint64_t server_base;           /* the offset of the first of them */
     struct name shown;
 };

@@ -5,6 +5,7 @@
 
 enum { RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
 enum { RECORD_HEADER = 5, RECORD_MAX = 16384 };
+enum { ALERT_WARNING = 1, ALERT_FATAL = 2, ALERT_LEN = 2 };
 enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_SERVER_HELLO = 2, MESSAGE_HEADER = 4, RANDOM_LEN = 32 };
 
 /* RFC 8446 s4.1.3: SHA-256 of "HelloRetryRequest". */
@@ -121,13 +122,20 @@ void handshake_client(struct bytes stream, bool second, uint8_t *scratch, struct
         out->state = PARSE_MALFORMED;
 }
 
-/* An alert record's header says enough: the server has ended it, no second hello follows. */
-static enum handshake_server read_alert(struct reader *r)
+/* An alert: after a fatal one no second hello follows; a warning (RFC 6066 s3: the name is not known) says nothing of
+ * that.  True: it was skipped, go on.  Else *out tells. */
+static bool skip_warning(struct reader *r, enum handshake_server *out)
 {
-    read_record_header(r, RECORD_ALERT);
-    if (r->state == PARSE_NEED_MORE)
-        return HANDSHAKE_SERVER_NEED_MORE;
-    return r->state == PARSE_OK ? HANDSHAKE_SERVER_HELLO : HANDSHAKE_SERVER_OTHER;
+    uint16_t len = read_record_header(r, RECORD_ALERT);
+    uint8_t level = reader_u8(r);
+    *out = r->state == PARSE_NEED_MORE                    ? HANDSHAKE_SERVER_NEED_MORE
+           : r->state == PARSE_OK && level == ALERT_FATAL ? HANDSHAKE_SERVER_HELLO
+                                                          : HANDSHAKE_SERVER_OTHER;
+    if (r->state != PARSE_OK || level != ALERT_WARNING || len != ALERT_LEN)
+        return false;
+    reader_u8(r);
+    *out = HANDSHAKE_SERVER_NEED_MORE;
+    return r->state == PARSE_OK;
 }
 
 /* Type, length, version and random of the first message. */
@@ -154,8 +162,9 @@ enum handshake_server handshake_server(struct bytes stream)
     struct writer w = writer_init(head, sizeof head);
     struct reader r = reader_init(stream, true);
     struct reader first = r;
-    if (reader_u8(&first) == RECORD_ALERT)
-        return read_alert(&r);
+    enum handshake_server alert;
+    if (reader_u8(&first) == RECORD_ALERT && !skip_warning(&r, &alert))
+        return alert;
     for (;;) {
         uint16_t fragment_len = read_record_header(&r, RECORD_HANDSHAKE);
         if (r.state == PARSE_MALFORMED)

@@ -38,12 +38,13 @@ void handshake_client(struct bytes stream, bool second, uint8_t *scratch, struct
 
 enum handshake_server {
     HANDSHAKE_SERVER_NEED_MORE, /* the server's first bytes do not tell yet */
-    HANDSHAKE_SERVER_HELLO,     /* a ServerHello that is no retry, or an alert: the first hello stands */
+    HANDSHAKE_SERVER_HELLO,     /* a ServerHello that is no retry, or a fatal alert: the first hello stands */
     HANDSHAKE_SERVER_RETRY,     /* HelloRetryRequest: a second ClientHello follows */
     HANDSHAKE_SERVER_OTHER,     /* not TLS: nothing that a TLS client goes on with */
 };
 
-/* `stream`: the server's first bytes, in order.  Looks at record header, handshake header, version and random only. */
+/* `stream`: the server's first bytes, in order; 50 at most are needed for one that sends whole records, a warning
+ * before its hello included.  Looks at record header, handshake header, version and random only. */
 enum handshake_server handshake_server(struct bytes stream);
 
 #endif

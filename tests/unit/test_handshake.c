@@ -336,6 +336,17 @@ static void test_retry(void **state)
         assert_int_equal(hello_read(wrong[i], wrong_len[i], true).state, PARSE_MALFORMED);
     }
 
+    /* After a warning (RFC 6066 s3) what follows decides. */
+    static const uint8_t warning[] = {21, 3, 3, 0, 2, 1, 112};
+    s.len = 0;
+    put(&s, warning, sizeof warning);
+    put(&s, r.retry.at, r.retry.len);
+    assert_int_equal(expect_server(&s, HANDSHAKE_SERVER_RETRY), 43 + sizeof warning);
+    s.len = 0;
+    put(&s, warning, sizeof warning);
+    put(&s, r.hello.at, r.hello.len);
+    assert_int_equal(expect_server(&s, HANDSHAKE_SERVER_HELLO), 43 + sizeof warning);
+
     for (size_t size = 1; size < 60; size++) { /* a retry in small records is one, too */
         fragment(r.retry.at, 5 + (size_t)(r.retry.at[3] << 8 | r.retry.at[4]), size, &s);
         expect_server(&s, HANDSHAKE_SERVER_RETRY);
@@ -349,6 +360,11 @@ static const struct {
     enum handshake_server is;
 } server_rows[] = {
     {"an alert", HEX(21, 3, 3, 0, 2, 2, 40), HANDSHAKE_SERVER_HELLO},
+    {"two fatal alerts in a record", HEX(21, 3, 3, 0, 4, 2, 40, 2, 40), HANDSHAKE_SERVER_HELLO},
+    {"a warning alone", HEX(21, 3, 3, 0, 2, 1, 112), HANDSHAKE_SERVER_NEED_MORE},
+    {"two warnings", HEX(21, 3, 3, 0, 2, 1, 112, 21), HANDSHAKE_SERVER_OTHER},
+    {"two warnings in a record", HEX(21, 3, 3, 0, 4, 1, 112), HANDSHAKE_SERVER_OTHER},
+    {"an alert of no level", HEX(21, 3, 3, 0, 2, 3), HANDSHAKE_SERVER_OTHER},
     {"no alert", HEX(21, 2, 3, 0, 2), HANDSHAKE_SERVER_OTHER},
     {"HTTP", HEX('H', 'T', 'T', 'P', '/'), HANDSHAKE_SERVER_OTHER},
     {"SSLv2", HEX(0x80, 0x10, 4, 0, 0), HANDSHAKE_SERVER_OTHER},
