@@ -173,6 +173,15 @@ int job_ask_phase(struct job_ask *a)
     return 0;
 }
 
+/* "3 refused", "3 refused (2 not listed)". */
+static void print_refused(const json_t *counts)
+{
+    long long unlisted = number_of(counts, "unlisted");
+    printf("%lld refused", number_of(counts, "denied"));
+    if (unlisted)
+        printf(" (%lld not listed)", unlisted);
+}
+
 static void started_text(const json_t *job, char *out, size_t size)
 {
     time_t started = (time_t)(number_of(job, "started_usec") / 1000000);
@@ -261,9 +270,12 @@ int job_ask_end(struct job_ask *a)
         print_json(answer);
     else if (a->summary)
         print_report(a, job, summary);
-    else
-        printf("job %s ended: %lld connection%s allowed, %lld refused\n", id, number_of(summary, "connections"),
-               plural(number_of(summary, "connections")), denied);
+    else {
+        printf("job %s ended: %lld connection%s allowed, ", id, number_of(summary, "connections"),
+               plural(number_of(summary, "connections")));
+        print_refused(summary);
+        putchar('\n');
+    }
     if (held)
         fprintf(stderr,
                 "sluice: job %s left something running, which no other scope holds: it stays held, and is allowed "
@@ -283,9 +295,9 @@ static void print_row(const json_t *job)
     started_text(job, started, sizeof started);
     printf("%-20s ", text_of(job, "id"));
     print_safe(text_of(job, "profile"));
-    printf("%s%s  %s  %lld refused  since %s%s", *text_of(job, "phase") ? "/" : "", text_of(job, "phase"),
-           text_of(job, "mode"), number_of(job, "denied"), started,
-           json_is_true(json_object_get(job, "ended")) ? "  ended: what it left is held" : "");
+    printf("%s%s  %s  ", *text_of(job, "phase") ? "/" : "", text_of(job, "phase"), text_of(job, "mode"));
+    print_refused(job);
+    printf("  since %s%s", started, json_is_true(json_object_get(job, "ended")) ? "  ended: what it left is held" : "");
     for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++) {
         json_array_foreach(json_object_get(job, lists[k]), i, text)
         {
