@@ -105,6 +105,18 @@ static void unmake_cgroups(const json_t *paths, const json_t *levels)
                       (unsigned)json_integer_value(json_array_get(levels, i)));
 }
 
+static void print_warnings(const json_t *answer)
+{
+    size_t i;
+    json_t *text;
+    char safe[2048];
+    json_array_foreach(json_object_get(answer, "warnings"), i, text)
+    {
+        event_escape(json_string_value(text), safe, sizeof safe);
+        fprintf(stderr, "sluice: warning: %s\n", safe);
+    }
+}
+
 int job_ask_start(struct job_ask *a)
 {
     struct error e = {0};
@@ -137,6 +149,7 @@ int job_ask_start(struct job_ask *a)
     json_decref(levels);
     if (!answer)
         return status;
+    print_warnings(answer);
     /* Held before anything is in it. */
     if (made[0] && !job_cgroup_take(made, a->pid, &e)) {
         json_decref(answer);

@@ -227,6 +227,29 @@ floods_to_hide() {
 silent_listed() { job list > "$T/out" && grep -Eq '^fsilent .* 1 refused \(1 not listed\)' "$T/out"; }
 quiet_told() { jq -e 'select(.event.reason == "attacks_lost" and .sluice.job == "fquiet" and .sluice.verdict == "deny")' "$T/events" > /dev/null; }
 lost_some() { h c "$SLUICE" status --json | jq -e '.counts.events_lost > 0' > /dev/null; }
+# The keeper has not yet seen the container of a job: until then it is its bridge's scope's.
+before_it_is_seen() {
+    local pid
+    sed 's/^scopes:.*/scopes: [{ name: bridges, match: { interface: [docker0, "br-*", "podman*"] }, profile: none }]/; s/^profiles:/&\n  none: {}/' \
+        "$T/policy.yaml" > "$T/bridges.yaml"
+    h c "$SLUICE" apply "$T/bridges.yaml"
+    job start --id soon --profile node --cgroup "$CGROUP/soon" 2> "$T/out"
+    [ ! -s "$T/out" ] # no warning
+    : > "$T/log"
+    pid=$(role_pid keeper)
+    kill -STOP "$pid"
+    container soon "$PYTHON" "$T/hides.py" "$T/log" stays
+    eventually 20 grep -q refused "$T/log" || { kill -CONT "$pid" && return 1; }
+    fails grep -q OUT "$T/log"
+    kill -CONT "$pid"
+    eventually 10 listed soon 172.30.0.2
+    eventually 10 seen_as_bridge
+    fails grep -q OUT "$T/log"
+    job end soon --kill
+    container_down soon
+    h c "$SLUICE" apply "$T/policy.yaml"
+}
+seen_as_bridge() { jq -e 'select(.sluice.scope == "bridges" and .sluice.verdict == "deny" and .destination.ip == "198.18.2.80")' "$T/events" > /dev/null; }
 
 gate_up output "$T/policy.yaml"
 check "without a job the container reaches it" reaches
@@ -239,5 +262,6 @@ check "an address that is another job's container's now" an_address_goes_to_anot
 check "a job that calls a process the monitor of another's container" says_to_be_a_monitor
 check "a process that is taken over, its first thread dead" dead_first_thread
 check "a peer whose first thread is dead" dead_peer
+check "a container that the gate has not seen yet, on a bridge that a scope holds" before_it_is_seen
 check "a refusal that is lost in what other jobs tell" floods_to_hide
 finish
