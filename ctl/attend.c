@@ -197,10 +197,14 @@ void attend_quiet(struct keeper *k)
 {
     struct channel_mark mark = {.kind = CHANNEL_MARK};
     struct pollfd more = {.fd = k->gate->events_fd[0], .events = POLLIN};
+    bool asked = false;
     k->marked = false;
-    (void)send(k->gate->events_fd[0], &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL);
-    for (unsigned i = 0; i < QUIET_ROUNDS && !k->marked && poll(&more, 1, QUIET_MSEC) > 0; i++)
+    for (unsigned i = 0; i < QUIET_ROUNDS && !k->marked; i++) {
+        asked = asked || send(k->gate->events_fd[0], &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+        if (poll(&more, 1, QUIET_MSEC) <= 0)
+            break;
         attend_events(k, 64);
+    }
 }
 
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow)
