@@ -118,6 +118,8 @@
     REASON(OVERRUN, "overrun", false, "packets arrived faster than they were judged; the kernel dropped them")        \
     REASON(CONNTRACK_FULL, "conntrack_full", false, "the kernel's table of connections is full; it drops new ones")   \
     REASON(EVENTS_LOST, "events_lost", false, "events arrived faster than they were written")                         \
+    REASON(ATTACKS_LOST, "attacks_lost", true,                                                                        \
+           "refusals that look like attacks arrived faster than they were written")                                   \
     REASON(RULES_RESTORED, "rules_restored", false, "the gate's rules were changed from outside")                     \
     REASON(FLOW_TABLE, "flow_table", false, "a flow table takes forwarded connections past the gate")
 

@@ -12,8 +12,8 @@
 #include "ctl/eventlog.h"
 #include "ctl/keeper.h"
 
-#define QUIET_MSEC 100  /* nothing came for so long: there is no inspector that could tell more */
-#define QUIET_MOST 4096 /* messages, lest a flood keeps us */
+#define QUIET_MSEC   1000 /* nothing came for so long: there is no inspector that could tell more */
+#define QUIET_ROUNDS 1024 /* of 64 messages: more than the channel holds, and no flood keeps us for ever */
 
 static void name_scope(const struct keeper *k, struct event *e)
 {
@@ -197,10 +197,14 @@ void attend_quiet(struct keeper *k)
 {
     struct channel_mark mark = {.kind = CHANNEL_MARK};
     struct pollfd more = {.fd = k->gate->events_fd[0], .events = POLLIN};
+    bool asked = false;
     k->marked = false;
-    (void)send(k->gate->events_fd[0], &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL);
-    for (unsigned i = 0; i < QUIET_MOST / 64 && !k->marked && poll(&more, 1, QUIET_MSEC) > 0; i++)
+    for (unsigned i = 0; i < QUIET_ROUNDS && !k->marked; i++) {
+        asked = asked || send(k->gate->events_fd[0], &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+        if (poll(&more, 1, QUIET_MSEC) <= 0)
+            break;
         attend_events(k, 64);
+    }
 }
 
 void attend_flow_end(struct keeper *k, const struct conntrack_flow *flow)

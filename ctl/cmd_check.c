@@ -6,6 +6,7 @@
 
 #include "ctl/command.h"
 #include "ctl/complaint.h"
+#include "ctl/engine_bridge.h"
 #include "ctl/options.h"
 #include "ctl/policy_open.h"
 #include "dns/budget.h"
@@ -162,6 +163,12 @@ static void each_note(const struct policy *policy, each_remark *each, void *ctx)
 {
     for (unsigned i = 0; i < policy->profiles; i++)
         each_single_label(policy->profile[i], each, ctx);
+    for (unsigned i = 0; i < policy->scopes; i++)
+        if (policy->scope[i].starts && engine_bridge_all_open(policy))
+            each(ctx, "bridges_unmatched_pass", "scope", policy->scope[i].name,
+                 "what a container that its jobs start sends in its first milliseconds, until the gate has seen it, "
+                 "passes, for no scope holds the bridges of container engines; where there are any, add a scope that "
+                 "allows nothing, match: { " ENGINE_BRIDGES " }, or say unmatched: refuse");
     for (unsigned i = 0; i < policy->profiles; i++)
         if (policy->profile[i]->ech == POLICY_ECH_OUTER)
             each(ctx, "ech_outer", "profile", policy->profile[i]->name,

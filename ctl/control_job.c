@@ -189,11 +189,12 @@ json_t *control_job_end(const struct control_ask *a)
 static json_t *describe(const struct keeper *k, const struct held_job *job, bool whole)
 {
     const struct policy_scope *scope = policy_scope_named(k->policy, job->scope);
-    json_t *row = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I}", "id", job->id, "scope", job->scope, "profile", job->profile,
-        "phase", scope ? scope->phase : "", "mode", scope && scope->mode == POLICY_AUDIT ? "audit" : "enforce", "ended",
-        (int)job->ended, "started_usec", (json_int_t)job->started_usec, "denied",
-        (json_int_t)summary_denied(job->summary), "alerts", (json_int_t)summary_alerts(job->summary));
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "id", job->id, "scope", job->scope, "profile",
+                  job->profile, "phase", scope ? scope->phase : "", "mode",
+                  scope && scope->mode == POLICY_AUDIT ? "audit" : "enforce", "ended", (int)job->ended, "started_usec",
+                  (json_int_t)job->started_usec, "denied", (json_int_t)summary_denied(job->summary), "unlisted",
+                  (json_int_t)summary_unlisted(job->summary), "alerts", (json_int_t)summary_alerts(job->summary));
     static const char *const lists[] = {"cgroup", "interface", "source", "below", "allow", "made"};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set(row, lists[i], json_object_get(job->order, lists[i]));

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "ctl/control_caller.h"
+#include "ctl/engine_bridge.h"
 #include "ctl/jobs.h"
 #include "ctl/peer.h"
 #include "nft/cgroup.h"
@@ -231,6 +232,23 @@ static const struct held_job *find_place(const struct control_ask *a, const json
     return *refused ? NULL : place;
 }
 
+/* What the job may start is its own before it sends, or is held by a scope meanwhile: or it is said. */
+static json_t *warnings(const struct keeper *k, const json_t *order)
+{
+    json_t *list = json_array();
+    const char *bridge = json_array_size(json_object_get(order, "cgroup"))
+                             ? engine_bridge_open(k->policy, json_object_get(order, "interface"))
+                             : NULL;
+    if (bridge)
+        json_array_append_new(
+            list,
+            json_sprintf("no scope of the policy holds %s: what a container that the job starts there sends in its "
+                         "first milliseconds, until the gate has seen it, passes. Add a scope that allows nothing, "
+                         "match: { " ENGINE_BRIDGES " }, or say unmatched: refuse",
+                         bridge));
+    return list;
+}
+
 static json_t *start_order(const struct control_ask *a, const json_t *order, const char *phase)
 {
     const char *id = json_string_value(json_object_get(order, "id"));
@@ -255,9 +273,10 @@ static json_t *start_order(const struct control_ask *a, const json_t *order, con
     struct reload_change change = {.bundle = {.more = &more, .without = replaces ? old : NULL},
                                    .scope = scope,
                                    .phase = phase,
-                                   .answer = json_pack("{s:i, s:b, s:s, s:s, s:O, s:s}", "version", CONTROL_VERSION,
-                                                       "ok", 1, "job", id, "scope", scope, "profile",
-                                                       json_object_get(order, "profile"), "phase", phase),
+                                   .answer = json_pack("{s:i, s:b, s:s, s:s, s:O, s:s, s:o}", "version",
+                                                       CONTROL_VERSION, "ok", 1, "job", id, "scope", scope, "profile",
+                                                       json_object_get(order, "profile"), "phase", phase, "warnings",
+                                                       warnings(a->k, order)),
                                    .client = a->client};
     json_t *answer = source ? control_change(a, &change) : control_failed(ERROR_LIMIT, "no memory for the job");
     free(source);

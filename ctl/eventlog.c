@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/event_words.h"
 #include "core/hash.h"
+#include "core/losses.h"
 #include "ctl/eventlog_sink.h"
 
 #define EVENTLOG_WINDOW_USEC 1000000
@@ -41,7 +42,9 @@ struct eventlog {
     struct eventlog_table exact, overflow;
     uint64_t scanned_usec;
     uint64_t shown_since_usec, shown, hidden; /* lines for a person in the running second */
-    uint64_t lost, lost_told_usec;
+    struct losses *losses;                    /* that are to be told */
+    uint64_t lost;                            /* since it was told last */
+    uint64_t lost_told_usec;
     bool told_lost;
 };
 
@@ -70,7 +73,9 @@ struct eventlog *eventlog_new(const struct eventlog_config *config)
         return NULL;
     log->file = eventlog_sink_init(-1);
     log->line = eventlog_sink_init(-1);
-    if (!eventlog_table_init(&log->exact, EVENTLOG_ROWS) || !eventlog_table_init(&log->overflow, EVENTLOG_OVERFLOW)) {
+    log->losses = losses_new();
+    if (!log->losses || !eventlog_table_init(&log->exact, EVENTLOG_ROWS) ||
+        !eventlog_table_init(&log->overflow, EVENTLOG_OVERFLOW)) {
         eventlog_free(log);
         return NULL;
     }
@@ -90,6 +95,7 @@ void eventlog_free(struct eventlog *log)
         return;
     eventlog_table_done(&log->exact);
     eventlog_table_done(&log->overflow);
+    losses_free(log->losses);
     eventlog_sink_done(&log->file);
     eventlog_sink_done(&log->line);
     free(log);
@@ -97,15 +103,22 @@ void eventlog_free(struct eventlog *log)
 
 /* ---- what is written ---- */
 
-static void eventlog_write_json(struct eventlog *log, const struct event *e)
+static void eventlog_lose(struct eventlog *log, const struct event *e)
+{
+    losses_add(log->losses, e);
+    log->lost += e->count > 1 ? e->count : 1;
+}
+
+/* False: it was not written. */
+static bool eventlog_write_json(struct eventlog *log, const struct event *e)
 {
     if (log->file.fd < 0)
-        return;
+        return true;
     char *json = event_to_json(e, log->host);
     /* The newline takes the NUL's place. */
-    if (!json || !eventlog_sink_write(&log->file, json, strlen(json)))
-        log->lost += e->count > 1 ? e->count : 1;
+    bool written = json && eventlog_sink_write(&log->file, json, strlen(json));
     free(json);
+    return written;
 }
 
 static void eventlog_write_line(struct eventlog *log, const struct event *e)
@@ -129,7 +142,8 @@ static void eventlog_write_line(struct eventlog *log, const struct event *e)
 
 static void eventlog_emit(struct eventlog *log, const struct event *e)
 {
-    eventlog_write_json(log, e);
+    if (!eventlog_write_json(log, e))
+        eventlog_lose(log, e);
     eventlog_write_line(log, e);
 }
 
@@ -197,7 +211,7 @@ static void eventlog_repeat(struct eventlog *log, struct eventlog_row *r, const 
     if (!r->later)
         r->later = malloc(sizeof *r->later);
     if (!r->later) {
-        log->lost += e->count > 1 ? e->count : 1;
+        eventlog_lose(log, e);
         return;
     }
     /* Not everyone's process is found (the job's end, a flood): the latest that was found stands for the row. */
@@ -275,31 +289,34 @@ void eventlog_add(struct eventlog *log, const struct event *e, uint64_t now_usec
     if (r)
         eventlog_repeat(log, r, e);
     else
-        log->lost += e->count > 1 ? e->count : 1;
+        eventlog_lose(log, e);
 }
 
-/* At most once a second.  The report itself may fail too: then the count stands. */
+static bool eventlog_tell_loss(void *ctx, const struct event *e)
+{
+    struct eventlog *log = ctx;
+    bool written = eventlog_write_json(log, e);
+    if (!written)
+        losses_add(log->losses, e);
+    return written;
+}
+
+/* At most once a second, an event each scope.  One may fail too: then its count stands.  The summaries have counted
+ * what was lost here. */
 static void eventlog_tell_lost(struct eventlog *log, uint64_t now_usec, bool now)
 {
-    if (!log->lost || (!now && log->told_lost && now_usec - log->lost_told_usec < EVENTLOG_WINDOW_USEC))
+    if (!losses_wait(log->losses) || (!now && log->told_lost && now_usec - log->lost_told_usec < EVENTLOG_WINDOW_USEC))
         return;
-    struct event e = {.time_usec = clock_real_usec(),
-                      .action = ACTION_GATE,
-                      .reason = REASON_EVENTS_LOST,
-                      .verdict = VERDICT_IGNORED,
-                      .count = log->lost};
-    uint64_t lost = log->lost;
     log->told_lost = true;
     log->lost_told_usec = now_usec;
-    log->lost = 0;
-    eventlog_write_json(log, &e);
-    bool failed = log->lost != 0;
-    log->lost = failed ? lost : 0;
-    if (failed)
+    losses_tell(log->losses, eventlog_tell_loss, log);
+    if (losses_wait(log->losses)) {
         eventlog_note(log, "events cannot be written: %s (%llu lost so far)", strerror(log->file.error),
-                      (unsigned long long)lost);
-    else
-        eventlog_note(log, "%llu events were lost", (unsigned long long)lost);
+                      (unsigned long long)log->lost);
+    } else {
+        eventlog_note(log, "%llu events were lost", (unsigned long long)log->lost);
+        log->lost = 0;
+    }
 }
 
 static void eventlog_tell_hidden(struct eventlog *log, uint64_t now_usec)

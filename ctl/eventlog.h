@@ -8,8 +8,9 @@
  * the summary.
  *
  * Nothing here waits: a pipe, terminal or socket that takes no more loses the line, which is counted; a disk that is
- * full too. Losses are reported as events_lost once a second.  A file never gets half a line that the next one
- * continues. One thread (the keeper's).  Memory: EVENTLOG_ROWS + EVENTLOG_OVERFLOW events at most, about 5 MiB. */
+ * full too. Losses are reported once a second with their scope: events_lost, and attacks_lost.  A file never gets half
+ * a line that the next one continues. One thread (the keeper's).  Memory: EVENTLOG_ROWS + EVENTLOG_OVERFLOW events at
+ * most, about 5 MiB. */
 #ifndef SLUICE_CTL_EVENTLOG_H
 #define SLUICE_CTL_EVENTLOG_H
 

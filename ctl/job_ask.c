@@ -105,6 +105,18 @@ static void unmake_cgroups(const json_t *paths, const json_t *levels)
                       (unsigned)json_integer_value(json_array_get(levels, i)));
 }
 
+static void print_warnings(const json_t *answer)
+{
+    size_t i;
+    json_t *text;
+    char safe[2048];
+    json_array_foreach(json_object_get(answer, "warnings"), i, text)
+    {
+        event_escape(json_string_value(text), safe, sizeof safe);
+        fprintf(stderr, "sluice: warning: %s\n", safe);
+    }
+}
+
 int job_ask_start(struct job_ask *a)
 {
     struct error e = {0};
@@ -137,6 +149,7 @@ int job_ask_start(struct job_ask *a)
     json_decref(levels);
     if (!answer)
         return status;
+    print_warnings(answer);
     /* Held before anything is in it. */
     if (made[0] && !job_cgroup_take(made, a->pid, &e)) {
         json_decref(answer);
@@ -171,6 +184,15 @@ int job_ask_phase(struct job_ask *a)
         printf("phase left; %lld open connection%s cut\n", cut, plural(cut));
     json_decref(answer);
     return 0;
+}
+
+/* "3 refused", "3 refused (2 not listed)". */
+static void print_refused(const json_t *counts)
+{
+    long long unlisted = number_of(counts, "unlisted");
+    printf("%lld refused", number_of(counts, "denied"));
+    if (unlisted)
+        printf(" (%lld not listed)", unlisted);
 }
 
 static void started_text(const json_t *job, char *out, size_t size)
@@ -261,9 +283,12 @@ int job_ask_end(struct job_ask *a)
         print_json(answer);
     else if (a->summary)
         print_report(a, job, summary);
-    else
-        printf("job %s ended: %lld connection%s allowed, %lld refused\n", id, number_of(summary, "connections"),
-               plural(number_of(summary, "connections")), denied);
+    else {
+        printf("job %s ended: %lld connection%s allowed, ", id, number_of(summary, "connections"),
+               plural(number_of(summary, "connections")));
+        print_refused(summary);
+        putchar('\n');
+    }
     if (held)
         fprintf(stderr,
                 "sluice: job %s left something running, which no other scope holds: it stays held, and is allowed "
@@ -283,9 +308,9 @@ static void print_row(const json_t *job)
     started_text(job, started, sizeof started);
     printf("%-20s ", text_of(job, "id"));
     print_safe(text_of(job, "profile"));
-    printf("%s%s  %s  %lld refused  since %s%s", *text_of(job, "phase") ? "/" : "", text_of(job, "phase"),
-           text_of(job, "mode"), number_of(job, "denied"), started,
-           json_is_true(json_object_get(job, "ended")) ? "  ended: what it left is held" : "");
+    printf("%s%s  %s  ", *text_of(job, "phase") ? "/" : "", text_of(job, "phase"), text_of(job, "mode"));
+    print_refused(job);
+    printf("  since %s%s", started, json_is_true(json_object_get(job, "ended")) ? "  ended: what it left is held" : "");
     for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++) {
         json_array_foreach(json_object_get(job, lists[k]), i, text)
         {

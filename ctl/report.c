@@ -201,6 +201,13 @@ void report_write(enum report_format format, const char *title, const char *abou
              number_of(summary, "connections"), json_array_size(json_object_get(summary, "allowed")),
              number_of(summary, "denied"), number_of(summary, "alerts"));
     paragraph(&p, line);
+    if (number_of(summary, "unlisted")) {
+        snprintf(line, sizeof line,
+                 "%lld of them are not listed below: they came too fast, or from nowhere that is known, and were only "
+                 "counted.",
+                 number_of(summary, "unlisted"));
+        paragraph(&p, line);
+    }
     refused(&p, summary, true);
     refused(&p, summary, false);
     allowed(&p, summary);

@@ -113,7 +113,7 @@ static bool prepare(struct run *r, struct error *e)
 {
     struct gate *g = &r->gate;
     char mount[PATH_MAX], path[2 * PATH_MAX];
-    if (!confine_user(r->config->as_root, &r->confine, e) || !confine_stdio(e) || !nested_check(e))
+    if (!confine_user(r->config->as_root, &r->confine, e) || !confine_stdio(e))
         return false;
     r->config->isolate |= r->confine.root;
     r->confine.keeps = r->config->sockets;
@@ -353,6 +353,10 @@ int run_command(struct run_config *config)
     struct error e = {0};
     int status = EXIT_SLUICE;
     r = (struct run){.config = config, .cgroup_fd = -1, .signal_fd = -1};
+    if (!nested_check(&e)) {
+        complaint_error(&e);
+        return EXIT_SLUICE;
+    }
     if (geteuid() != 0) {
         complaint(ERROR_SYSTEM,
                   "run needs root to make the packet rules: sudo sluice run …; the command itself runs as you");

@@ -210,3 +210,11 @@ uint64_t summary_alerts(const struct summary *s)
 {
     return s->alerts;
 }
+
+uint64_t summary_unlisted(const struct summary *s)
+{
+    uint64_t listed = 0;
+    for (const struct summary_row *r = s->table[SUMMARY_REFUSED].first; r; r = r->next)
+        listed += r->count;
+    return s->denied > listed ? s->denied - listed : 0;
+}

@@ -21,6 +21,8 @@ void summary_add(struct summary *s, const struct event *e);
 /* Refusals (verdict deny or would_deny, each event's count) and how many of them look like attacks. */
 uint64_t summary_denied(const struct summary *s);
 uint64_t summary_alerts(const struct summary *s);
+/* Of the refusals those that no finding stands for: only counted, for they came too fast, or had no room. */
+uint64_t summary_unlisted(const struct summary *s);
 /* What was refused in a phase is offered as the phase's line of a policy: no --allow holds there.
  * "sluice: run finished: 41 connections to 2 names allowed, 2 refused (2 names). To allow: --allow evil.test"
  * audit: all entries and options that would have sufficed, one a line; apart from them names that stand for private

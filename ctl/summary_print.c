@@ -197,7 +197,7 @@ static void summary_print_apart(const struct summary *s, enum summary_apart apar
     }
 }
 
-/* "2 names", "1 address", "2 names, 1 address". */
+/* "2 names", "1 address", "2 names, 1 address, 5 not listed". */
 static void summary_print_findings(const struct summary *s, FILE *out)
 {
     size_t addresses = 0;
@@ -208,6 +208,9 @@ static void summary_print_findings(const struct summary *s, FILE *out)
         fprintf(out, "%zu name%s%s", names, summary_plural(names), addresses ? ", " : "");
     if (addresses)
         fprintf(out, "%zu address%s", addresses, addresses == 1 ? "" : "es");
+    uint64_t unlisted = summary_unlisted(s);
+    if (unlisted)
+        fprintf(out, "%s%llu not listed", names || addresses ? ", " : "", (unsigned long long)unlisted);
 }
 
 static void summary_print_audit(const struct summary *s, const struct summary_row *const *offered, size_t offers,
@@ -238,13 +241,11 @@ void summary_print(const struct summary *s, bool audit, FILE *out)
     if (s->went_on)
         fprintf(out, "%llu more went on, ", (unsigned long long)s->went_on);
     fprintf(out, "%llu %s", (unsigned long long)s->denied, audit ? "would be refused" : "refused");
-    if (s->table[SUMMARY_REFUSED].rows) {
+    if (s->denied) {
         fputs(" (", out);
         summary_print_findings(s, out);
         fputc(')', out);
     }
-    if (s->table[SUMMARY_REFUSED].beyond)
-        fputs(", and more names than could be kept", out);
     fputc('.', out);
     if (!audit && offers) {
         fputs(" To allow:", out);
@@ -306,9 +307,10 @@ char *summary_json(const struct summary *s)
         if (summary_offers(s, r) && !summary_in_phase(r))
             json_array_append_new(summary_is_setting(r->text, &setting) ? settings : hints, summary_json_text(r->text));
     json_t *root =
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "connections", (json_int_t)s->connections, "went_on",
-                  (json_int_t)s->went_on, "denied", (json_int_t)s->denied, "alerts", (json_int_t)s->alerts, "ignored",
-                  (json_int_t)s->ignored, "allowed", allowed, "refused", refused, "allow", hints, "settings", settings);
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "connections", (json_int_t)s->connections, "went_on",
+                  (json_int_t)s->went_on, "denied", (json_int_t)s->denied, "unlisted", (json_int_t)summary_unlisted(s),
+                  "alerts", (json_int_t)s->alerts, "ignored", (json_int_t)s->ignored, "allowed", allowed, "refused",
+                  refused, "allow", hints, "settings", settings);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(root);
     return text;

@@ -334,7 +334,13 @@ void judge_tick(struct judge *j, uint64_t now_usec)
     judge_quic_sweep(j);
     exchange_expire(j->exchange, now_usec);
     if (!j->config.recorded)
-        limits_tick(j->limits, now_usec, tell_limit, j);
+        limits_tick(j->limits, now_usec, false, tell_limit, j);
+}
+
+void judge_tell_counts(struct judge *j, uint64_t now_usec)
+{
+    j->now_usec = now_usec;
+    limits_tick(j->limits, now_usec, true, tell_limit, j);
 }
 
 bool judge_waiting(const struct judge *j)

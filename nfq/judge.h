@@ -73,6 +73,8 @@ void judge_attributed(struct judge *j, uint64_t ticket, uint64_t now_usec);
 /* Ends what waited too long.  Call at least every 50 ms while judge_waiting, else every second. */
 void judge_tick(struct judge *j, uint64_t now_usec);
 bool judge_waiting(const struct judge *j);
+/* Tells at once what is only counted until its second is over: what is asked now is answered whole. */
+void judge_tell_counts(struct judge *j, uint64_t now_usec);
 
 struct judge_counts {
     uint64_t packets, accepted, dropped, injected, refused;

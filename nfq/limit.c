@@ -107,7 +107,7 @@ bool limit_tell_thing(struct limits *l, uint16_t scope, enum reason reason, uint
     return tell_one(l, scope, reason, true, thing, room, now_usec);
 }
 
-void limits_tick(struct limits *l, uint64_t now_usec,
+void limits_tick(struct limits *l, uint64_t now_usec, bool all,
                  void (*tell)(void *ctx, uint16_t scope, enum reason reason, uint64_t count), void *ctx)
 {
     uint32_t id = l->first;
@@ -118,7 +118,7 @@ void limits_tick(struct limits *l, uint64_t now_usec,
         s->waits = false;
         for (unsigned i = 0; i < REASON_LIMITS; i++) {
             struct limit_row *row = &s->row[i];
-            if (row->untold && now_usec - row->told_usec >= LIMIT_WINDOW_USEC) {
+            if (row->untold && (all || now_usec - row->told_usec >= LIMIT_WINDOW_USEC)) {
                 tell(ctx, (uint16_t)id, (enum reason)(REASON_LIMIT_FIRST + i), row->untold);
                 row->told_usec = now_usec;
                 row->untold = 0;

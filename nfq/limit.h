@@ -32,8 +32,8 @@ bool limit_tell(struct limits *l, uint16_t scope, enum reason reason, bool refus
 bool limit_tell_thing(struct limits *l, uint16_t scope, enum reason reason, uint32_t thing, bool room,
                       uint64_t now_usec);
 
-/* Calls back for each count that is due. */
-void limits_tick(struct limits *l, uint64_t now_usec,
+/* Calls back for each count that is due; `all`: for each that there is. */
+void limits_tick(struct limits *l, uint64_t now_usec, bool all,
                  void (*tell)(void *ctx, uint16_t scope, enum reason reason, uint64_t count), void *ctx);
 
 /* How often a limit was met since limits_new. */

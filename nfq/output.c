@@ -9,15 +9,23 @@
 #include "core/clock.h"
 #include "core/event_words.h"
 
-void output_init(struct output *o, const struct worker_config *config)
+bool output_init(struct output *o, const struct worker_config *config)
 {
     *o = (struct output){
         .events_fd = config->events_fd,
         .control_fd = config->control_fd,
         .raw4_fd = config->raw4_fd,
         .raw6_fd = config->raw6_fd,
+        .losses = losses_new(),
     };
     o->batch = writer_init(o->batch_bytes, sizeof o->batch_bytes);
+    return o->losses != NULL;
+}
+
+void output_done(struct output *o)
+{
+    losses_free(o->losses);
+    o->losses = NULL;
 }
 
 bool output_inject(struct output *o, struct bytes ip)
@@ -46,13 +54,27 @@ bool output_inject(struct output *o, struct bytes ip)
     return sent == (ssize_t)ip.len;
 }
 
+/* The batch was not taken.  An overrun that it tells of is told again. */
+static void note_lost(struct output *o)
+{
+    struct event e;
+    struct reader r = reader_init((struct bytes){o->batch_bytes, writer_len(&o->batch)}, false);
+    reader_bytes(&r, sizeof(uint32_t));
+    while (event_unpack(&r, &e)) {
+        if (e.action == ACTION_GATE && e.reason == REASON_OVERRUN)
+            o->overruns_told -= e.count;
+        else
+            o->events_lost += losses_add(o->losses, &e);
+    }
+}
+
 bool output_flush(struct output *o)
 {
     size_t len = writer_len(&o->batch);
     bool sent = !o->events || send(o->events_fd, o->batch_bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 
     if (!sent)
-        o->events_lost += o->events;
+        note_lost(o);
     o->events = 0;
     o->batch = writer_init(o->batch_bytes, sizeof o->batch_bytes);
     return sent;
@@ -71,33 +93,40 @@ bool output_event(struct output *o, const struct event *e, uint64_t now_usec)
     return true;
 }
 
-/* A fact about the gate itself that stands for `total - *told` things.  Both reasons are denials: what was dropped was
- * refused, and among lost events there may be refusals. */
-static void tell_gate(struct output *o, enum reason reason, uint64_t total, uint64_t *told)
+static bool tell_loss(void *ctx, const struct event *e)
+{
+    return output_event(ctx, e, 0);
+}
+
+bool output_tell_lost(struct output *o)
+{
+    if (!output_flush(o))
+        return false;
+    losses_tell(o->losses, tell_loss, o);
+    return output_flush(o) && !losses_wait(o->losses);
+}
+
+/* What was dropped was refused. */
+static void tell_overruns(struct output *o, uint64_t total)
 {
     struct event event = {.time_usec = clock_real_usec(),
                           .action = ACTION_GATE,
-                          .reason = reason,
+                          .reason = REASON_OVERRUN,
                           .verdict = VERDICT_DENY,
-                          .count = total - *told};
+                          .count = total - o->overruns_told};
 
-    /* One that is lost itself is no other event lost. */
-    uint64_t lost = o->events_lost;
-    if (total == *told)
+    if (total == o->overruns_told)
         return;
-    if (output_event(o, &event, 0))
-        *told = total;
-    else
-        o->events_lost = lost;
+    o->overruns_told = total;
+    output_event(o, &event, 0);
 }
 
 void output_tick(struct output *o, struct receive_counts receive, const struct judge_counts *judge)
 {
     struct channel_counts counts;
 
-    output_flush(o);
-    tell_gate(o, REASON_OVERRUN, receive.overruns, &o->overruns_told);
-    tell_gate(o, REASON_EVENTS_LOST, o->events_lost, &o->events_lost_told);
+    tell_overruns(o, receive.overruns);
+    output_tell_lost(o);
 
     memset(&counts, 0, sizeof counts); /* padding too: it crosses to another process */
     counts.kind = CHANNEL_COUNTS;

@@ -36,9 +36,10 @@ struct worker {
     uint64_t start_usec, tick_usec, report_usec;
     uint64_t now_usec; /* of this round */
     int epoll_fd;
-    bool judging; /* the queues are being read */
-    bool watch;   /* a verdict waits that has the kernel queue what it let go until now */
-    bool marked;  /* the keeper waits for a CHANNEL_MARK */
+    bool judging;               /* the queues are being read */
+    bool watch;                 /* a verdict waits that has the kernel queue what it let go until now */
+    bool marked;                /* the keeper waits for a CHANNEL_MARK */
+    bool empty[VERDICT_QUEUES]; /* since it asked, each queue: what came before has been judged */
 };
 
 static void sink_accept(void *ctx, uint32_t id, enum mark_verdict mark, struct bytes ip)
@@ -100,6 +101,28 @@ static void packet_arrived(void *ctx, const struct receive_packet *packet)
     judge_packet(w->judge, &judged, w->now_usec);
 }
 
+/* All that there is to tell; false: the channel did not take all of it. */
+static bool tell_all(struct worker *w)
+{
+    judge_tell_counts(w->judge, w->now_usec);
+    return output_tell_lost(&w->output);
+}
+
+/* Each queue is read to its end once, and what was lost or only counted is told, before the keeper may think that this
+ * is all: it may be a job's end, and a refusal of its. */
+static void answer_mark(struct worker *w, const bool ready[VERDICT_QUEUES])
+{
+    struct channel_mark mark = {.kind = CHANNEL_MARK};
+    bool all = true;
+
+    for (unsigned queue = 0; queue < VERDICT_QUEUES; queue++) {
+        w->empty[queue] = w->empty[queue] || !ready[queue];
+        all = all && w->empty[queue];
+    }
+    if (all && tell_all(w))
+        w->marked = send(w->config->events_fd, &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN;
+}
+
 static void read_attributions(struct worker *w)
 {
     struct channel_attributed message;
@@ -114,8 +137,11 @@ static void read_attributions(struct worker *w)
         }
         if (len == sizeof message && message.kind == CHANNEL_ATTRIBUTED)
             judge_attributed(w->judge, message.ticket, w->now_usec);
-        else if (len == sizeof(struct channel_mark) && message.kind == CHANNEL_MARK)
+        else if (len == sizeof(struct channel_mark) && message.kind == CHANNEL_MARK) {
             w->marked = true;
+            memset(w->empty, 0, sizeof w->empty);
+            (void)tell_all(w); /* under a flood the mark itself may come too late */
+        }
     }
 }
 
@@ -189,12 +215,10 @@ static bool round_run(struct worker *w, bool *stop, struct error *e)
         judge_tick(w->judge, w->now_usec);
     }
     verdict_flush(w->verdict);
-    if (w->output.events && (w->marked || w->now_usec - w->output.events_since_usec >= OUTPUT_HOLD_USEC))
+    if (w->output.events && w->now_usec - w->output.events_since_usec >= OUTPUT_HOLD_USEC)
         output_flush(&w->output);
-    if (w->marked && !w->output.events && !is_ready[SOURCE_TCP] && !is_ready[SOURCE_UDP]) {
-        struct channel_mark mark = {.kind = CHANNEL_MARK};
-        w->marked = send(w->config->events_fd, &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN;
-    }
+    if (w->marked)
+        answer_mark(w, is_ready);
     if (w->now_usec - w->report_usec >= IDLE_USEC) {
         struct judge_counts counts;
         w->report_usec = w->now_usec;
@@ -213,7 +237,7 @@ static bool worker_init(struct worker *w, const struct worker_config *config, st
     struct judge_sink sink = {w, sink_accept, sink_drop, sink_inject, sink_event};
 
     w->config = config;
-    output_init(&w->output, config);
+    bool output = output_init(&w->output, config);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (w->epoll_fd < 0)
         return error_set(e, ERROR_SYSTEM, errno, "cannot open an epoll descriptor");
@@ -222,7 +246,7 @@ static bool worker_init(struct worker *w, const struct worker_config *config, st
     w->verdict = verdict_new(&config->marks, queue_fd);
     w->receive = receive_new(queue_fd);
     w->judge = judge_new(&judge, sink);
-    if (!w->verdict || !w->receive || !w->judge)
+    if (!output || !w->verdict || !w->receive || !w->judge)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot start the inspector's worker");
     w->start_usec = w->tick_usec = w->report_usec = clock_boot_usec();
     return watch(w, config->events_fd, SOURCE_EVENTS, e) && watch(w, config->stop_fd, SOURCE_STOP, e);
@@ -244,7 +268,9 @@ bool worker_run(const struct worker_config *config, struct error *e)
     judge_free(w->judge);
     if (w->verdict)
         verdict_flush(w->verdict);
-    output_flush(&w->output);
+    if (w->output.losses)
+        output_tell_lost(&w->output);
+    output_done(&w->output);
     verdict_free(w->verdict);
     receive_free(w->receive);
     if (w->epoll_fd >= 0)

@@ -111,6 +111,24 @@ phase_outside() {
     status 2 job phase build 2> "$T/out"
     has 'outside a job its id is needed: sluice job phase ID PHASE' "$T/out"
 }
+# It would leave what holds it: the error says so, and what to do instead.
+nested_runs() {
+    local as nested="$SLUICE run --allow allowed.test -- true"
+    for as in "env SUDO_UID=$NOBODY SUDO_GID=$NOBODY" "env -u SUDO_UID"; do
+        status 125 h c $as "$SLUICE" run --allow allowed.test --resolver 198.18.2.53 -- $nested 2> "$T/out"
+        has "^sluice: this process is in a 'sluice run' already, .* Start the command as it is: it is held too. .* 'sluice job phase NAME'$" "$T/out"
+    done
+    job start --id n --profile node --cgroup "$CGROUP/n"
+    for as in "" "$AS_NOBODY"; do
+        status 125 in_cgroup n $as $nested 2> "$T/out"
+        has "^sluice: this process is in job \"n\" of the running gate, .* as it is: .* 'sluice job phase NAME'$" "$T/out"
+    done
+    job end n
+    status 125 in_cgroup plain $nested 2> "$T/out"
+    has "^sluice: this process is in scope \"plain\" of the running gate, .* as it is: .* 'sluice job start', in a cgroup of its own$" "$T/out"
+    status 125 h c $AS_NOBODY $nested 2> "$T/out"
+    has 'run needs root' "$T/out"
+}
 runs_in_phases() {
     write_policy "$T/run.yaml"
     sed -i 's/^scopes:/scopes: []/; /^  - name/,/^unmatched/d' "$T/run.yaml"
@@ -149,5 +167,6 @@ check "wrong orders: said why, nothing begun" wrong_orders
 check "a start that is refused leaves no cgroup" refused_leaves_nothing
 check "phases: download with network, build without" phases
 check "a phase from outside needs the job's id" phase_outside
+check "a run inside a run, a job, a scope" nested_runs
 check "sluice run: phases" runs_in_phases
 finish

@@ -200,6 +200,62 @@ ctypes.CDLL(None).syscall(60, 0)' "$(h c sh -c 'echo /run/sluice/*gate.sock')" >
     job list --json | jq -e '.jobs[0].ended | not'
     job end peer --kill
 }
+# Jobs tell so much, while the keeper stands still, that another's one refusal is lost between inspector and keeper: it is that job's
+# all the same, in its summary and for --fail-on; and a job that was refused nothing has nothing.
+floods_to_hide() {
+    local i rounds
+    for i in $(seq 16) quiet silent clean; do job start --id "f$i" --profile node --cgroup "$CGROUP/f$i" > /dev/null; done
+    for rounds in 4 12 36; do # until the channel was full: who is told all of it has not lost it
+        flood_while_stopped $rounds
+        status 3 job end fquiet --summary md --fail-on deny > "$T/quiet.md" || { cat "$T/quiet.md" && return 1; }
+        grep -q '1 of them are not listed below' "$T/quiet.md" && break
+        job start --id fquiet --profile node --cgroup "$CGROUP/fquiet"
+    done
+    has '1 of them are not listed below' "$T/quiet.md"
+    eventually 30 silent_listed
+    status 0 job end fclean --fail-on deny,alert
+    eventually 30 quiet_told
+    status 3 job end fsilent --fail-on alert
+    for i in $(seq 16); do job end "f$i" > "$T/out"; done
+    has 'refused \([0-9]+ not listed\)' "$T/out"
+}
+flood_while_stopped() { # ROUNDS
+    local pid i floods=()
+    pid=$(role_pid keeper)
+    kill -STOP "$pid"
+    for _ in $(seq "$1"); do
+        for i in $(seq 16); do in_cgroup "f$i" "$PYTHON" "$ROOT/tests/netns/flood.py" datagrams 198.18.1.2 198.18.3.66 700 & floods[i]=$!; done
+        wait "${floods[@]}"
+        sleep 1 # as many a second are told of each
+    done
+    for i in quiet silent; do in_cgroup f$i "$PYTHON" "$ROOT/tests/netns/flood.py" datagrams 198.18.1.2 198.18.3.66 1; done
+    kill -CONT "$pid"
+}
+silent_listed() { job list > "$T/out" && grep -Eq '^fsilent .* refused \(1 not listed\)' "$T/out"; }
+quiet_told() { jq -e 'select(.event.reason == "attacks_lost" and .sluice.job == "fquiet" and .sluice.verdict == "deny")' "$T/events" > /dev/null; }
+# The keeper has not yet seen the container of a job: until then it is its bridge's scope's.
+before_it_is_seen() {
+    local pid
+    sed 's/^scopes:.*/scopes: [{ name: bridges, match: { interface: [docker0, "br-*", "podman*"] }, profile: none }]/; s/^profiles:/&\n  none: {}/' \
+        "$T/policy.yaml" > "$T/bridges.yaml"
+    h c "$SLUICE" apply "$T/bridges.yaml"
+    job start --id soon --profile node --cgroup "$CGROUP/soon" 2> "$T/out"
+    [ ! -s "$T/out" ] # no warning
+    : > "$T/log"
+    pid=$(role_pid keeper)
+    kill -STOP "$pid"
+    container soon "$PYTHON" "$T/hides.py" "$T/log" stays
+    eventually 20 grep -q refused "$T/log" || { kill -CONT "$pid" && return 1; }
+    fails grep -q OUT "$T/log"
+    kill -CONT "$pid"
+    eventually 10 listed soon 172.30.0.2
+    eventually 10 seen_as_bridge
+    fails grep -q OUT "$T/log"
+    job end soon --kill
+    container_down soon
+    h c "$SLUICE" apply "$T/policy.yaml"
+}
+seen_as_bridge() { jq -e 'select(.sluice.scope == "bridges" and .sluice.verdict == "deny" and .destination.ip == "198.18.2.80")' "$T/events" > /dev/null; }
 
 gate_up output "$T/policy.yaml"
 check "without a job the container reaches it" reaches
@@ -212,4 +268,6 @@ check "an address that is another job's container's now" an_address_goes_to_anot
 check "a job that calls a process the monitor of another's container" says_to_be_a_monitor
 check "a process that is taken over, its first thread dead" dead_first_thread
 check "a peer whose first thread is dead" dead_peer
+check "a container that the gate has not seen yet, on a bridge that a scope holds" before_it_is_seen
+check "a refusal that is lost in what other jobs tell" floods_to_hide
 finish

@@ -49,6 +49,32 @@ gone() {
     found br-000000000002
 }
 check "what goes is the job's no more" gone
+# Until the gate has seen it, a container is its bridge's scope's: where none holds that, the start says so.
+starts() { job start --id w --profile one --cgroup "$CGROUP/w" "$@" 2> "$T/warned" > /dev/null && job end w > /dev/null && cat "$T/warned"; }
+apply() {
+    sed "s/^scopes:.*/scopes: $1/; s/^unmatched:.*/unmatched: $2/" "$T/policy.yaml" > "$T/other.yaml"
+    h c timeout 60 "$SLUICE" apply "$T/other.yaml" > /dev/null
+}
+warned() {
+    starts
+    has '^sluice: warning: no scope of the policy holds br-\*: what a container .* unmatched: refuse$' "$T/warned"
+    job start --id w --profile one --cgroup "$CGROUP/w" --json 2> "$T/warned" | jq -e '.warnings | length == 1'
+    job end w
+    starts --interface 'br-*' && [ ! -s "$T/warned" ]
+    apply '[{ name: bridges, match: { interface: [docker0, "br-*"] }, profile: one }]' pass
+    starts && [ ! -s "$T/warned" ]
+    h c ip link add podman7 type bridge
+    starts && has 'holds podman\*: ' "$T/warned"
+    apply '[{ name: bridges, match: { interface: ["br-*", "podman*"] }, profile: one }]' pass
+    starts && [ ! -s "$T/warned" ]
+    h c ip link add docker0 type bridge
+    starts && has 'holds docker0: ' "$T/warned"
+    apply '[]' refuse
+    starts && [ ! -s "$T/warned" ]
+    h c sh -c 'ip link del podman7; ip link del docker0'
+    apply '[]' pass
+}
+check "a start says that no scope holds a bridge by which its containers may come" warned
 # Links that change in a loop keep the keeper from nothing else.
 flood() {
     local keeper before after loop

@@ -131,6 +131,12 @@ void judge_tick(struct judge *j, uint64_t now_usec)
     }
 }
 
+void judge_tell_counts(struct judge *j, uint64_t now_usec)
+{
+    (void)j;
+    (void)now_usec;
+}
+
 bool judge_waiting(const struct judge *j)
 {
     (void)j;

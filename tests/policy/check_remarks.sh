@@ -44,6 +44,18 @@ remarks "by interface" "interface: eth1" pass refuse 0 0
 remarks "by cgroup" "cgroup: /a.slice" pass refuse 0 0
 remarks "outer name" "interface: eth1" pass outer 0 1
 remarks "both" "source: 10.0.5.0/24" pass outer 1 1
+# A scope that starts jobs, whose containers come in by bridges: one that holds any, or nothing that passes, and all is said.
+starter() { # MORE-SCOPES UNMATCHED NOTES
+    printf 'version: 1\nresolvers: [192.0.2.53]\nprofiles: { node: {} }\nscopes:\n  - { name: agent, match: { cgroup: /agent }, profile: node, starts_jobs: [node] }\n%s\nunmatched: %s\n' "$1" "$2" > "$work/policy.yaml"
+    count=$((count + 1))
+    [ "$("$sluice" check "$work/policy.yaml" | grep -c '^  note: scope agent: what a container that its jobs start .* unmatched: refuse$')" = "$3" ] &&
+        "$sluice" check --json "$work/policy.yaml" | jq -e --argjson n "$3" '[.notes[] | select(.kind == "bridges_unmatched_pass" and .scope == "agent")] | length == $n' > /dev/null ||
+        { echo "not ok: a scope that starts jobs, '$1', unmatched $2: not $3 notes" && failed=1; }
+}
+starter "" pass 1
+starter "" refuse 0
+starter '  - { name: c, match: { interface: [docker0, "br-*"] }, profile: node }' pass 0
+starter '  - { name: c, match: { interface: eth1 }, profile: node }' pass 1
 # A scope's search domains are shown.
 shown() {
     printf 'version: 1\nresolvers: [192.0.2.53]\nprofiles: { node: {} }\nscopes:\n  - { name: a, match: { cgroup: /a }, profile: node, search_domains: [Svc.Cluster.local, b.example.] }\n' > "$work/policy.yaml"

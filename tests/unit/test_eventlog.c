@@ -334,6 +334,50 @@ static void test_losses_once_a_second(void **state)
     fixture_done(&f);
 }
 
+/* Each scope's losses are its own, with its name, and those that look like attacks are told as such. */
+static void test_losses_by_scope(void **state)
+{
+    struct fixture f = fixture_new(NULL);
+    struct rlimit old, full;
+    struct event e = refusal("one.test");
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    full = old;
+    full.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    e.scope_id = 7;
+    snprintf(e.scope, sizeof e.scope, "job.one");
+    snprintf(e.job, sizeof e.job, "one");
+    eventlog_add(f.log, &e, SECOND);
+    e.scope_id = 8;
+    snprintf(e.scope, sizeof e.scope, "job.two");
+    snprintf(e.job, sizeof e.job, "two");
+    e.reason = REASON_FOREIGN_RESOLVER;
+    e.verdict = VERDICT_WOULD_DENY;
+    e.count = 3;
+    eventlog_add(f.log, &e, SECOND);
+    eventlog_tick(f.log, SECOND + 1000); /* still full */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    eventlog_tick(f.log, 3 * SECOND);
+    char *text = text_of(f.file), *second = strchr(text, '\n');
+    assert_non_null(second);
+    *second++ = '\0';
+    assert_non_null(strstr(text, "\"scope\":\"job.one\""));
+    assert_non_null(strstr(text, "\"job\":\"one\""));
+    assert_non_null(strstr(text, "\"reason\":\"events_lost\""));
+    assert_non_null(strstr(text, "\"verdict\":\"deny\""));
+    assert_non_null(strstr(second, "\"scope\":\"job.two\""));
+    assert_non_null(strstr(second, "\"reason\":\"attacks_lost\""));
+    assert_non_null(strstr(second, "\"verdict\":\"would_deny\""));
+    assert_non_null(strstr(second, "\"count\":3"));
+    free(text);
+    assert_int_equal(lines_of(f.file), 2);
+    eventlog_tick(f.log, 9 * SECOND);
+    assert_int_equal(lines_of(f.file), 2);
+    fixture_done(&f);
+}
+
 static void test_log(void **state)
 {
     int saved = dup(STDERR_FILENO), out = memfd_create("stderr", MFD_CLOEXEC);
@@ -372,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_full_pipe_and_socket),
         cmocka_unit_test(test_losses_once_a_second),
+        cmocka_unit_test(test_losses_by_scope),
         cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("eventlog", tests, NULL, NULL);

@@ -267,7 +267,7 @@ static void test_bounded(void **state)
     }
     assert_int_equal(summary_denied(s), 12000);
     char *text = printed(s, false);
-    assert_non_null(strstr(text, "12000 refused (10000 names), and more names than could be kept. To allow: "));
+    assert_non_null(strstr(text, "12000 refused (10000 names, 2000 not listed). To allow: "));
     assert_non_null(strstr(text, " and 9992 more (--audit lists them all)\n"));
     free(text);
     summary_free(s);
@@ -339,6 +339,47 @@ static void test_phase(void **state)
     summary_free(again);
 }
 
+/* What was only counted (it came too fast, or the event was lost) is refused all the same, and said to be unlisted. */
+static void test_unlisted(void **state)
+{
+    struct summary *s = summary_new(), *again = summary_new();
+    struct event lost = {.action = ACTION_GATE, .verdict = VERDICT_DENY, .reason = REASON_EVENTS_LOST, .count = 5};
+    (void)state;
+    add(s, lost);
+    expect_printed(s, false, "sluice: run finished: 0 connections to 0 names allowed, 5 refused (5 not listed).\n");
+    assert_int_equal(summary_alerts(s), 0);
+    lost.reason = REASON_ATTACKS_LOST;
+    lost.count = 2;
+    add(s, lost);
+    lost.reason = REASON_EVENTS_LOST;
+    lost.verdict = VERDICT_IGNORED; /* no refusals */
+    add(s, lost);
+    add(s, event(ACTION_DNS_QUERY, VERDICT_DENY, REASON_NOT_IN_ALLOWLIST, "evil.test"));
+    assert_int_equal(summary_denied(s), 8);
+    assert_int_equal(summary_alerts(s), 2);
+    assert_int_equal(summary_unlisted(s), 7);
+    json_t *stored = summary_store(s);
+    assert_true(summary_restore(again, stored));
+    assert_int_equal(summary_unlisted(again), 7);
+    expect_printed(again, false,
+                   "sluice: run finished: 0 connections to 0 names allowed, 8 refused (1 name, 7 not listed). "
+                   "To allow: --allow evil.test\n");
+    char *text = summary_json(s), *page = NULL;
+    json_t *j = json_loads(text, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(j, "unlisted")), 7);
+    size_t len;
+    FILE *out = open_memstream(&page, &len);
+    report_write(REPORT_MARKDOWN, "t", "", j, out);
+    fclose(out);
+    assert_non_null(strstr(page, "7 of them are not listed below"));
+    free(page);
+    free(text);
+    json_decref(j);
+    json_decref(stored);
+    summary_free(s);
+    summary_free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_attacks_apart), cmocka_unit_test(test_what_suffices),
         cmocka_unit_test(test_quoting),       cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_json),          cmocka_unit_test(test_phase),
+        cmocka_unit_test(test_unlisted),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
 }
