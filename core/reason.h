@@ -105,6 +105,8 @@
            "packets to the scope that are part of no connection; the kernel dropped them, addresses untold")          \
     REASON(NEIGHBOUR_ROUTED, "neighbour_routed", true,                                                                \
            "neighbour discovery that was to leave its link; the kernel dropped it, addresses untold")                 \
+    REASON(ERROR_UNSENT, "error_unsent", false,                                                                       \
+           "errors that this host's kernel would have sent, quoting packets that nobody has seen; addresses untold")  \
     REASON(POLICY_CHANGED, "policy_changed", false, "the policy no longer allows this open connection")               \
     /* the gate itself */                                                                                             \
     REASON(TABLE_FULL, "table_full", false, "too many undecided connections")                                         \

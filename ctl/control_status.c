@@ -48,6 +48,8 @@ json_t *control_status(const struct keeper *k)
                         json_integer((json_int_t)k->pressure.dropped[RULESET_UNPROVEN]));
     json_object_set_new(counts, reason_name(REASON_NEIGHBOUR_ROUTED),
                         json_integer((json_int_t)k->pressure.dropped[RULESET_NEIGHBOUR]));
+    json_object_set_new(counts, reason_name(REASON_ERROR_UNSENT),
+                        json_integer((json_int_t)k->pressure.dropped[RULESET_ERROR]));
     for (unsigned i = 0; i < REASON_LIMITS; i++)
         json_object_set_new(counts, reason_name((enum reason)(REASON_LIMIT_FIRST + i)),
                             json_integer((json_int_t)c->judge.limits[i]));

@@ -130,7 +130,8 @@ static void on_known(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint6
         *last = packets;
 }
 
-/* What is part of no connection is mostly a late packet of one that ended: no refusal. */
+/* What is part of no connection is mostly a late packet of one that ended, and an error of the host's may be about
+ * anybody's packet: no refusals. */
 static void on_dropped(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint64_t packets)
 {
     static const struct {
@@ -138,7 +139,8 @@ static void on_dropped(void *ctx, enum ruleset_dropped kind, uint16_t scope, uin
         enum verdict verdict;
     } told[RULESET_DROPPED] = {[RULESET_FORGED] = {REASON_FORGED_SOURCE, VERDICT_DENY},
                                [RULESET_UNPROVEN] = {REASON_UNPROVEN, VERDICT_IGNORED},
-                               [RULESET_NEIGHBOUR] = {REASON_NEIGHBOUR_ROUTED, VERDICT_DENY}};
+                               [RULESET_NEIGHBOUR] = {REASON_NEIGHBOUR_ROUTED, VERDICT_DENY},
+                               [RULESET_ERROR] = {REASON_ERROR_UNSENT, VERDICT_IGNORED}};
     struct keeper *k = ctx;
     uint64_t *last = rule_counter(k, kind, scope);
     uint64_t more = last ? growth(true, last, packets) : 0;

@@ -189,6 +189,12 @@ void match_bytes(struct expression_rule *r, uint32_t base, uint32_t offset, cons
     compare(r, NFT_CMP_EQ, value, len);
 }
 
+void match_byte_not(struct expression_rule *r, uint32_t base, uint32_t offset, uint8_t value)
+{
+    load_payload(r, base, offset, 1);
+    compare(r, NFT_CMP_NEQ, &value, 1);
+}
+
 void match_port(struct expression_rule *r, uint8_t protocol, uint16_t destination_port)
 {
     uint16_t port = htons(destination_port);

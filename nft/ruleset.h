@@ -89,6 +89,7 @@ enum ruleset_dropped {
     RULESET_FORGED,    /* a source that does not live where the packet came in */
     RULESET_UNPROVEN,  /* to a socket of the scope, and part of no connection */
     RULESET_NEIGHBOUR, /* neighbour discovery that is to be routed; of no scope (0) */
+    RULESET_ERROR,     /* an error of the kernel's own that quotes what no rule has seen; of no scope (0) */
     RULESET_DROPPED
 };
 typedef void ruleset_each_dropped(void *ctx, enum ruleset_dropped kind, uint16_t scope, uint64_t packets);

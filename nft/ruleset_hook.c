@@ -93,6 +93,33 @@ static void own_error_rules(const struct build *b)
     }
 }
 
+/* Some errors the kernel sends before prerouting sees what they quote (an IPv6 hop-by-hop option), or of what never
+ * gets there (fragments that never come whole): to the source that the packet claims, which nobody has looked at. */
+static void unseen_error_rules(const struct build *b)
+{
+    static const struct {
+        uint8_t family, protocol, type[2];
+        uint32_t len; /* of type and code, or of the type alone */
+    } error[] = {
+        {NFPROTO_IPV4, IPPROTO_ICMP, {ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME}, 2},
+        {NFPROTO_IPV4, IPPROTO_ICMP, {ICMP_PARAMETERPROB}, 1},
+        {NFPROTO_IPV6, IPPROTO_ICMPV6, {ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY}, 2},
+        {NFPROTO_IPV6, IPPROTO_ICMPV6, {ICMP6_PARAM_PROB}, 1},
+    };
+    char counter[CHAIN_NAME_SIZE];
+    build_scope_name(counter, build_dropped_name[RULESET_ERROR], 0);
+    for (unsigned i = 0; i < sizeof error / sizeof *error; i++) {
+        struct expression_rule r = build_base_rule(b, BASE_OUTPUT);
+        match_family(&r, error[i].family);
+        match_protocol(&r, NFT_CMP_EQ, error[i].protocol);
+        match_bytes(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, error[i].type, error[i].len);
+        match_mark(&r, b->mask, NFT_CMP_NEQ, mark_inject(&b->rules->marks));
+        count(&r, counter);
+        verdict(&r, NF_DROP);
+        build_end(b, &r);
+    }
+}
+
 /* What comes out of a program with our bits in its mark: nothing, but for the relay's messages, until it is known that
  * their sender is of no scope. */
 static void leftover_rules(const struct build *b)
@@ -122,6 +149,7 @@ static void output_rules(const struct build *b)
     build_match_scope(b, &r, SET_SCOPES);
     build_go(b, &r, CHAIN_TOWARD);
     own_error_rules(b);
+    unseen_error_rules(b);
     r = build_base_rule(b, BASE_OUTPUT);
     build_jump(b, &r, CHAIN_MARKED);
     /* What has our bits now is the relay's: of a scope that is, or of none any more (its questions are sent again for a

@@ -99,12 +99,32 @@ static void own_related_rules(const struct build *b)
     build_go(b, &r, CHAIN_STRAY);
 }
 
+/* What the handler refuses of a first packet (nfq/packet.c) is refused of each: options and extension headers may send
+ * a packet elsewhere (source routes, segments), whatever its destination was allowed for. */
+static void header_rules(const struct build *b)
+{
+    static const uint8_t protocol[] = {IPPROTO_TCP, IPPROTO_UDP}, version_4 = 0x45, next_header_at = 6;
+    struct expression_rule r = build_rule(b, CHAIN_OWN);
+    match_family(&r, NFPROTO_IPV4);
+    match_byte_not(&r, NFT_PAYLOAD_NETWORK_HEADER, 0, version_4);
+    build_refer(b, &r, MARK_STRAY);
+    for (unsigned i = 0; i < sizeof protocol; i++) {
+        r = build_rule(b, CHAIN_OWN);
+        match_family(&r, NFPROTO_IPV6);
+        match_protocol(&r, NFT_CMP_EQ, protocol[i]);
+        match_byte_not(&r, NFT_PAYLOAD_NETWORK_HEADER, next_header_at, protocol[i]);
+        build_refer(b, &r, MARK_STRAY);
+    }
+}
+
 /* Packets of a connection that is marked as this scope's. */
 static void own_rules(const struct build *b)
 {
     struct expression_rule r = build_rule(b, CHAIN_OWN);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     build_go(b, &r, CHAIN_OWN_RELATED);
+
+    header_rules(b);
 
     /* A SYN begins another connection, though conntrack may know the one before it between the same ports (it keeps one
      * that the server reset): what that one was approved for says nothing of this one. */

@@ -107,8 +107,10 @@ void build_ct_mark(const struct build *b, struct expression_rule *r, uint16_t sc
     set_ct_mark(r, ~b->mask, build_value(b, scope, state));
 }
 
-const char *const build_dropped_name[RULESET_DROPPED] = {
-    [RULESET_FORGED] = "forged", [RULESET_UNPROVEN] = "unproven", [RULESET_NEIGHBOUR] = "neighbour"};
+const char *const build_dropped_name[RULESET_DROPPED] = {[RULESET_FORGED] = "forged",
+                                                         [RULESET_UNPROVEN] = "unproven",
+                                                         [RULESET_NEIGHBOUR] = "neighbour",
+                                                         [RULESET_ERROR] = "error"};
 
 void build_dropped_counter(const struct build *b, enum ruleset_dropped kind, uint16_t scope)
 {
@@ -139,6 +141,7 @@ void build_shared_chains(const struct build *b)
     for (unsigned i = 0; i < LENGTH(names); i++)
         build_chain(b, names[i]);
     build_dropped_counter(b, RULESET_NEIGHBOUR, 0);
+    build_dropped_counter(b, RULESET_ERROR, 0);
 }
 
 static void queue_rules(const struct build *b)

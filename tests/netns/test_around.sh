@@ -168,7 +168,7 @@ big_both() {
     h g ip link set gs mtu 1300 && h s ip link set s0 mtu 1300
     head -c 900000 "$T/www/large" > "$T/body"
     for family in -4 -6; do
-        fetch $family --limit-rate 500k --data-binary "@$T/body" https://allowed.test/hello > "$T/up$family" &
+        fetch $family --http1.1 --limit-rate 500k --data-binary "@$T/body" https://allowed.test/hello > "$T/up$family" &
         local one=$!
         fetch $family --limit-rate 2m https://allowed.test/large --range 0-2999999 | sha256sum > "$T/down$family" &
         local two=$!

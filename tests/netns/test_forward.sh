@@ -60,8 +60,8 @@ small_mtu() {
     [ "$(fetch -4 https://allowed.test/medium | sha256sum)" = "$(sha256sum < "$T/www/medium")" ]
     [ "$(fetch -6 https://allowed.test/medium | sha256sum)" = "$(sha256sum < "$T/www/medium")" ]
     head -c 200000 "$T/www/large" > "$T/body"
-    fetch -4 --data-binary "@$T/body" https://allowed.test/hello | grep hello
-    fetch -6 --data-binary "@$T/body" https://allowed.test/hello | grep hello
+    fetch -4 --http1.1 --data-binary "@$T/body" https://allowed.test/hello | grep hello
+    fetch -6 --http1.1 --data-binary "@$T/body" https://allowed.test/hello | grep hello
     h g ip link set gs mtu 1500
     h s ip link set s0 mtu 1500
 }
