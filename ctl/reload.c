@@ -174,6 +174,9 @@ static void finish_reload(struct keeper *k)
     struct error e = {0};
     struct keeper_pending *p = &k->pending;
     policy_ids_remember(p->ids, p->policy);
+    /* All that the inspector had to say of scopes that go, while they have their names: it knows them no more, and
+     * those that come have no packets before their rules are there. */
+    attend_quiet(k);
     if (!reload_apply(k, p->policy, &e)) {
         reload_failed(k, &e);
         return;
