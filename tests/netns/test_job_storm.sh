@@ -126,6 +126,42 @@ killed_all_the_time() {
     job end k9
 }
 
+# tells WORD: lines to tcp.test, until its connection ends.
+TELLS='
+import socket, sys, time
+socket.getaddrinfo("tcp.test", 9000)
+s = socket.create_connection(("198.18.2.81", 9000))
+while True:
+    s.sendall(sys.argv[1].encode() + b"\n")
+    time.sleep(0.01)'
+phase_is() { is_listed p && [ "$(jq -r '.jobs[] | select(.id == "p") | .phase' "$T/jobs")" = "$1" ]; }
+# The keeper dies in the middle of it: either the phase is not in force, or what it does not allow is cut.
+keeper_dies_over_a_phase() {
+    local i word keeper telling phasing
+    for i in {1..16}; do
+        word=$(nonce)
+        job start --id p --profile node --cgroup "$CGROUP/p" > /dev/null
+        in_cgroup p "$PYTHON" -c "$TELLS" "$word" > "$T/tells" 2>&1 &
+        telling=$!
+        eventually 20 expect_arrived "$word" s > /dev/null
+        keeper=$(role_pid keeper)
+        job phase p build > "$T/phase.out" 2>&1 &
+        phasing=$!
+        sleep 0.0$((10 + 2 * i))
+        kill -KILL "$keeper" 2> /dev/null || :
+        wait $phasing || :
+        eventually 20 answers || die "nobody answers"
+        if phase_is build; then
+            eventually 20 dead $telling || die "try $i: the phase is in force, and its open connection goes on; $(cat "$T/phase.out")"
+        else
+            kill $telling
+        fi
+        wait $telling || :
+        eventually 20 roles_here
+        persist no p end p --kill
+    done
+}
+
 # ---- a job ends while its refusals are under way ----
 
 # events_of WORD PORT JOB: all that tell of that flood are of that job.
@@ -186,5 +222,6 @@ check "a job ends by --kill under its flood" ends_under_flood kill 21000
 check "a job ends under its flood, which is held on" ends_under_flood held 22000
 check "a job is released while its refusals are under way" ends_under_flood release 23000
 check "jobs start, flood and end while each process of the gate is killed" killed_all_the_time
+check "the keeper dies while a phase comes into force" keeper_dies_over_a_phase
 check "a job works after all" still_works
 finish
