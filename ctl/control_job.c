@@ -146,7 +146,6 @@ void jobs_leave(struct keeper *k, const char *id, json_t *answer)
     const struct policy_scope *scope = job ? policy_scope_named(k->policy, job->scope) : NULL;
     if (!scope)
         return;
-    attend_quiet(k);
     rejudge_forget_scope(k, scope->id);
     json_object_set_new(answer, "summary", summary_of(job));
 }

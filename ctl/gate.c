@@ -171,8 +171,10 @@ static bool open_rules(struct gate *g, struct error *e)
     return g->rules_fd >= 0;
 }
 
-bool gate_forwards(const struct policy *policy)
+bool gate_forwards(const struct gate *g, const struct policy *policy)
 {
+    if (g->run.on) /* a run holds its own command: isolated, it is forwarded for */
+        return g->run.veth[0] != 0;
     bool found = policy->refuse_unmatched;
     for (unsigned i = 0; i < policy->scopes; i++)
         for (unsigned k = 0; k < policy->scope[i].matches; k++)
@@ -185,12 +187,12 @@ bool gate_forwards(const struct policy *policy)
 static bool no_flow_table(const struct gate *g, struct error *e)
 {
     char table[RULESET_FLOW_TABLE_TEXT];
-    if (g->run.on || g->goes_on || !gate_forwards(g->policy) || !ruleset_flow_table(table, NULL) || !table[0])
+    if (g->goes_on || !gate_forwards(g, g->policy) || !ruleset_flow_table(table, NULL) || !table[0])
         return true;
     return error_set(e, ERROR_INPUT, 0,
                      "the flow table %s would take forwarded connections past the gate before they are judged: remove "
-                     "its rules ('flow add') and it, or hold this host's own cgroups only",
-                     table);
+                     "its rules ('flow add') and it, or %s",
+                     table, g->run.on ? "run without --isolate" : "hold this host's own cgroups only");
 }
 
 bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids, struct error *e)

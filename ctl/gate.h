@@ -95,6 +95,7 @@ enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };
 struct gate_shared {
     _Atomic uint32_t stopping;          /* enum gate_stops: asked to end, nobody is started again */
     _Atomic uint32_t ready;             /* the rules were in force once */
+    _Atomic uint32_t cutting;           /* a policy is in force, and what it no longer allows is not cut yet */
     _Atomic uint64_t denied, alerts;    /* of keepers that died, for --fail-on */
     _Atomic uint64_t beats[ROLE_COUNT]; /* signs of life, each second one or more: keeper and inspector */
 };
@@ -105,8 +106,9 @@ void gate_init(struct gate *gate);
  * run.on.
  */
 bool gate_take_numbers(struct gate *gate, struct error *e);
-/* Is a scope matched by where its packets come in: by interface, source, or as all that is unmatched? */
-bool gate_forwards(const struct policy *policy);
+/* Is a scope matched by where its packets come in: by interface, source, or as all that is unmatched?  A run's only
+ * where it is isolated. */
+bool gate_forwards(const struct gate *g, const struct policy *policy);
 /* Makes every descriptor that is not there yet.  In: the numbers, and audit, policy_path, run.*, events_path,
  * report_path, json, quiet, the policy bundle (compiled already, with these numbers) and the scope ids in it.  On
  * failure the caller closes what was made. */

@@ -28,9 +28,11 @@ struct visit {
     void *ctx;
 };
 
-/* A connection through a proxy: the proxy must still be one, and what was asked of it last still be allowed. */
-static bool proxied_allows(const struct policy_scope *scope, const struct conntrack_flow *flow, const struct event *row,
-                           struct bound_name *bound, unsigned bounds)
+/* A connection through a proxy: the proxy must still be one, and what was asked of it last still be allowed.
+ * `undecided`: by which policy it was asked, if the tunnel has shown nothing yet; else NULL. */
+static bool proxied_allows(const struct policy_scope *scope, const struct policy_scope *undecided,
+                           const struct conntrack_flow *flow, const struct event *row, struct bound_name *bound,
+                           unsigned bounds)
 {
     struct name asked = {0};
     struct address address;
@@ -45,8 +47,12 @@ static bool proxied_allows(const struct policy_scope *scope, const struct conntr
         (!by_name && !address_parse(text, &address)))
         return false;
     struct decision d = decide_proxied(scope, scheme, by_name ? &asked : NULL, &address, row->asked_port);
-    /* A tunnel that was released because any bytes are allowed needs that still. */
-    return d.path == DECIDE_RELEASE || (d.path == DECIDE_INSPECT_TLS && row->action == ACTION_TLS_HELLO);
+    if (d.path != DECIDE_INSPECT_TLS || row->action == ACTION_TLS_HELLO)
+        return d.path != DECIDE_REFUSE;
+    /* A tunnel that was, or when the proxy agrees will be, released because any bytes are allowed needs that still; one
+     * that is to show its name first is judged when it does. */
+    return undecided &&
+           decide_proxied(undecided, scheme, by_name ? &asked : NULL, &address, row->asked_port).path == d.path;
 }
 
 static bool may_show(const struct policy_scope *scope, enum endpoint_scheme scheme, const struct conntrack_flow *flow,
@@ -80,8 +86,9 @@ static bool unnamed_allows(const struct policy_scope *scope, const struct policy
     before = before && before->mode != POLICY_AUDIT ? before : NULL;
     if (path == DECIDE_RELEASE)
         return true;
-    if (before && path_of(before, flow, bound, bounds) == DECIDE_RELEASE)
-        return false;                                                /* any bytes were let go, and are no more */
+    enum decide_path went_by = before ? path_of(before, flow, bound, bounds) : path;
+    if (went_by == DECIDE_RELEASE || (went_by == DECIDE_INSPECT_PROXY && path != went_by))
+        return false; /* any bytes were let go, or what is asked of a proxy is, and are no more */
     if (path == DECIDE_INSPECT_PROXY || bounds >= BINDING_NAMES_MAX) /* any name; more than are kept */
         return before && narrow_covers(scope->profile, before->profile, NULL, NULL);
     for (unsigned n = 0; n < bounds; n++) {
@@ -100,12 +107,24 @@ static bool unnamed_allows(const struct policy_scope *scope, const struct policy
     return true;
 }
 
-bool rejudge_allows(const struct policy *policy, const struct policy *before, const struct conntrack_flow *flow,
-                    uint16_t scope_id, const struct event *row, const struct binding_view *names, unsigned count)
+/* What has shown nothing yet is judged by the new policy when it does; but one to a proxy is read as that. */
+static bool silent_allows(const struct policy_scope *scope, const struct policy_scope *before,
+                          const struct conntrack_flow *flow, enum decide_path path, const struct bound_name *bound,
+                          unsigned bounds)
 {
+    bool proxied = before && path_of(before, flow, bound, bounds) == DECIDE_INSPECT_PROXY;
+    return unnamed_allows(scope, proxied ? before : scope, flow, path, bound, bounds);
+}
+
+bool rejudge_allows(const struct policy *policy, const struct policy *before, const struct rejudge_flow *open,
+                    const struct binding_view *names, unsigned count)
+{
+    const struct conntrack_flow *flow = open->flow;
+    const struct event *row = open->row;
     struct bound_name bound[BINDING_NAMES_MAX + 1];
     unsigned used = 0;
-    const struct policy_scope *scope = policy_scope_find(policy, scope_id);
+    const struct policy_scope *scope = policy_scope_find(policy, open->scope_id);
+    const struct policy_scope *by = before ? policy_scope_find(before, open->scope_id) : NULL;
     if (!scope)
         return false;
     if (scope->mode == POLICY_AUDIT)
@@ -114,7 +133,7 @@ bool rejudge_allows(const struct policy *policy, const struct policy *before, co
         bound[used++] = (struct bound_name){names[i].name, names[i].len, names[i].grace};
     struct name shown = {0};
     if (row && row->asked_port)
-        return proxied_allows(scope, flow, row, bound, used);
+        return proxied_allows(scope, open->undecided ? by : NULL, flow, row, bound, used);
     if (row && row->domain[0] &&
         name_from_wire((struct bytes){(const uint8_t *)row->domain, strlen(row->domain)}, &shown))
         bound[used++] = (struct bound_name){shown.text, shown.len, false};
@@ -133,8 +152,9 @@ bool rejudge_allows(const struct policy *policy, const struct policy *before, co
     if (path == DECIDE_REFUSE)
         return false;
     /* With its name known and refused above, only a release by address or tcp:// is left. */
-    return named ? path == DECIDE_RELEASE
-                 : unnamed_allows(scope, before ? policy_scope_find(before, scope_id) : NULL, flow, path, bound, used);
+    if (named)
+        return path == DECIDE_RELEASE;
+    return (open->undecided ? silent_allows : unnamed_allows)(scope, by, flow, path, bound, used);
 }
 
 static void note_cut(void *ctx, const struct conntrack_flow *flow, const struct event *row)
@@ -180,10 +200,9 @@ static void judge_flow(void *ctx, const struct conntrack_flow *flow)
         return;
     unsigned count =
         binding_find(k->bindings, scope_id, &flow->destination, clock_boot_usec(), names, BINDING_NAMES_MAX);
-    /* What shows no name yet is judged by the new policy when it does. */
-    bool undecided = flow->protocol == IPPROTO_TCP && (state == MARK_UNDECIDED || state == MARK_HELLO);
-    if (!rejudge_allows(v->policy, undecided ? v->policy : v->before, flow, scope_id, known ? &row : NULL, names,
-                        count))
+    struct rejudge_flow open = {flow, known ? &row : NULL, scope_id,
+                                flow->protocol == IPPROTO_TCP && (state == MARK_UNDECIDED || state == MARK_HELLO)};
+    if (!rejudge_allows(v->policy, v->before, &open, names, count))
         v->each(v->ctx, flow, known ? &row : NULL);
 }
 

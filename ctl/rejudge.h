@@ -5,11 +5,17 @@
 
 #include "ctl/keeper.h"
 
-/* May this open flow go on?  `row`: what its event said (the name it showed), NULL: not known any more; `names`: what
- * its scope has bound to the address; `before`: the policy that let it go, NULL: not known.  A flow outlives its
- * binding, so the name it showed counts as bound.  Pure. */
-bool rejudge_allows(const struct policy *policy, const struct policy *before, const struct conntrack_flow *flow,
-                    uint16_t scope_id, const struct event *row, const struct binding_view *names, unsigned count);
+struct rejudge_flow {
+    const struct conntrack_flow *flow;
+    const struct event *row; /* what its event said (the name it showed); NULL: not known any more */
+    uint16_t scope_id;
+    bool undecided; /* TCP whose bytes the inspector still reads, by the policy in force */
+};
+
+/* May this open flow go on?  `names`: what its scope has bound to the address; `before`: the policy that let it go,
+ * NULL: not known.  A flow outlives its binding, so the name it showed counts as bound.  Pure. */
+bool rejudge_allows(const struct policy *policy, const struct policy *before, const struct rejudge_flow *open,
+                    const struct binding_view *names, unsigned count);
 
 /* Calls `each` for every open flow of this gate that `policy` does not allow; `before` and `row` as above.  False: the
  * flows cannot be read. */

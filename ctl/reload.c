@@ -131,7 +131,11 @@ static void finish_start(struct keeper *k)
             rejudge_all(k, k->gate->same_policy ? k->policy : NULL);
         else /* scope ids of another gate may have meant other scopes */
             rejudge_forget_all(k);
+    } else if (atomic_load(
+                   &k->shared->cutting)) { /* the keeper before ours died over it, and what was before is gone */
+        rejudge_all(k, NULL);
     }
+    atomic_store(&k->shared->cutting, 0);
     pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
@@ -174,10 +178,14 @@ static void finish_reload(struct keeper *k)
     struct error e = {0};
     struct keeper_pending *p = &k->pending;
     policy_ids_remember(p->ids, p->policy);
+    /* All that the inspector had to say of scopes that go, while they have their names: it knows them no more, and
+     * those that come have no packets before their rules are there. */
+    attend_quiet(k);
     if (!reload_apply(k, p->policy, &e)) {
         reload_failed(k, &e);
         return;
     }
+    atomic_store(&k->shared->cutting, 1);
     if (!bundle_write(k->gate->bundle_fd, p->bundle, p->ids, &e)) /* in force, but a keeper started anew has the old */
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     json_t *answer = p->answer;
@@ -197,7 +205,8 @@ static void finish_reload(struct keeper *k)
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
     unsigned cut = rejudge_all(k, old);
-    k->flow_tables_seen = k->flow_tables_seen && gate_forwards(old); /* else one matters only now */
+    atomic_store(&k->shared->cutting, 0);
+    k->flow_tables_seen = k->flow_tables_seen && gate_forwards(k->gate, old); /* else one matters only now */
     if (old == k->gate->policy)
         k->gate->policy = NULL; /* ours only: the others have theirs */
     policy_free(old);

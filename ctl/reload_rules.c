@@ -40,7 +40,7 @@ static void look_for_table(void *ctx, const char *table, uint32_t owner)
 static void look_for_flow_table(struct keeper *k)
 {
     char table[RULESET_FLOW_TABLE_TEXT];
-    if (k->gate->run.on || !gate_forwards(k->policy) || !ruleset_flow_table(table, NULL) || !table[0])
+    if (!gate_forwards(k->gate, k->policy) || !ruleset_flow_table(table, NULL) || !table[0])
         return;
     attend_gate_event(k, REASON_FLOW_TABLE, VERDICT_IGNORED, 1);
     fprintf(stderr, "sluice: warning: the flow table %s takes forwarded connections past the gate\n", table);

@@ -12,6 +12,7 @@
  *     +                   the next packet goes into the same datagram
  *     ttl:N  wait:MS  port   (port: from another source port)
  *     until:PATH:TEXT     short headers with TEXT, one each 100 ms, until PATH is there
+ *     go:PATH             nothing until PATH is there
  *
  * Ids get the number of the process: each run has its own connections.  Initials bear TOKEN in the clear.
  * Status 3: refused by an ICMP error; 0: not. */
@@ -179,6 +180,11 @@ int main(int argc, char **argv)
                 send_it(fd, &refused);
                 poll(NULL, 0, 100);
             }
+            continue;
+        }
+        if (!strcmp(verb, "go") && a) {
+            while (access(a, F_OK))
+                poll(NULL, 0, 10);
             continue;
         }
         if (!strcmp(verb, "port")) {

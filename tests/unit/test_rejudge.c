@@ -75,7 +75,8 @@ static void test_rows(void **state)
         snprintf(row.http_method, sizeof row.http_method, "%s", rows[i].method);
         /* The proxy's name is long bound: in grace. */
         struct binding_view names[1] = {{.name = "proxy.example", .len = 13, .grace = true}};
-        if (rejudge_allows(policy, policy, &flow, policy->scope[0].id, &row, names, 1) != rows[i].stays)
+        struct rejudge_flow open = {&flow, &row, policy->scope[0].id, false};
+        if (rejudge_allows(policy, policy, &open, names, 1) != rows[i].stays)
             fail_msg("%s", rows[i].what);
         policy_free(policy);
     }
@@ -105,8 +106,8 @@ static void test_quic(void **state)
         row.action = ACTION_TLS_HELLO;
         snprintf(row.domain, sizeof row.domain, "%s", quic[i].shown ? quic[i].shown : "");
         struct binding_view names[1] = {{.name = "c.example", .len = 9, .grace = false}};
-        if (rejudge_allows(policy, policy, &flow, policy->scope[0].id, quic[i].shown ? &row : NULL, names, 1) !=
-            quic[i].stays)
+        struct rejudge_flow open = {&flow, quic[i].shown ? &row : NULL, policy->scope[0].id, false};
+        if (rejudge_allows(policy, policy, &open, names, 1) != quic[i].stays)
             fail_msg("%s", quic[i].what);
         policy_free(policy);
     }
@@ -134,6 +135,7 @@ static void test_unknown(void **state)
         {"that, and all is allowed", NULL, "c.example, d.example", true},
         {"a proxy", "'proxy://c.example:443', d.example", "'proxy://c.example:443', d.example", true},
         {"a proxy, less may be asked of it", "'proxy://c.example:443', x.example", "'proxy://c.example:443'", false},
+        {"a proxy, and a server as any now", "'proxy://c.example:443', d.example", "c.example, d.example", false},
         {"a proxy, and not known", NULL, "'proxy://c.example:443', x.example", false},
     };
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
@@ -144,7 +146,8 @@ static void test_unknown(void **state)
                                         {.name = "d.example", .len = 9, .grace = true}};
         if (before && strcmp(unknown[i].what, "audited") == 0)
             before->scope[0].mode = POLICY_AUDIT;
-        if (rejudge_allows(policy, before, &flow, policy->scope[0].id, NULL, names, 2) != unknown[i].stays)
+        struct rejudge_flow open = {&flow, NULL, policy->scope[0].id, false};
+        if (rejudge_allows(policy, before, &open, names, 2) != unknown[i].stays)
             fail_msg("%s", unknown[i].what);
         policy_free(policy);
         policy_free(before);
@@ -157,15 +160,67 @@ static void test_unknown(void **state)
     for (unsigned i = 0; i < BINDING_NAMES_MAX; i++)
         names[i] =
             (struct binding_view){text[i], (uint8_t)snprintf(text[i], sizeof text[i], "n%u.c.example", i), false};
-    assert_false(rejudge_allows(many, few, &flow, many->scope[0].id, NULL, names, BINDING_NAMES_MAX));
-    assert_true(rejudge_allows(few, many, &flow, few->scope[0].id, NULL, names, BINDING_NAMES_MAX));
+    struct rejudge_flow open = {&flow, NULL, many->scope[0].id, false};
+    assert_false(rejudge_allows(many, few, &open, names, BINDING_NAMES_MAX));
+    assert_true(rejudge_allows(few, many, &open, names, BINDING_NAMES_MAX));
     policy_free(many);
     policy_free(few);
+}
+
+/* What has shown nothing yet, or waits for what a proxy says, is judged when it goes on; not so if the inspector reads
+ * it by what holds no more. */
+static void test_undecided(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *before, *allow, *asked;
+        uint16_t asked_port;
+        bool stays;
+    } undecided[] = {
+        {"nothing shown, one of its names went", "c.example, d.example", "c.example", NULL, 0, true},
+        {"nothing shown, and nothing is left", "c.example, d.example", "x.example", NULL, 0, false},
+        {"nothing asked of a proxy", PROXY ", a.example", PROXY ", a.example, b.example", NULL, 0, true},
+        {"nothing asked of a proxy that is a server as any now", PROXY ", a.example",
+         "'http://proxy.example:3128', a.example", NULL, 0, false},
+        {"nothing asked of a proxy, of which less may be", PROXY ", 'tcp://a.example:22'", PROXY, NULL, 0, false},
+        {"a tunnel that is to show its name", PROXY ", a.example", PROXY ", a.example, b.example", "a.example", 443,
+         true},
+        {"a tunnel that is to show its name, which went", PROXY ", a.example", PROXY ", b.example", "a.example", 443,
+         false},
+        {"a tunnel that is to show its name, the proxy went", PROXY ", a.example", "a.example", "a.example", 443,
+         false},
+        {"a tunnel for any bytes", PROXY ", 'tcp://a.example:22'", PROXY ", 'tcp://a.example:22', b.example",
+         "a.example", 22, true},
+        {"a tunnel for any bytes, TLS is left", PROXY ", 'tcp://a.example:22'", PROXY ", 'tls://a.example:22'",
+         "a.example", 22, false},
+        {"a tunnel that is to show its name, by which policy is not known", NULL, PROXY ", a.example", "a.example", 443,
+         false},
+    };
+    for (size_t i = 0; i < sizeof undecided / sizeof undecided[0]; i++) {
+        struct policy *policy = policy_of(undecided[i].allow);
+        struct policy *before = undecided[i].before ? policy_of(undecided[i].before) : NULL;
+        bool proxied = strstr(undecided[i].before ? undecided[i].before : PROXY, "proxy://") != NULL;
+        struct conntrack_flow flow = {
+            .protocol = 6, .destination = {4, {192, 0, 2, 7}}, .destination_port = proxied ? 3128 : 443};
+        static struct event row;
+        memset(&row, 0, sizeof row);
+        row.action = ACTION_HTTP_REQUEST;
+        row.asked_port = undecided[i].asked_port;
+        snprintf(row.http_method, sizeof row.http_method, "CONNECT");
+        snprintf(row.domain, sizeof row.domain, "%s", undecided[i].asked ? undecided[i].asked : "");
+        struct binding_view names[2] = {{.name = proxied ? "proxy.example" : "c.example", .len = proxied ? 13 : 9},
+                                        {.name = "d.example", .len = 9}};
+        struct rejudge_flow open = {&flow, undecided[i].asked ? &row : NULL, policy->scope[0].id, true};
+        if (rejudge_allows(policy, before, &open, names, 2) != undecided[i].stays)
+            fail_msg("%s", undecided[i].what);
+        policy_free(policy);
+        policy_free(before);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_quic),
-                                       cmocka_unit_test(test_unknown)};
+                                       cmocka_unit_test(test_unknown), cmocka_unit_test(test_undecided)};
     return cmocka_run_group_tests_name("rejudge", tests, NULL, NULL);
 }
