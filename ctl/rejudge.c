@@ -90,7 +90,8 @@ static bool unnamed_allows(const struct policy_scope *scope, const struct policy
     if (went_by == DECIDE_RELEASE || (went_by == DECIDE_INSPECT_PROXY && path != went_by))
         return false; /* any bytes were let go, or what is asked of a proxy is, and are no more */
     if (path == DECIDE_INSPECT_PROXY || bounds >= BINDING_NAMES_MAX) /* any name; more than are kept */
-        return before && narrow_covers(scope->profile, before->profile, NULL, NULL);
+        return before && (path != DECIDE_INSPECT_PROXY || path_of(before, flow, bound, bounds) == path) &&
+               narrow_covers(scope->profile, before->profile, NULL, NULL);
     for (unsigned n = 0; n < bounds; n++) {
         struct name name = {0};
         bool now = false, went = false;

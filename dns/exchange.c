@@ -9,7 +9,6 @@
 #include "core/share.h"
 
 #define EXCHANGE_BUCKETS         32768 /* so many that a chain is hardly ever walked: each step is a cache miss */
-#define EXCHANGE_SAME_BUCKETS    65536
 #define EXCHANGE_NONE            UINT16_MAX
 #define EXCHANGE_UNANSWERED_USEC (30ull * 1000000)
 #define EXCHANGE_DUPLICATES_USEC (2ull * 1000000)
@@ -18,6 +17,7 @@
 /* An entry's places in the tables' chains. */
 struct exchange_links {
     uint16_t next_question, next_answer; /* in the bucket of its question, of its flow and our id */
+    uint16_t next_same, last_same;       /* in the bucket of its question whatever the id */
     uint16_t older, newer;               /* among the answered ones, by time; a free one: `newer` is the next free */
     uint32_t question_hash, answer_hash, flow_hash, same_hash;
 };
@@ -30,9 +30,9 @@ struct exchange {
     uint16_t by_question[EXCHANGE_BUCKETS], by_answer[EXCHANGE_BUCKETS];
     uint16_t flow_unanswered[EXCHANGE_BUCKETS]; /* by flow hash: two flows in a bucket share one allowance */
     struct share unanswered;
-    uint16_t same_unanswered[EXCHANGE_SAME_BUCKETS]; /* by flow, name and type; so many that strangers hardly meet */
-    uint16_t scope_wrong[UINT16_MAX + 1];            /* answers that nobody asked for, of late */
-    uint64_t scope_wrong_usec[UINT16_MAX + 1];       /* the last of them */
+    uint16_t by_same[EXCHANGE_BUCKETS];        /* by flow, name, type and form, the newest first */
+    uint16_t scope_wrong[UINT16_MAX + 1];      /* answers that nobody asked for, of late */
+    uint64_t scope_wrong_usec[UINT16_MAX + 1]; /* the last of them */
     struct exchange_links links[EXCHANGE_CAPACITY];
     struct exchange_entry entry[EXCHANGE_CAPACITY];
 };
@@ -49,6 +49,7 @@ struct exchange *exchange_new(uint64_t seed)
     x->free = x->first = x->last = EXCHANGE_NONE;
     memset(x->by_question, 0xff, sizeof x->by_question);
     memset(x->by_answer, 0xff, sizeof x->by_answer);
+    memset(x->by_same, 0xff, sizeof x->by_same);
     return x;
 }
 
@@ -77,16 +78,18 @@ static uint32_t exchange_flow_hash(const struct exchange *x, const struct exchan
     return hash_bytes((struct bytes){key, writer_len(&w)}, x->seed);
 }
 
-static uint32_t exchange_question_hash(const struct question *q, uint32_t flow_hash)
-{
-    uint32_t h = flow_hash ^ ((uint32_t)q->id << 16 | q->type);
-    return hash_bytes((struct bytes){(const uint8_t *)q->name.text, q->name.len}, h);
-}
-
-/* As exchange_question_hash, but whatever the id. */
+/* Whatever the client's id. */
 static uint32_t exchange_same_hash(const struct question *q, uint32_t flow_hash)
 {
-    return hash_bytes((struct bytes){(const uint8_t *)q->name.text, q->name.len}, ~flow_hash ^ q->type);
+    uint32_t form = (uint32_t)q->edns << 17 | (uint32_t)q->dnssec_ok << 16;
+    return hash_bytes((struct bytes){(const uint8_t *)q->name.text, q->name.len}, flow_hash ^ (form | q->type));
+}
+
+/* Of same_hash, so that the name is hashed once. */
+static uint32_t exchange_question_hash(const struct question *q, uint32_t same_hash)
+{
+    uint8_t id[2] = {(uint8_t)(q->id >> 8), (uint8_t)q->id};
+    return hash_bytes((struct bytes){id, sizeof id}, same_hash);
 }
 
 static uint32_t exchange_answer_hash(uint16_t our_id, uint32_t flow_hash)
@@ -121,8 +124,6 @@ static void exchange_count(struct exchange *x, uint16_t i, int change)
         share_note(&x->unanswered, x->entry[i].scope, 1);
     else
         share_give(&x->unanswered, x->entry[i].scope, 1);
-    uint16_t *same = &x->same_unanswered[x->links[i].same_hash % EXCHANGE_SAME_BUCKETS];
-    *same = (uint16_t)(*same + change);
 }
 
 static void exchange_list(struct exchange *x, uint16_t i)
@@ -154,6 +155,10 @@ static void exchange_remove(struct exchange *x, uint16_t i)
     while (*at != i)
         at = &x->links[*at].next_answer;
     *at = l->next_answer;
+    *(l->last_same != EXCHANGE_NONE ? &x->links[l->last_same].next_same
+                                    : &x->by_same[l->same_hash % EXCHANGE_BUCKETS]) = l->next_same;
+    if (l->next_same != EXCHANGE_NONE)
+        x->links[l->next_same].last_same = l->last_same;
     if (x->entry[i].answered_usec)
         exchange_unlist(x, i);
     else
@@ -200,14 +205,33 @@ static bool exchange_draw_id(struct exchange *x, const struct exchange_flow *flo
     return false;
 }
 
+static bool exchange_same(const struct exchange_entry *e, const struct exchange_flow *flow, uint16_t scope,
+                          const struct question *q)
+{
+    return e->scope == scope && e->question.type == q->type && e->question.edns == q->edns &&
+           e->question.dnssec_ok == q->dnssec_ok && name_equal(&e->question.name, &q->name) &&
+           exchange_flow_equal(&e->flow, flow);
+}
+
 static struct exchange_entry *exchange_find_question(struct exchange *x, const struct exchange_flow *flow,
                                                      uint16_t scope, const struct question *q, uint32_t hash)
 {
     for (uint16_t i = x->by_question[hash % EXCHANGE_BUCKETS]; i != EXCHANGE_NONE; i = x->links[i].next_question) {
         struct exchange_entry *e = &x->entry[i];
-        if (x->links[i].question_hash == hash && e->scope == scope && e->question.id == q->id &&
-            e->question.type == q->type && name_equal(&e->question.name, &q->name) &&
-            exchange_flow_equal(&e->flow, flow))
+        if (x->links[i].question_hash == hash && e->question.id == q->id && exchange_same(e, flow, scope, q))
+            return e;
+    }
+    return NULL;
+}
+
+/* One whose id of ours the question shares.  All that live have the same. */
+static struct exchange_entry *exchange_find_same(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
+                                                 const struct question *q, uint32_t hash, uint64_t now_usec)
+{
+    for (uint16_t i = x->by_same[hash % EXCHANGE_BUCKETS]; i != EXCHANGE_NONE; i = x->links[i].next_same) {
+        struct exchange_entry *e = &x->entry[i];
+        if (x->links[i].same_hash == hash && !e->as_is && !exchange_dead(e, now_usec) &&
+            exchange_same(e, flow, scope, q))
             return e;
     }
     return NULL;
@@ -221,35 +245,68 @@ static void exchange_keep_question(struct question *to, const struct question *f
     memcpy(to->labels, from->labels, from->labels_len);
 }
 
-/* `as`: the id that it goes on with; NULL: one is drawn. */
+static void exchange_link(struct exchange *x, uint16_t i, uint32_t flow_hash, uint32_t same_hash, uint32_t hash)
+{
+    struct exchange_links *l = &x->links[i];
+    uint16_t *same = &x->by_same[same_hash % EXCHANGE_BUCKETS];
+    l->flow_hash = flow_hash;
+    l->same_hash = same_hash;
+    l->question_hash = hash;
+    l->answer_hash = exchange_answer_hash(x->entry[i].our_id, flow_hash);
+    l->next_question = x->by_question[hash % EXCHANGE_BUCKETS];
+    x->by_question[hash % EXCHANGE_BUCKETS] = i;
+    l->next_answer = x->by_answer[l->answer_hash % EXCHANGE_BUCKETS];
+    x->by_answer[l->answer_hash % EXCHANGE_BUCKETS] = i;
+    l->next_same = *same;
+    l->last_same = EXCHANGE_NONE;
+    if (*same != EXCHANGE_NONE)
+        x->links[*same].last_same = i;
+    *same = i;
+}
+
+/* An identical question came before: its answer was lost, or comes too late for the client. */
+static struct exchange_entry *exchange_retry(struct exchange *x, struct exchange_entry *e, const struct question *q,
+                                             bool more, uint64_t now_usec)
+{
+    uint16_t i = exchange_index(x, e);
+    if (e->answered_usec && !more)
+        return NULL;
+    if (e->answered_usec) {
+        exchange_unlist(x, i);
+        e->answered_usec = 0;
+        exchange_count(x, i, 1);
+    }
+    exchange_keep_question(&e->question, q); /* its case and flags may differ */
+    e->asked_usec = e->sent_usec = now_usec;
+    e->waits = false;
+    return e;
+}
+
+/* `as`: the id that it goes on with; NULL: one is drawn, or shared. */
 static struct exchange_entry *exchange_enter(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
                                              const struct question *q, const uint16_t *as, uint64_t now_usec)
 {
-    uint32_t flow_hash = exchange_flow_hash(x, flow), hash = exchange_question_hash(q, flow_hash);
-    struct exchange_entry *e = exchange_find_question(x, flow, scope, q, hash);
-    if (e && exchange_dead(e, now_usec)) {
+    uint32_t flow_hash = exchange_flow_hash(x, flow), same_hash = exchange_same_hash(q, flow_hash),
+             hash = exchange_question_hash(q, same_hash);
+    struct exchange_entry *e = exchange_find_question(x, flow, scope, q, hash), *same = NULL;
+    if (e && (exchange_dead(e, now_usec) || e->as_is != (as != NULL))) {
         exchange_remove(x, exchange_index(x, e));
         e = NULL;
     }
     bool more = x->flow_unanswered[flow_hash % EXCHANGE_BUCKETS] < EXCHANGE_FLOW_MAX &&
                 share_has_room(&x->unanswered, scope, 1);
-    if (e) {
-        uint16_t i = exchange_index(x, e);
-        if (e->answered_usec && !more)
-            return NULL;
-        if (e->answered_usec) { /* the answer was lost, or comes too late for the client: it is asked again */
-            exchange_unlist(x, i);
-            e->answered_usec = 0;
-            exchange_count(x, i, 1);
-        }
-        exchange_keep_question(&e->question, q); /* its case and flags may differ */
-        e->asked_usec = now_usec;
-        return e;
-    }
-    uint32_t same_hash = exchange_same_hash(q, flow_hash);
-    more = more && x->same_unanswered[same_hash % EXCHANGE_SAME_BUCKETS] < EXCHANGE_SAME_MAX;
-    uint16_t our_id = as ? *as : 0, i;
-    if (!more || (!as && !exchange_draw_id(x, flow, flow_hash, &our_id)) || (i = exchange_take(x)) == EXCHANGE_NONE)
+    if (e)
+        return exchange_retry(x, e, q, more, now_usec);
+    if (!as)
+        same = exchange_find_same(x, flow, scope, q, same_hash, now_usec);
+    uint16_t our_id = as ? *as : same ? same->our_id : 0, i;
+    bool waits = same && !same->answered_usec && now_usec - same->sent_usec < EXCHANGE_AGAIN_USEC;
+    uint64_t sent_usec = waits ? same->sent_usec : now_usec;
+    if (!more || (!as && !same && !exchange_draw_id(x, flow, flow_hash, &our_id)))
+        return NULL;
+    if (same && same->answered_usec) /* the new one meets its duplicates */
+        exchange_remove(x, exchange_index(x, same));
+    if ((i = exchange_take(x)) == EXCHANGE_NONE)
         return NULL;
     e = &x->entry[i];
     e->flow = *flow;
@@ -257,19 +314,14 @@ static struct exchange_entry *exchange_enter(struct exchange *x, const struct ex
     e->our_id = our_id;
     e->scope = scope;
     e->asked_usec = now_usec;
+    e->sent_usec = sent_usec;
     e->answered_usec = 0;
     e->in_use = true;
-    struct exchange_links *l = &x->links[i];
-    l->flow_hash = flow_hash;
-    l->same_hash = same_hash;
-    l->question_hash = hash;
-    l->answer_hash = exchange_answer_hash(our_id, flow_hash);
-    l->next_question = x->by_question[hash % EXCHANGE_BUCKETS];
-    x->by_question[hash % EXCHANGE_BUCKETS] = i;
-    l->next_answer = x->by_answer[l->answer_hash % EXCHANGE_BUCKETS];
-    x->by_answer[l->answer_hash % EXCHANGE_BUCKETS] = i;
+    e->waits = waits;
+    e->as_is = as != NULL;
+    exchange_link(x, i, flow_hash, same_hash, hash);
     exchange_count(x, i, 1);
-    return &x->entry[i];
+    return e;
 }
 
 struct exchange_entry *exchange_ask(struct exchange *x, const struct exchange_flow *flow, uint16_t scope,
@@ -304,15 +356,31 @@ void exchange_wrong(struct exchange *x, const struct exchange_flow *flow, uint16
 struct exchange_entry *exchange_match(struct exchange *x, const struct exchange_flow *flow,
                                       const struct answer_head *head, uint64_t now_usec)
 {
+    struct exchange_entry *answered = NULL;
     uint32_t hash = exchange_answer_hash(head->id, exchange_flow_hash(x, flow));
     for (uint16_t i = x->by_answer[hash % EXCHANGE_BUCKETS]; i != EXCHANGE_NONE; i = x->links[i].next_answer) {
-        struct exchange_entry *e = &x->entry[i]; /* of ids that clients chose (exchange_ask_as) there may be several */
-        if (x->links[i].answer_hash == hash && e->our_id == head->id && e->question.type == head->type &&
-            name_equal(&e->question.name, &head->name) && exchange_flow_equal(&e->flow, flow) &&
-            !exchange_dead(e, now_usec) && !exchange_distrusts(x, e->scope, now_usec))
+        struct exchange_entry *e = &x->entry[i];
+        if (x->links[i].answer_hash != hash || e->our_id != head->id || e->question.type != head->type ||
+            !name_equal(&e->question.name, &head->name) || !exchange_flow_equal(&e->flow, flow) ||
+            exchange_dead(e, now_usec) || exchange_distrusts(x, e->scope, now_usec))
+            continue;
+        if (!e->answered_usec)
             return e;
+        answered = e;
     }
-    return NULL;
+    return answered;
+}
+
+struct exchange_entry *exchange_match_shared(struct exchange *x, const struct exchange_flow *flow,
+                                             const struct answer_head *head, uint64_t now_usec)
+{
+    struct exchange_entry *e = exchange_match(x, flow, head, now_usec);
+    return e && !e->answered_usec && !e->as_is ? e : NULL;
+}
+
+void exchange_shared(struct exchange *x, struct exchange_entry *entry)
+{
+    exchange_remove(x, exchange_index(x, entry));
 }
 
 void exchange_answered(struct exchange *x, struct exchange_entry *entry, uint64_t now_usec)

@@ -78,6 +78,10 @@ static void forward(struct judge *j, struct visit *v, const struct question *q, 
         refuse_question(j, v, q, MESSAGE_SERVFAIL, &e);
         return;
     }
+    if (entry && entry->waits && !v->audit) {
+        judge_discard(j, v); /* an equal question is on its way, and its answer answers this one */
+        return;
+    }
     uint8_t query[MESSAGE_QUERY_MAX];
     size_t len = v->audit     ? 0
                  : v->relayed ? message_build_query_over_tcp(q, entry->our_id, query)
@@ -205,6 +209,11 @@ static void bind_and_tell(struct judge *j, struct visit *v, const struct questio
         judge_tell(j, &e);
 }
 
+static size_t build_unreadable(const struct question *q, uint8_t *out, size_t size)
+{
+    return message_build_denial(q, MESSAGE_SERVFAIL, "sluice: the resolver's answer cannot be read", out, size);
+}
+
 static void refuse_answer(struct judge *j, struct visit *v, enum reason reason, const struct question *q)
 {
     struct event e;
@@ -219,9 +228,42 @@ static void refuse_answer(struct judge *j, struct visit *v, enum reason reason, 
         return;
     }
     uint8_t message[512];
-    size_t len = message_build_denial(q, MESSAGE_SERVFAIL, "sluice: the resolver's answer cannot be read", message,
-                                      sizeof message);
+    size_t len = build_unreadable(q, message, sizeof message);
     judge_pass(j, v, MARK_PASS, (struct bytes){message, len});
+}
+
+/* What was read into j->answer. */
+static void give_answer(struct judge *j, struct visit *v, const struct question *q, struct filter *filter,
+                        unsigned filtered)
+{
+    bool withheld = filtered && !j->answer.addresses;
+    if (v->audit)
+        filtered = would_filter(j, v, q, filter);
+    if (filtered)
+        tell_filtered(j, v, q, filter, filtered);
+    if (!withheld)
+        bind_and_tell(j, v, q);
+    judge_pass(j, v, MARK_PASS, (struct bytes){j->answer.wire, j->answer.wire_len});
+}
+
+/* The answer goes to all that wait for it, to each by its own id and as it wrote the question.  It is told and bound
+ * already: the addresses are the same. */
+static void answer_shared(struct judge *j, const struct visit *v, const struct exchange_flow *flow,
+                          const struct answer_head *head)
+{
+    struct exchange_entry *entry;
+    while ((entry = exchange_match_shared(j->exchange, flow, head, j->now_usec))) {
+        const struct question *q = &entry->question;
+        struct filter filter = {.j = j, .v = v, .name = &q->name};
+        unsigned filtered = 0;
+        size_t limit = v->relayed ? TCP_ANSWER_LIMIT : q->udp_payload;
+        if (message_read_answer(v->packet.payload, q, limit, address_passes, &filter, &filtered, &j->answer) !=
+            PARSE_OK)
+            j->answer.wire_len = build_unreadable(q, j->answer.wire, sizeof j->answer.wire);
+        struct bytes message = {j->answer.wire, j->answer.wire_len};
+        judge_inject(j, j->out, packet_rebuild(&v->packet, message, true, j->out, sizeof j->out, NULL));
+        exchange_shared(j->exchange, entry);
+    }
 }
 
 void judge_dns_answer(struct judge *j, struct visit *v)
@@ -240,18 +282,13 @@ void judge_dns_answer(struct judge *j, struct visit *v)
     struct filter filter = {.j = j, .v = v, .name = &q->name};
     unsigned filtered = 0;
     size_t limit = v->relayed ? TCP_ANSWER_LIMIT : q->udp_payload;
-    if (message_read_answer(v->packet.payload, q, limit, v->audit ? NULL : address_passes, &filter, &filtered,
-                            &j->answer) != PARSE_OK) {
-        refuse_answer(j, v, REASON_DNS_ANSWER_MALFORMED, q);
-        return;
-    }
+    bool sound = message_read_answer(v->packet.payload, q, limit, v->audit ? NULL : address_passes, &filter, &filtered,
+                                     &j->answer) == PARSE_OK;
     exchange_answered(j->exchange, entry, j->now_usec);
-    bool withheld = filtered && !j->answer.addresses;
-    if (v->audit)
-        filtered = would_filter(j, v, q, &filter);
-    if (filtered)
-        tell_filtered(j, v, q, &filter, filtered);
-    if (!withheld)
-        bind_and_tell(j, v, q);
-    judge_pass(j, v, MARK_PASS, (struct bytes){j->answer.wire, j->answer.wire_len});
+    if (sound)
+        give_answer(j, v, q, &filter, filtered);
+    else
+        refuse_answer(j, v, REASON_DNS_ANSWER_MALFORMED, q);
+    if (!v->audit)
+        answer_shared(j, v, &flow, &head);
 }

@@ -26,6 +26,11 @@ static bool denies_ports(const struct matcher_shape *s, unsigned scheme, uint16_
     return same && s->port_low <= low && high <= s->port_high;
 }
 
+bool rule_denies_only_ports(const struct matcher_shape *denied, unsigned scheme, uint16_t low, uint16_t high)
+{
+    return denied->host != ENDPOINT_ADDRESS && !denies_altogether(denied) && denies_ports(denied, scheme, low, high);
+}
+
 bool rule_denies_name(const struct policy_scope *scope, const struct matcher_name *name, unsigned scheme, uint16_t low,
                       uint16_t high, struct matcher_hit *rule)
 {

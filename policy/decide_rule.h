@@ -23,6 +23,10 @@ bool rule_denies_name(const struct policy_scope *scope, const struct matcher_nam
 bool rule_denies_address(const struct policy_scope *scope, const struct address *address, unsigned scheme,
                          uint16_t port, struct matcher_hit *rule);
 
+/* Does an entry like this, under deny, refuse a name that scheme on all ports low..high, yet not the name altogether?
+ */
+bool rule_denies_only_ports(const struct matcher_shape *denied, unsigned scheme, uint16_t low, uint16_t high);
+
 /* Are the name's questions of this type denied, whatever its other entries say? */
 bool rule_denies_question(const struct policy_scope *scope, const struct matcher_name *name, uint16_t type,
                           struct matcher_hit *rule);

@@ -13,22 +13,41 @@ static bool range_holds(const struct address_range *wide, const struct address_r
            address_in_range(&narrow->base, wide);
 }
 
-/* What an entry of scheme `wide` lets through, one of `narrow` adds nothing to.  A denial is of a scheme, too: with
- * any, another scheme may go where the first was denied.  An entry for TLS is one for QUIC where that is judged. */
-static bool scheme_covers(const struct policy_profile *of, unsigned wide, unsigned narrow)
+static bool has_denials(const struct policy_profile *of)
 {
-    if (wide == narrow)
+    for (; of; of = of->parent)
+        if (matcher_count(of->deny))
+            return true;
+    return false;
+}
+
+/* An entry permits asking for its name's addresses, unless its scheme is denied on all its ports (decide_question); a
+ * denial of the name altogether, or of its questions, says the same of a dns:// entry. */
+static bool asking_is_free(const struct policy_profile *of, const struct matcher_shape *s)
+{
+    struct matcher_hit deny;
+    for (const struct policy_profile *p = of; p && s->scheme != ENDPOINT_DNS; p = p->parent)
+        for (size_t next = 0; matcher_each(p->deny, &next, &deny);)
+            if (rule_denies_only_ports(deny.shape, s->scheme, s->port_low, s->port_high))
+                return false;
+    return true;
+}
+
+/* What an entry like `wide` lets through, one of scheme `narrow` adds nothing to.  A denial is of a scheme, too: with
+ * any, another scheme may go where the first was denied.  An entry for TLS is one for QUIC where that is judged. */
+static bool scheme_covers(const struct policy_profile *of, const struct matcher_shape *wide, unsigned narrow)
+{
+    if (wide->scheme == narrow)
         return true;
-    for (const struct policy_profile *p = of; p; p = p->parent)
-        if (matcher_count(p->deny))
-            return false;
     if (narrow == ENDPOINT_DNS)
-        return true;
-    if (wide == ENDPOINT_TCP && narrow == ENDPOINT_TLS)
+        return asking_is_free(of, wide);
+    if (has_denials(of))
+        return false;
+    if (wide->scheme == ENDPOINT_TCP && narrow == ENDPOINT_TLS)
         return of->quic != POLICY_QUIC_JUDGE;
-    if (wide == ENDPOINT_TCP)
+    if (wide->scheme == ENDPOINT_TCP)
         return narrow == ENDPOINT_HTTP || narrow == ENDPOINT_WS;
-    return wide == ENDPOINT_WS && narrow == ENDPOINT_HTTP;
+    return wide->scheme == ENDPOINT_WS && narrow == ENDPOINT_HTTP;
 }
 
 /* The entry `hit`, which covers the name or the first address of `entry`: does it cover all that `entry` allows? */
@@ -37,7 +56,7 @@ static bool entry_covers(const struct policy_profile *of, const struct matcher_h
     const struct matcher_shape *wide = hit->shape;
     struct endpoint whole;
     matcher_endpoint(hit, &whole);
-    if (!scheme_covers(of, wide->scheme, entry->scheme))
+    if (!scheme_covers(of, wide, entry->scheme))
         return false;
     if (entry->scheme != ENDPOINT_DNS && (entry->port_low < wide->port_low || wide->port_high < entry->port_high))
         return false;
@@ -116,20 +135,44 @@ static const char *wider_setting(const struct policy_profile *wide, const struct
     return NULL;
 }
 
-/* What a policy calls a proxy is judged as one, whatever else is allowed there: with that entry gone, tcp:// for the
- * same place would let through what was judged. */
+/* May a connection be one that the entry allows and, at once, one to this proxy? */
+static bool may_meet(const struct endpoint *entry, const struct endpoint *proxy)
+{
+    if (entry->port_high < proxy->port_low || proxy->port_high < entry->port_low)
+        return false;
+    if (entry->host != ENDPOINT_ADDRESS || proxy->host != ENDPOINT_ADDRESS)
+        return true; /* any name may stand for any address */
+    return range_holds(&entry->range, &proxy->range) || range_holds(&proxy->range, &entry->range);
+}
+
+/* Does `of` let TCP go, other than to a proxy, where this proxy may be? */
+static bool passes_at(const struct policy_profile *of, const struct endpoint *proxy)
+{
+    struct matcher_hit hit;
+    struct endpoint entry;
+    for (; of; of = of->allow_parent) {
+        for (size_t next = 0; matcher_each(of->allow, &next, &hit);) {
+            unsigned scheme = hit.shape->scheme;
+            matcher_endpoint(&hit, &entry);
+            if (scheme != ENDPOINT_DNS && scheme != ENDPOINT_UDP && scheme != ENDPOINT_PROXY && may_meet(&entry, proxy))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What a policy calls a proxy is judged as one, whatever else is allowed there: with that entry gone, or denied,
+ * another for the same place would let through what was judged. */
 static bool keeps_proxies(const struct policy_profile *wide, const struct policy_profile *narrow)
 {
     struct matcher_hit hit;
     struct endpoint entry;
-    bool bytes = false, denies_more = !keeps_denials(narrow, wide); /* a proxy that is denied is none any more */
-    for (const struct policy_profile *p = narrow; p; p = p->allow_parent)
-        for (size_t next = 0; !bytes && matcher_each(p->allow, &next, &hit);)
-            bytes = hit.shape->scheme != ENDPOINT_DNS && hit.shape->scheme != ENDPOINT_PROXY;
-    for (const struct policy_profile *p = wide; p && bytes; p = p->allow_parent) {
+    bool denies_more = !keeps_denials(narrow, wide);
+    for (const struct policy_profile *p = wide; p; p = p->allow_parent) {
         for (size_t next = 0; matcher_each(p->allow, &next, &hit);) {
             matcher_endpoint(&hit, &entry);
-            if (entry.scheme == ENDPOINT_PROXY && (denies_more || !profile_covers(narrow, &entry)))
+            if (entry.scheme == ENDPOINT_PROXY && (denies_more || !profile_covers(narrow, &entry)) &&
+                passes_at(narrow, &entry))
                 return false;
         }
     }

@@ -12,9 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { ASKED_MAX = 512, SECOND = 1000000 };
 
 struct asked {
+    uint64_t asked, answered;
     unsigned flow, scope, name, type;
     uint16_t id, our_id;
-    uint64_t asked, answered;
+    bool as;
 };
 
 static struct asked asked[ASKED_MAX];
@@ -49,7 +50,8 @@ static bool open_still(const struct asked *a)
 
 static void ask(uint8_t a, uint8_t b, uint16_t id, bool as)
 {
-    struct asked new = {.flow = a >> 4 & 3, .scope = 1, .name = b & 3, .type = b & 4 ? 28 : 1, .id = id & 7};
+    struct asked *again = NULL,
+                 new = {.flow = a >> 4 & 3, .scope = 1, .name = b & 3, .type = b & 4 ? 28 : 1, .id = id & 7, .as = as};
     struct exchange_flow flow = flow_of(new.flow);
     struct question q = {.id = new.id, .type = (uint16_t) new.type, .name = name_of(new.name)};
     if (count == ASKED_MAX)
@@ -65,14 +67,27 @@ static void ask(uint8_t a, uint8_t b, uint16_t id, bool as)
         struct asked *old = &asked[i];
         if (!open_still(old) || old->flow != new.flow)
             continue;
-        bool same = old->name == new.name && old->type == new.type && old->id == new.id;
-        if (same && old->our_id == new.our_id) {
-            *old = new;
-            return;
-        }
-        require(as || old->our_id != new.our_id || same); /* ids of ours are not given twice on a flow */
+        bool equal = old->name == new.name && old->type == new.type;
+        /* Equal questions share our id, and no others have it. */
+        require(as || old->as || (old->our_id == new.our_id) == equal);
+        if (equal && old->id == new.id)
+            again = old;
     }
-    asked[count++] = new;
+    require(e->as_is == as && (!e->waits || !as));
+    *(again ? again : &asked[count++]) = new;
+}
+
+static bool mark_answered(const struct exchange_entry *e, unsigned flow, unsigned name)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct asked *old = &asked[i];
+        if (old->flow != flow || old->name != name || old->type != e->question.type || old->our_id != e->our_id ||
+            old->id != e->question.id || old->answered || !open_still(old))
+            continue;
+        old->answered = now;
+        return true;
+    }
+    return false;
 }
 
 static void match(uint8_t a, uint8_t b, uint16_t id)
@@ -92,11 +107,15 @@ static void match(uint8_t a, uint8_t b, uint16_t id)
         exchange_wrong(x, &flow, 1, now);
         wrongs++;
     } else if (a & 8) {
-        for (unsigned i = 0; i < count; i++) /* of several with a client's own id, this one */
-            if (asked[i].flow == (a >> 4 & 3u) && asked[i].our_id == e->our_id && asked[i].id == e->question.id &&
-                asked[i].name == (b & 3u) && asked[i].type == head.type && open_still(&asked[i]) && !asked[i].answered)
-                asked[i].answered = now;
+        mark_answered(e, a >> 4 & 3u, b & 3u);
         exchange_answered(x, e, now);
+        while ((e = exchange_match_shared(x, &flow, &head, now))) {
+            require(mark_answered(e, a >> 4 & 3u, b & 3u));
+            exchange_shared(x, e);
+        }
+        for (unsigned i = 0; i < count && wrongs < EXCHANGE_WRONG_MAX; i++) /* all who waited have theirs */
+            require(asked[i].answered || asked[i].as || !open_still(&asked[i]) || asked[i].flow != (a >> 4 & 3u) ||
+                    asked[i].our_id != head.id || asked[i].name != (b & 3u) || asked[i].type != head.type);
     }
 }
 

@@ -31,7 +31,12 @@ static bool put(void *ctx, const struct endpoint *entry)
     return matcher_add(ctx, entry, &e);
 }
 
-static void add(struct matcher *m, uint8_t a, uint8_t b)
+static bool deny(void *ctx, const struct endpoint *entry)
+{
+    return entry->has_at || put(ctx, entry);
+}
+
+static void add(struct matcher *m, uint8_t a, uint8_t b, bool (*to)(void *, const struct endpoint *))
 {
     char text[100];
     const char *scheme = schemes[a % 7], *host = hosts[(a / 7) % 9];
@@ -40,7 +45,7 @@ static void add(struct matcher *m, uint8_t a, uint8_t b)
         snprintf(text, sizeof text, "dns://%s%s", host, b & 1 ? "?types=TXT" : "");
     else
         snprintf(text, sizeof text, "%s%s:%s", scheme, host, ports[b % 4]);
-    (void)endpoint_parse((struct bytes){(const uint8_t *)text, strlen(text)}, put, m, NULL, &e); /* some are none */
+    (void)endpoint_parse((struct bytes){(const uint8_t *)text, strlen(text)}, to, m, NULL, &e); /* some are none */
 }
 
 /* The more a path allows, the greater. */
@@ -99,18 +104,23 @@ static void compare(const struct policy_scope *wide, const struct policy_scope *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct policy_profile profile[2] = {{.quic = POLICY_QUIC_REFUSE, .ech = POLICY_ECH_REFUSE},
-                                        {.quic = POLICY_QUIC_REFUSE, .ech = POLICY_ECH_REFUSE}};
-    if (size < 1)
+    struct policy_profile above = {.deny = matcher_new(0)}; /* what both extend: what is denied */
+    struct policy_profile profile[2] = {{.quic = POLICY_QUIC_REFUSE, .ech = POLICY_ECH_REFUSE, .parent = &above},
+                                        {.quic = POLICY_QUIC_REFUSE, .ech = POLICY_ECH_REFUSE, .parent = &above}};
+    require(above.deny);
+    if (size < 1) {
+        matcher_free(above.deny);
         return 0;
+    }
     for (unsigned i = 0; i < 2; i++) {
         profile[i].allow = matcher_new(ENTRIES);
         profile[i].deny = matcher_new(0);
         require(profile[i].allow && profile[i].deny);
     }
-    size_t wide = data[0] % (ENTRIES + 1);
-    for (size_t i = 0; 2 * i + 2 < size && i < 2 * ENTRIES; i++)
-        add(profile[i >= wide].allow, data[2 * i + 1], data[2 * i + 2]);
+    size_t denied = data[0] >> 6, wide = denied + (data[0] & 63) % (ENTRIES + 1);
+    for (size_t i = 0; 2 * i + 2 < size && i < denied + 2 * ENTRIES; i++)
+        add(i < denied ? above.deny : profile[i >= wide].allow, data[2 * i + 1], data[2 * i + 2],
+            i < denied ? deny : put);
     for (unsigned i = 0; i < 2; i++)
         matcher_finish(profile[i].allow);
     if (narrow_covers(&profile[0], &profile[1], NULL, NULL)) {
@@ -121,5 +131,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         matcher_free(profile[i].allow);
         matcher_free(profile[i].deny);
     }
+    matcher_free(above.deny);
     return 0;
 }

@@ -114,6 +114,23 @@ identical_retries() {
     near dns-again 198.18.2.53 allowed.test 3 | grep -q '321 NOERROR answers=1'
     near dns-again 198.18.2.53 slow.test 4 | grep -q '321 NOERROR answers=1' # the first answer is 1.5 s away
 }
+# all_answered "COMMAND SERVER …" COUNT: so many equal questions from one socket, while the resolver takes its 1.5 s: each id gets its answer.
+all_answered() {
+    local names
+    printf -v names 'slow.test %.0s' $(seq "$2")
+    # shellcheck disable=SC2086
+    near $1 $names > "$T/out"
+    [ "$(grep -c ' NOERROR answers=1 truncated=0$' "$T/out")" = "$2" ] && [ "$(sort -u "$T/out" | wc -l)" = "$2" ] || die "$(sort "$T/out" | head -n 20)"
+}
+equal_at_once() { # as c-ares asks, node's dns.resolve
+    local asked
+    asked=$(grep -ac 'query\[A\] slow.test' "$T/dns.log")
+    all_answered "dns-udp $1" 100
+    all_answered "dns-tcp $1 pipelined" 60
+    asked=$(($(grep -ac 'query\[A\] slow.test' "$T/dns.log") - asked))
+    [ $asked -ge 2 ] && [ $asked -lt 80 ] || die "the resolver was asked $asked times"
+    fails grep -q questions_full "$T/events"
+}
 second_denied_on_one_socket() {
     # A tracked injected answer once let the next forbidden query through on the same socket.
     near dns-udp 198.18.2.53 again1.test > "$T/out"
@@ -171,6 +188,8 @@ for form in output forward; do
     check "over TCP malformed lengths end the connection" tcp_malformed
     check "A and AAAA at once from one socket" both_at_once
     check "identical retries get their answer" identical_retries
+    check "equal questions at once: one goes on, each gets its answer (v4)" equal_at_once 198.18.2.53
+    check "equal questions at once: one goes on, each gets its answer (v6)" equal_at_once 2001:db8:2::53
     check "each forbidden query of one socket is refused" second_denied_on_one_socket
     check "private, metadata and loopback answers are withheld; name@range permits" private_answers
     check "a withheld answer is reported" private_says
@@ -215,6 +234,8 @@ behind_dnat() {
     answers 'EDE: 15'
     [ "$(ask @198.18.9.53 +tcp allowed.test)" = NOERROR ]
     [ "$(quick 1000 ask @198.18.9.53 +tcp other.test)" = NXDOMAIN ]
+    all_answered "dns-udp 198.18.9.53" 20
+    all_answered "dns-tcp 198.18.9.53 pipelined" 20
     fetch -4 https://allowed.test/hello | grep -q hello
 }
 for form in output forward; do

@@ -160,6 +160,27 @@ SH
     [ -z "$(h c sh -c 'ls /run/sluice | grep run-')" ]
 }
 
+# A phase may drop a proxy, not what makes the proxy's place judged.
+phases_drop_a_proxy() {
+    cat > "$T/proxy.yaml" <<'YAML'
+version: 1
+profiles:
+  node:
+    allow: [allowed.test, "tcp://tcp.test:3000-9001", "proxy://mirror.test:3128"]
+    deny: [bad.wild.test]
+    phases:
+      wide: { allow: ["tcp://tcp.test:3000-4000"] }
+      ports: { allow: [allowed.test, "tcp://tcp.test:9001"] }
+      asks: { allow: ["dns://allowed.test"] }
+scopes: []
+YAML
+    h c env SLUICE="$SLUICE" "$SLUICE" run -p "$T/proxy.yaml" --profile node --resolver 198.18.2.53 -- \
+        sh -c '"$SLUICE" job phase wide; "$SLUICE" job phase ports && "$SLUICE" job phase asks' > "$T/out" 2> "$T/err.run"
+    cat "$T/out" "$T/err.run"
+    [ "$(cat "$T/out")" = "$(printf 'phase %s entered; 0 open connections cut\n' ports asks)" ]
+    has 'phase "wide" is wider in its proxies than what holds now' "$T/err.run"
+}
+
 write_policy "$T/policy.yaml"
 gate_up output "$T/policy.yaml"
 check "a job starts, is listed, ends with its summary" lives
@@ -169,4 +190,5 @@ check "phases: download with network, build without" phases
 check "a phase from outside needs the job's id" phase_outside
 check "a run inside a run, a job, a scope" nested_runs
 check "sluice run: phases" runs_in_phases
+check "from inside, a phase without a proxy is narrower where nothing may go to its port" phases_drop_a_proxy
 finish

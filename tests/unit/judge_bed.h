@@ -47,6 +47,7 @@ struct bed {
     uint8_t injected[2048], last[PACKET_MAX];
     size_t injected_len, last_len;
     unsigned injections, pokes;
+    uint8_t injected_id[65536]; /* UDP: how often, by the first 16 bits */
     /* what the server received, by stream offset */
     uint32_t client_isn;
     uint8_t wire[BED_WIRE], seen[BED_WIRE];
@@ -93,7 +94,10 @@ static void bed_inject(void *ctx, struct bytes ip)
     b->injected_len = ip.len;
     b->injections++;
     struct packet p;
-    b->pokes += packet_parse(ip, true, &p) == REASON_NONE && p.protocol == IPPROTO_TCP && p.payload.len == 1;
+    bool sound = packet_parse(ip, true, &p) == REASON_NONE;
+    b->pokes += sound && p.protocol == IPPROTO_TCP && p.payload.len == 1;
+    if (sound && p.protocol == IPPROTO_UDP && p.payload.len >= 2)
+        b->injected_id[p.payload.at[0] << 8 | p.payload.at[1]]++;
 }
 
 static bool bed_event(void *ctx, const struct event *e)

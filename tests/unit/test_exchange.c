@@ -83,7 +83,7 @@ static void test_together(void **state)
     struct exchange_flow flow = flow_of(1, 40000);
     /* glibc asks A and AAAA at once on one socket; a client may reuse its id for other names. */
     struct question q[4] = {asked(1, "a.example", 1), asked(2, "a.example", 28), asked(1, "b.example", 1),
-                            asked(1, "a.example", 28)};
+                            asked(1, "b.example", 28)};
     struct exchange_entry *e[4];
     for (unsigned i = 0; i < 4; i++) {
         e[i] = exchange_ask(x, &flow, 1, &q[i], START);
@@ -268,23 +268,119 @@ static void test_random_use(void **state)
     assert_int_equal(fill(x, 1, EXCHANGE_SCOPE_MAX, false, now + 60 * SECOND), EXCHANGE_SCOPE_MAX); /* all came back */
 }
 
-/* The same question with other ids: each would be one more for a forger to hit. */
-static void test_same_cap(void **state)
+/* How many ids a forger may hit with an answer to that name and type. */
+static unsigned hits(struct exchange *x, const struct exchange_flow *flow, const struct question *q, uint64_t now)
+{
+    unsigned count = 0;
+    for (unsigned id = 0; id <= UINT16_MAX; id++) {
+        struct answer_head head = {(uint16_t)id, q->type, q->name};
+        count += exchange_match(x, flow, &head, now) != NULL;
+    }
+    return count;
+}
+
+/* The same question with other ids: one goes on, its answer is everybody's, and a forger has one id to hit. */
+static void test_shared(void **state)
 {
     struct exchange *x = *state;
     struct exchange_flow flow = flow_of(1, 40000), next = flow_of(1, 40001);
-    struct exchange_entry *e = NULL;
-    for (uint16_t i = 0; i < EXCHANGE_SAME_MAX; i++) {
-        struct question q = asked(i, "a.example", 1);
-        e = exchange_ask(x, &flow, 1, &q, START);
-        assert_non_null(e);
+    struct question q = asked(0, "a.example", 1), other = asked(300, "a.example", 28);
+    struct exchange_entry *first = exchange_ask(x, &flow, 1, &q, START), *e = NULL;
+    bool got[EXCHANGE_FLOW_MAX] = {false};
+    assert_false(first->waits);
+    for (uint16_t i = 1; i < EXCHANGE_FLOW_MAX; i++) {
+        q = asked(i, "a.example", 1);
+        e = exchange_ask(x, &flow, 1, &q, START + i);
+        assert_true(e && e != first && e->waits && e->our_id == first->our_id && e->question.id == i);
     }
-    struct question more = asked(77, "a.example", 1), other = asked(77, "a.example", 28);
-    assert_null(exchange_ask(x, &flow, 1, &more, START));
-    assert_non_null(exchange_ask(x, &flow, 1, &other, START));
-    assert_non_null(exchange_ask(x, &next, 1, &more, START));
-    exchange_answered(x, e, START);
-    assert_non_null(exchange_ask(x, &flow, 1, &more, START));
+    assert_int_equal(hits(x, &flow, &q, START), 1);
+    struct question more = asked(EXCHANGE_FLOW_MAX, "a.example", 1);
+    assert_null(exchange_ask(x, &flow, 1, &more, START)); /* those who wait count */
+    assert_false(exchange_ask(x, &next, 1, &more, START)->waits);
+    struct answer_head head = answer_to(first);
+    e = exchange_match(x, &flow, &head, START + SECOND);
+    assert_non_null(e);
+    exchange_answered(x, e, START + SECOND);
+    got[e->question.id] = true;
+    for (unsigned i = 1; i < EXCHANGE_FLOW_MAX; i++) {
+        e = exchange_match_shared(x, &flow, &head, START + SECOND);
+        assert_non_null(e);
+        assert_false(got[e->question.id]); /* each once */
+        got[e->question.id] = true;
+        exchange_shared(x, e);
+    }
+    assert_null(exchange_match_shared(x, &flow, &head, START + SECOND));
+    assert_non_null(exchange_match(x, &flow, &head, START + SECOND)); /* a duplicate of the answer */
+    assert_null(exchange_match(x, &flow, &head, START + 3 * SECOND + 1));
+    for (uint16_t i = 0; i < EXCHANGE_FLOW_MAX; i++) { /* all places came back */
+        struct question n = numbered(i);
+        assert_non_null(exchange_ask(x, &flow, 1, &n, START + SECOND));
+    }
+    assert_non_null(exchange_ask(x, &next, 1, &other, START + SECOND));
+}
+
+/* What another answer would be for shares nothing: type, form, flow, scope. */
+static void test_not_shared(void **state)
+{
+    struct exchange *x = *state;
+    struct exchange_flow flow = flow_of(1, 40000), next = flow_of(1, 40001);
+    struct question q = asked(1, "a.example", 1), type = asked(2, "a.example", 28), edns = asked(3, "a.example", 1),
+                    with_do = asked(4, "a.example", 1), again = asked(1, "a.example", 1);
+    edns.edns = with_do.edns = with_do.dnssec_ok = again.edns = true;
+    struct exchange_entry *e[] = {exchange_ask(x, &flow, 1, &q, START),      exchange_ask(x, &flow, 1, &type, START),
+                                  exchange_ask(x, &flow, 1, &edns, START),   exchange_ask(x, &flow, 1, &with_do, START),
+                                  exchange_ask(x, &flow, 2, &type, START),   exchange_ask(x, &next, 1, &type, START),
+                                  exchange_ask_as(x, &next, 1, &q, 7, START)};
+    for (unsigned i = 0; i < sizeof e / sizeof *e; i++) {
+        assert_non_null(e[i]);
+        assert_false(e[i]->waits);
+        for (unsigned k = 0; k < i; k++)
+            assert_true(e[i]->our_id != e[k]->our_id || e[i]->flow.client_port != e[k]->flow.client_port);
+    }
+    assert_int_equal(hits(x, &flow, &q, START), 3);               /* its forms */
+    assert_true(exchange_ask(x, &flow, 1, &again, START)->waits); /* the same id in another form: that form's */
+    assert_int_equal(hits(x, &flow, &q, START), 3);
+    struct question enforced = asked(8, "a.example", 1);
+    struct exchange_entry *drawn = exchange_ask(x, &next, 1, &enforced, START);
+    assert_true(!drawn->waits && drawn->our_id != 7); /* an id that the client chose is nobody's */
+}
+
+/* Who waits does not wait for what was lost: a retry goes on, and so does what comes a second later. */
+static void test_shared_again(void **state)
+{
+    struct exchange *x = *state;
+    struct exchange_flow flow = flow_of(1, 40000);
+    struct question q[3] = {asked(1, "a.example", 1), asked(2, "a.example", 1), asked(3, "a.example", 1)};
+    uint16_t our_id = exchange_ask(x, &flow, 1, &q[0], START)->our_id;
+    assert_true(exchange_ask(x, &flow, 1, &q[1], START + SECOND - 1)->waits);
+    struct exchange_entry *e = exchange_ask(x, &flow, 1, &q[2], START + SECOND);
+    assert_true(!e->waits && e->our_id == our_id);
+    e = exchange_ask(x, &flow, 1, &q[1], START + SECOND);
+    assert_true(!e->waits && e->our_id == our_id && e->question.id == 2);
+    struct question late = asked(4, "a.example", 1);
+    e = exchange_ask(x, &flow, 1, &late, START + 40 * SECOND); /* nobody waits for an answer to the others */
+    assert_true(!e->waits);
+    assert_int_equal(hits(x, &flow, &late, START + 40 * SECOND), 1);
+}
+
+/* Asked and answered over and over, whether retried or not: a forger has one id to hit all the while. */
+static void test_shared_answered(void **state)
+{
+    struct exchange *x = *state;
+    struct exchange_flow flow = flow_of(1, 40000);
+    struct question q = asked(0, "a.example", 1);
+    for (uint16_t i = 0; i < 2000; i++) {
+        uint64_t now = START + i * 1000ull;
+        q = asked(i % 7 ? i : (uint16_t)(i / 2), "a.example", 1);
+        struct exchange_entry *e = exchange_ask(x, &flow, 1, &q, now);
+        assert_true(e && !e->waits);
+        struct answer_head head = answer_to(e);
+        e = exchange_match(x, &flow, &head, now);
+        assert_int_equal(e->question.id, q.id);
+        exchange_answered(x, e, now);
+        assert_null(exchange_match_shared(x, &flow, &head, now));
+    }
+    assert_int_equal(hits(x, &flow, &q, START + 2 * SECOND), 1);
 }
 
 /* After so many answers that nobody asked for, none of the scope is believed for a while; late ones do not count. */
@@ -335,9 +431,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_retry),    TEST(test_together),  TEST(test_unasked),    TEST(test_times),
-        TEST(test_flow_cap), TEST(test_whole_cap), TEST(test_random_use), TEST(test_seed),
-        TEST(test_own_id),   TEST(test_same_cap),  TEST(test_distrust),
+        TEST(test_retry),           TEST(test_together),  TEST(test_unasked),    TEST(test_times),
+        TEST(test_flow_cap),        TEST(test_whole_cap), TEST(test_random_use), TEST(test_seed),
+        TEST(test_own_id),          TEST(test_shared),    TEST(test_not_shared), TEST(test_shared_again),
+        TEST(test_shared_answered), TEST(test_distrust),
     };
     return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
 }

@@ -238,6 +238,23 @@ static void test_narrow(void **state)
         {"allow: ['tcp://p.test:3128', 'proxy://p.test:3128']", "allow: ['proxy://p.test:3128']", true},
         {"allow: [a.test, 'proxy://p.test:3128']", "allow: []", true},
         {"allow: [198.18.2.0/24, 'proxy://198.18.2.81:3128']", "allow: [198.18.2.0/24]", false},
+        /* Without the proxy, nothing goes where it may be: other ports, other addresses, UDP, questions. */
+        {"allow: [a.test, 'proxy://p.test:3128']", "allow: [a.test]", true},
+        {"allow: ['tcp://b.test:9000-9001', 'proxy://p.test:3128']", "allow: ['tcp://b.test:9001']", true},
+        {"allow: ['tcp://b.test:3000-4000', 'proxy://p.test:3128']", "allow: ['tcp://b.test:3000-3127']", true},
+        {"allow: ['tcp://b.test:3000-4000', 'proxy://p.test:3128']", "allow: ['tcp://b.test:3129-4000']", true},
+        {"allow: ['tcp://b.test:3000-4000', 'proxy://p.test:3128']", "allow: ['tcp://b.test:3128']", false},
+        {"allow: ['b.test:3128', 'proxy://p.test:3128']", "allow: ['b.test:3128']", false},
+        {"allow: ['ws://b.test:3128', 'proxy://p.test:3128']", "allow: ['http://b.test:3128']", false},
+        {"allow: ['tcp://b.test:3128', 'proxy://198.18.2.81:3128']", "allow: ['tcp://b.test:3128']", false},
+        {"allow: [198.18.2.0/24, 'proxy://p.test:3128']", "allow: [198.18.2.0/24]", false},
+        {"allow: ['udp://b.test:3128', 'proxy://p.test:3128']", "allow: ['udp://b.test:3128', 'dns://p.test']", true},
+        {"allow: [198.18.2.0/24, 'proxy://198.18.3.81:3128']", "allow: [198.18.2.0/24]", true},
+        {"allow: [198.18.2.0/24, 'proxy://198.18.2.81:3128']", "allow: ['198.18.2.80/31:3000-4000']", false},
+        {"allow: [198.18.2.0/24, 'proxy://[2001:db8::1]:3128']", "allow: [198.18.2.0/24]", true},
+        {"allow: [a.test, 'proxy://p.test:3128']", "allow: [a.test], deny: ['proxy://p.test:3128']", true},
+        {"allow: ['tcp://a.test:3128', 'proxy://p.test:3128']",
+         "allow: ['tcp://a.test:3128', 'proxy://p.test:3128'], deny: ['proxy://p.test:3128']", false},
         {"allow: ['tcp://p.test:1-9', 'proxy://p.test:3']",
          "allow: ['tcp://p.test:1-9', 'proxy://p.test:3'], deny: ['proxy://p.test:3']", false},
         {"allow: ['tcp://a.test:443'], quic: judge", "allow: [a.test], quic: judge", false},
@@ -256,6 +273,42 @@ static void test_narrow(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (covers(rows[i].wide, rows[i].narrow) != rows[i].covered)
             fail_msg("%s / %s: expected %d", rows[i].wide, rows[i].narrow, rows[i].covered);
+}
+
+/* Both keep what their common parent denies: asking for a name whose every use is not denied stays free. */
+static void test_narrow_denials(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *denied, *wide, *narrow;
+        bool covered;
+    } rows[] = {
+        {"bad.b.test", "a.test", "dns://a.test", true},
+        {"bad.b.test, 10.0.0.0/8, 'tcp://10.1.2.3:443'", "'tcp://a.test:443'", "dns://a.test", true},
+        {"a.test", "a.test", "dns://a.test", true}, /* neither asks */
+        {"'dns://a.test?types=TXT'", "a.test", "dns://a.test", true},
+        {"'dns://a.test'", "a.test", "dns://a.test", true},
+        {"'**.a.test:8443'", "'**.a.test:8443'", "'dns://**.a.test'", false},
+        {"'**.a.test:8443'", "'**.a.test:8442-8443'", "'dns://**.a.test'", true},
+        {"'http://a.test'", "'ws://a.test'", "dns://a.test", false},
+        {"'ws://a.test'", "'http://a.test'", "dns://a.test", true},
+        {"'proxy://a.test:3128'", "'proxy://a.test:3128'", "dns://a.test", false},
+        {"bad.b.test", "a.test", "'dns://a.test?types=TXT'", false},
+        {"bad.b.test", "'tcp://a.test:443'", "a.test", false},
+        {"bad.b.test", "'tcp://a.test:443'", "'tcp://a.test:443'", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char source[600];
+        snprintf(source, sizeof source,
+                 "version: 1\nprofiles: { b: { deny: [%s] }, w: { extends: b, allow: [%s] }, n: { extends: b, allow: "
+                 "[%s] } }\n",
+                 rows[i].denied, rows[i].wide, rows[i].narrow);
+        struct policy *p = good(source, NULL, NULL);
+        bool yes = narrow_covers(policy_profile_find(p, "w"), policy_profile_find(p, "n"), NULL, NULL);
+        policy_free(p);
+        if (yes != rows[i].covered)
+            fail_msg("%s / %s / %s: expected %d", rows[i].denied, rows[i].wide, rows[i].narrow, rows[i].covered);
+    }
 }
 
 static void test_narrow_phases(void **state)
@@ -288,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_jobs_stand_first),
         cmocka_unit_test(test_bundles_carry_jobs),
         cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_narrow_denials),
         cmocka_unit_test(test_narrow_phases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
