@@ -64,6 +64,20 @@ begin
 LINES
     job start --id x --profile node --cgroup "$CGROUP/x" --allow 'a..b' 2> "$T/out" || :
     has '^sluice: --allow: column [0-9]+: ' "$T/out"
+    # Where a shell finds the cgroup is no path below the mount: such a job would hold nothing.
+    local path
+    for path in "$CGROUPS$CGROUP/x" "/sys/fs/cgroup/unified$CGROUP/x" "/sys/fs/cgroup$CGROUP/x"; do
+        status 2 job start --id x --profile node --cgroup "$path" 2> "$T/out"
+        has "^sluice: --cgroup: column 1: a cgroup is its path below the cgroup2 mount, without " "$T/out"
+    done
+    has ": write $CGROUP/x$" "$T/out"
+    [ ! -e "$CGROUPS/sys" ]
+    status 2 job start --id x --profile node --source 10.0.0.1/24 2> "$T/out"
+    has '^sluice: --source: column 1: "10.0.0.1/24" is no range of addresses' "$T/out"
+    status 2 job start --id x --profile node --interface lo 2> "$T/out"
+    has '^sluice: --interface: column 1: loopback is no interface' "$T/out"
+    status 2 job start --id x --profile node --cgroup '' 2> "$T/out"
+    has '^sluice: --cgroup: column 1: a cgroup is its path' "$T/out"
     jobs_say | jq -e '.jobs | length == 1'
     may same allowed.test
     job end same
