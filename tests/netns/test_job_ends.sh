@@ -134,7 +134,7 @@ while True:
     eventually 5 test -s "$T/running"
     local pid=$(head -n 1 "$T/running")
     eventually 5 expect_arrived escaped-old-
-    job start --id t --profile node --pid "$pid"
+    job start --id "t$$" --profile node --pid "$pid"
     settle a
     local old new
     old=$(grep -ac escaped-old- "$T/a.pcap") new=$(grep -ac escaped-new- "$T/a.pcap")
@@ -142,7 +142,7 @@ while True:
     settle a
     [ "$(grep -ac escaped-old- "$T/a.pcap")" = "$old" ] || die "a socket from before went on"
     [ "$(grep -ac escaped-new- "$T/a.pcap")" = "$new" ] || die "a new socket went out"
-    jobs_say | jq -e '.jobs[0].cgroup[0] | endswith("/sluice-job-t")'
+    jobs_say | jq -e '.jobs[0].cgroup[0] | endswith("/sluice-job-t'$$'")'
     # Refused, and what the job made below its cgroup is left alone.
     local own beside
     own=$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')
@@ -150,13 +150,27 @@ while True:
     h c sh -c 'echo $$; exec sleep 300' > "$T/beside" &
     eventually 5 test -s "$T/beside"
     beside=$(head -n 1 "$T/beside")
-    fails job start --id t --profile node --pid "$beside"
+    fails job start --id "t$$" --profile node --pid "$beside"
     kill "$beside"
     [ -d "$own/empty" ] || die "a refused start removed a cgroup of the running job"
     # shellcheck disable=SC2046
     kill -KILL $(cat "$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')/cgroup.procs")
-    job end t
+    job end "t$$"
     none_listed
+}
+# Process 1 (here that of a pid namespace of its own), and whoever the command descends from.
+takes_none_above() {
+    local way
+    status 2 h c unshare -p -f --mount-proc --kill-child bash -c '"$0" job start --id "$1" --profile node --pid 1; exit $?' "$SLUICE" "up$$" 2> "$T/out"
+    has '^sluice: --pid 1: process 1 is no job' "$T/out"
+    for way in '$$' '$BASHPID'; do
+        status 2 h c bash -c '(sh -c "$0 job start --id $1 --profile node --pid '"$way"'; exit \$?"); exit $?' "$SLUICE" "up$$" 2> "$T/out"
+        has '^sluice: --pid [0-9]+: this command descends from that process' "$T/out"
+    done
+    status 2 job start --id "up$$" --profile node --pid 2147483647 2> "$T/out"
+    has '^sluice: --pid 2147483647: no such process$' "$T/out"
+    none_listed
+    [ -z "$(find "$CGROUPS" -maxdepth 6 -type d -name "sluice-job-up$$")" ]
 }
 
 write_policy "$T/policy.yaml"
@@ -166,4 +180,5 @@ check "--kill" kills_it
 check "--kill of what is gone already" gone_before_asked
 check "what outlives a job falls back to the scope around it" falls_back
 check "processes that run already: held with the sockets they had" takes_running
+check "process 1 and the caller's own ancestors are not taken" takes_none_above
 finish
