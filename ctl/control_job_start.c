@@ -153,6 +153,9 @@ static json_t *check_starter(const struct control_ask *a, const struct control_c
         return control_refused(
             "refused: from inside a scope a job is started with its profile as it is, in a cgroup: no "
             "--allow, --audit, --incoming, --resolver, --interface or --source");
+    if (json_object_get(a->request, "owner") && !json_object_get(order, "owner"))
+        return control_refused("refused: nobody could end the job, for the caller's parent is process 1: name another "
+                               "ancestor as its owner (--owner)");
     json_array_foreach(
         json_object_get(order, "cgroup"), i,
         text) if (!cgroup_is_of(a->k, c->scope,
@@ -163,14 +166,22 @@ static json_t *check_starter(const struct control_ask *a, const struct control_c
     return NULL;
 }
 
-/* The job's owner: the caller's parent, or the ancestor that it names. */
-static json_t *order_owner(const struct control_ask *a)
+/* The job's owner: the ancestor that the caller names, or (0) its parent as it is seen here, which its own pid
+ * namespace may call otherwise.  Process 1 owns none: whoever lost its parent would descend from it.  Without one, root
+ * alone ends the job.  False: the one that is named is none. */
+static bool add_owner(const struct control_ask *a, json_t *order)
 {
-    json_int_t pid = json_integer_value(json_object_get(a->request, "owner"));
+    const json_t *named = json_object_get(a->request, "owner");
+    json_int_t pid = json_integer_value(named);
+    if (!named)
+        return true;
+    if (json_is_integer(named) && pid == 0 && (pid = peer_parent(a->peer)) <= 1)
+        return true;
     uint64_t start = pid > 0 && pid <= INT32_MAX ? peer_start((pid_t)pid) : 0;
     if (!start || !peer_descends(a->peer, (pid_t)pid, start))
-        return NULL;
-    return json_pack("{s:I, s:I}", "pid", pid, "start", (json_int_t)start);
+        return false;
+    json_object_set_new(order, "owner", json_pack("{s:I, s:I}", "pid", pid, "start", (json_int_t)start));
+    return true;
 }
 
 static json_t *make_order(const struct control_ask *a, const char *id, const char *profile, struct error *e)
@@ -191,10 +202,7 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
         matches += i >= 2 ? json_array_size(list) : 0;
         json_object_set_new(order, lists[i], list);
     }
-    json_t *owner = order_owner(a);
-    if (owner)
-        json_object_set_new(order, "owner", owner);
-    if (!owner && json_object_get(a->request, "owner")) {
+    if (!add_owner(a, order)) {
         json_decref(order);
         error_set(e, ERROR_INPUT, 0, "the owner (--owner) is the caller or an ancestor of it");
         return NULL;

@@ -117,7 +117,7 @@ int job_ask_start(struct job_ask *a)
     json_object_set_new(a->request, "phase", json_string(a->phase ? a->phase : ""));
     json_object_set_new(a->request, "audit", json_boolean(a->audit));
     json_object_set_new(a->request, "incoming", json_boolean(a->incoming));
-    json_object_set_new(a->request, "owner", json_integer(a->owner ? a->owner : getppid()));
+    json_object_set_new(a->request, "owner", json_integer(a->owner));
     if (a->pid && !job_cgroup_make(a->pid, a->id, made, &made_levels, &e))
         return job_ask_failed(&e);
     if (made[0]) {
