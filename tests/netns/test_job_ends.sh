@@ -61,6 +61,22 @@ kills_it() {
     eventually 5 none_listed
     fails in_cgroup k "$SLUICE" job end k --kill
 }
+# What a job left is refused something after its end: who ends it for good is told.
+held_has_a_summary() {
+    : > "$T/survived"
+    job start --id h --profile node --cgroup "$CGROUP/h"
+    in_cgroup h sleep 300 &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/h/cgroup.procs"
+    job end h --fail-on deny,alert 2> /dev/null
+    job end h --json 2> /dev/null | jq -e '.held and .summary.denied == 0'
+    survivor h
+    survivor_held
+    status 3 job end h --fail-on deny --json > "$T/out" 2> /dev/null
+    jq -e '.held and .summary.denied > 0 and any(.summary.refused[]; .name == "other.test")' "$T/out"
+    status 3 job end h --kill --fail-on deny > "$T/out"
+    has '^job h ended: 0 connections allowed, [1-9][0-9]* refused$' "$T/out"
+    eventually 5 none_listed
+}
 # What an ended job left is killed, and the gate lets the job go by itself before it is asked to: that is what was wanted.  A gate that
 # knows each job until its end is asked for: in s, where none runs.
 gone_before_asked() {
@@ -177,6 +193,7 @@ write_policy "$T/policy.yaml"
 gate_up output "$T/policy.yaml"
 check "what outlives a job, and no scope holds, stays held" leaves_it_held
 check "--kill" kills_it
+check "what was refused to what a job left is in its summary" held_has_a_summary
 check "--kill of what is gone already" gone_before_asked
 check "what outlives a job falls back to the scope around it" falls_back
 check "processes that run already: held with the sockets they had" takes_running
