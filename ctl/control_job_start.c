@@ -313,6 +313,9 @@ static json_t *start_order(const struct control_ask *a, const json_t *order, con
                                                        "ok", 1, "job", id, "scope", scope, "profile",
                                                        json_object_get(order, "profile"), "phase", phase),
                                    .client = a->client};
+    const struct policy_scope *left = place ? policy_scope_named(a->k->policy, place->scope) : NULL;
+    if (left && jobs_live(left))
+        json_object_set_new(change.answer, "takes_over", json_string(place->id));
     json_t *answer = source ? control_change(a, &change) : control_failed(ERROR_LIMIT, "no memory for the job");
     free(source);
     return answer;

@@ -148,6 +148,11 @@ int job_ask_start(struct job_ask *a)
         printf("job %s started: profile %s%s%s%s\n", a->id, a->profile, a->phase ? ", phase " : "",
                a->phase ? a->phase : "", a->audit ? " (audited)" : "");
     }
+    if (*text_of(answer, "takes_over"))
+        fprintf(stderr,
+                "sluice: job %s takes over what job %s left running in its place: that is allowed what this job is, "
+                "and counts as its own ('sluice job end %s --kill' before would have ended it)\n",
+                a->id, text_of(answer, "takes_over"), text_of(answer, "takes_over"));
     json_decref(answer);
     return 0;
 }

@@ -37,7 +37,8 @@ leaves_it_held() {
     status 2 job start --id l --profile node --cgroup "$CGROUP/other" 2> "$T/err.end"
     has 'still held, and not all of it would be this job' "$T/err.end"
     # A job that takes its place gets its own policy, not the old one's.
-    job start --id l2 --profile node --cgroup "$CGROUP/l" --allow other.test
+    job start --id l2 --profile node --cgroup "$CGROUP/l" --allow other.test 2> "$T/err.end"
+    has '^sluice: job l2 takes over what job l left running in its place' "$T/err.end"
     survivor_out
     status 2 job start --id l3 --profile node --cgroup "$CGROUP/l"
     job end l2 2> "$T/err.end"
@@ -59,6 +60,9 @@ kills_it() {
     cat "$T/err.end"
     [ -z "$(cat "$CGROUPS$CGROUP/k/cgroup.procs")" ]
     eventually 5 none_listed
+    job start --id k2 --profile node --cgroup "$CGROUP/k" --json 2> "$T/err.end" | jq -e 'has("takes_over") | not'
+    [ ! -s "$T/err.end" ] || die "nothing is there to take over"
+    job end k2
     fails in_cgroup k "$SLUICE" job end k --kill
 }
 # What a job left is refused something after its end: who ends it for good is told.
