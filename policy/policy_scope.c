@@ -220,6 +220,9 @@ static bool enter_phase(struct policy_build *b, const struct document *d, uint32
     if (!*phase)
         return true;
     const struct policy_profile *found = policy_phase_find(&b->whole->policy, out->profile, phase);
+    if (!found && d->unseen)
+        return document_wrong(d, scope, 0, b->e, "it is in phase \"%s\", which profile \"%s\" does not have", phase,
+                              (out->profile->parent ? out->profile->parent : out->profile)->name);
     if (!found)
         return document_wrong(d, scope, 0, b->e, "scope \"%s\" is in phase \"%s\", which profile \"%s\" does not have",
                               out->name, phase, out->profile->name);

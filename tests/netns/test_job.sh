@@ -104,6 +104,15 @@ phases() {
     job phase p deploy # from outside: whatever the operator wrote
     may p other.test
     may_not p allowed.test
+    # A policy without what the job has: said as the job is called, not by a place in a text that nobody wrote.
+    sed '/deploy:/d' "$T/policy.yaml" > "$T/less.yaml"
+    status 2 h c "$SLUICE" apply "$T/less.yaml" 2> "$T/out"
+    has '^sluice: job p: it is in phase "deploy", which profile "node" does not have$' "$T/out"
+    sed 's/^  node:/  nodes:/; s/\[node\]/[nodes]/' "$T/policy.yaml" > "$T/less.yaml"
+    status 2 h c "$SLUICE" apply "$T/less.yaml" 2> "$T/out"
+    has '^sluice: job p: it has profile "node", which the policy does not have$' "$T/out"
+    status 2 h c "$SLUICE" apply --json "$T/less.yaml" > "$T/out"
+    jq -e '.error.kind == "input" and (.error | has("line") | not)' "$T/out"
     job phase p "" > "$T/out"
     has '^phase left' "$T/out"
     may p allowed.test
