@@ -52,6 +52,7 @@ start --id x --profile node --cgroup $CGROUP/x --allow a..b
 start --id x --profile node --cgroup $CGROUP/x --allow *.com
 start --id x --profile node --cgroup $CGROUP/x --fail-on deny
 start --id x --profile node --pid 0
+start --id x --id y --profile node --cgroup $CGROUP/x
 start --id x --profile node --cgroup $CGROUP/x --resolver dns
 phase same nope
 phase
