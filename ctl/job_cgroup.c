@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctl/number.h"
 #include "ctl/process_proc.h"
 #include "nft/cgroup.h"
 #include "nft/sockets.h"
@@ -57,10 +58,12 @@ static bool descends(pid_t pid, pid_t from)
     return false;
 }
 
-/* Process 1 and who asks are above what a job is: the first is everybody's ancestor, and what its children start is not
- * moved with it; the other would be in the job that it starts, and could neither widen nor end it. */
+/* Process 1, who asks and the gate are above what a job is: the first is everybody's ancestor, and what its children
+ * start is not moved with it; the other would be in the job that it starts, and could neither widen nor end it; the
+ * gate would hold itself. */
 static bool may_be_taken(pid_t pid, struct error *e)
 {
+    int gate;
     if (pid == 1)
         return error_set(e, ERROR_INPUT, 0, "--pid 1: process 1 is no job, for all others descend from it");
     if (descends(getpid(), pid))
@@ -68,6 +71,8 @@ static bool may_be_taken(pid_t pid, struct error *e)
                          "--pid %d: this command descends from that process, so it would be in the job that it starts, "
                          "from which none is ended: start it from outside",
                          (int)pid);
+    if (number_gate_lives(&gate) && gate > 0 && descends(gate, pid))
+        return error_set(e, ERROR_INPUT, 0, "--pid %d: the gate is that process, or descends from it", (int)pid);
     return kill(pid, 0) == 0 || errno != ESRCH || error_set(e, ERROR_INPUT, 0, "--pid %d: no such process", (int)pid);
 }
 

@@ -187,6 +187,8 @@ takes_none_above() {
         status 2 h c bash -c '(sh -c "$0 job start --id $1 --profile node --pid '"$way"'; exit \$?"); exit $?' "$SLUICE" "up$$" 2> "$T/out"
         has '^sluice: --pid [0-9]+: this command descends from that process' "$T/out"
     done
+    status 2 job start --id "up$$" --profile node --pid "$GATE" 2> "$T/out"
+    has '^sluice: --pid [0-9]+: the gate is that process, or descends from it$' "$T/out"
     status 2 job start --id "up$$" --profile node --pid 2147483647 2> "$T/out"
     has '^sluice: --pid 2147483647: no such process$' "$T/out"
     none_listed
