@@ -58,7 +58,7 @@ struct event {
     bool incoming;                             /* toward the scope */
     bool cut;                                  /* an open connection was ended: conntrack is to forget it */
     bool relayed;        /* a DNS message that came over TCP through the relay; source is the relay's */
-    bool domain_escaped; /* `domain` is written as labels_show writes it: its backslashes are escapes already */
+    bool domain_escaped; /* `domain` is as the reader of a refused name shows it: its backslashes are escapes already */
     bool websocket;      /* an upgrade to WebSocket was asked for */
     uint16_t asked_port; /* of what a proxy was asked for; 0: no proxy was asked */
     uint8_t answers;
@@ -88,8 +88,9 @@ void event_sanitize(struct event *e);
  * `host` is host.name, or NULL. */
 char *event_to_json(const struct event *e, const char *host);
 
-/* Such a line back (core/event_read.c): what event_to_line and a summary look at; texts stay escaped as they were
- * written.  False: it is none, or of a list that this program does not know. */
+/* Such a line back (core/event_read.c): what event_to_line and a summary look at; texts are the bytes that
+ * they were before they were escaped, a domain is as it was written.  False: it is none, or of a list that this program
+ * does not know. */
 bool event_from_json(const char *line, struct event *out);
 
 /* The line for a person, without newline:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A line of an events file back into an event: what persons and summaries are told, so not all of it. */
+#include <ctype.h>
 #include <jansson.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -35,7 +36,27 @@ static uint64_t event_number(const json_t *root, const char *path, uint64_t most
     return n < 0 ? 0 : (uint64_t)n > most ? most : (uint64_t)n;
 }
 
-#define EVENT_TAKE(root, path, field) snprintf(field, sizeof(field), "%s", event_text(root, path))
+/* A byte that event_escape wrote as \xNN; 0: that is none. */
+static unsigned event_escaped_byte(const char *in)
+{
+    unsigned byte = 0;
+    bool form = in[0] == '\\' && in[1] == 'x' && isxdigit((unsigned char)in[2]) && isxdigit((unsigned char)in[3]);
+    return form && sscanf(in + 2, "%2x", &byte) == 1 ? byte : 0;
+}
+
+/* The bytes that they were: whoever shows them escapes them, once. */
+static void event_take_text(const char *in, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *in && n + 1 < size; n++) {
+        unsigned byte = event_escaped_byte(in);
+        out[n] = (char)(byte ? byte : (unsigned char)*in);
+        in += byte ? 4 : 1;
+    }
+    out[n] = 0;
+}
+
+#define EVENT_TAKE(root, path, field) event_take_text(event_text(root, path), field, sizeof(field))
 
 /* The one of `count` names that `text` is; `count`: none. */
 static unsigned event_word(const char *text, const char *(*name)(unsigned), unsigned count)
@@ -138,7 +159,10 @@ bool event_from_json(const char *line, struct event *out)
         out->packets_in = event_number(root, "destination.packets", INT64_MAX);
         event_take_endpoint(root, "source.ip", "source.port", &out->source);
         event_take_endpoint(root, "destination.ip", "destination.port", &out->destination);
-        EVENT_TAKE(root, event_is_dns(out) ? "dns.question.name" : "destination.domain", out->domain);
+        /* As it was written: of some names the escapes are their own (labels_show). */
+        snprintf(out->domain, sizeof out->domain, "%s",
+                 event_text(root, event_is_dns(out) ? "dns.question.name" : "destination.domain"));
+        out->domain_escaped = true;
         EVENT_TAKE(root, "sluice.scope", out->scope);
         EVENT_TAKE(root, "sluice.job", out->job);
         EVENT_TAKE(root, "sluice.phase", out->phase);

@@ -183,7 +183,7 @@ static int run(int argc, char **argv)
         a.json |= option == OPTION_JSON;
     }
     if (file && !realpath(file, a.file)) {
-        complaint(ERROR_INPUT, "%s: %s", file, strerror(errno));
+        complaint(ERROR_INPUT, "cannot open %s: %s", *file ? file : "''", strerror(errno));
         return EXIT_INPUT;
     }
     if (geteuid() != 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/log.h"
 #include "ctl/command.h"
 #include "ctl/complaint.h"
 #include "ctl/eventfile.h"
@@ -22,15 +23,19 @@ static const struct command_option options[] = {
 struct wanted {
     const char *scope;
     bool verdict[VERDICT_COUNT], json;
+    bool seen; /* an event of that scope */
 };
 
 static bool print(void *ctx, const char *line, const struct event *e)
 {
-    const struct wanted *w = ctx;
+    struct wanted *w = ctx;
     char text[2048], day[32] = "", scope[4 * EVENT_SCOPE_SIZE + 1];
     time_t seconds = (time_t)(e->time_usec / 1000000);
     struct tm parts;
-    if (!w->verdict[e->verdict] || (w->scope && strcmp(w->scope, e->scope) != 0))
+    if (w->scope && strcmp(w->scope, e->scope) != 0)
+        return true;
+    w->seen = true;
+    if (!w->verdict[e->verdict])
         return true;
     if (w->json)
         return puts(line) >= 0;
@@ -90,6 +95,8 @@ static int run(int argc, char **argv)
         complaint_error(&e);
         return EXIT_INPUT;
     }
+    if (wanted.scope && !wanted.seen)
+        log_note("no event there is of scope \"%s\"", wanted.scope);
     if (unread)
         fprintf(stderr, "sluice: %lu lines are no events of sluice\n", unread);
     return 0;

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "core/log.h"
 #include "ctl/command.h"
 #include "ctl/complaint.h"
 #include "ctl/options.h"
@@ -120,13 +121,15 @@ static const char *path_text(enum decide_path path)
 }
 
 static void print_row(const char *asked, const struct decision *d, const char *verdict, const char *rule,
-                      const char *phase)
+                      const struct policy_scope *scope)
 {
+    const char *phase = scope->profile->phase, *quote = strpbrk(asked, ":?*[{") ? "'" : "";
     printf("%-8s %-40s %s%s%s%s%s\n", verdict, asked, reason_text(d->reason), *path_text(d->path) ? ", " : "",
            path_text(d->path), *rule ? "; rule: " : "", rule);
     if (d->path == DECIDE_REFUSE && d->offer && phase) /* no --allow holds there */
-        printf("%-8s to allow: phases: { %s: { allow: [%s%s%s] } }\n", "", phase, strpbrk(asked, ":?*[{") ? "'" : "",
-               asked, strpbrk(asked, ":?*[{") ? "'" : "");
+        printf("%-8s to allow: phases: { %s: { allow: [%s%s%s] } }\n", "", phase, quote, asked, quote);
+    else if (d->path == DECIDE_REFUSE && d->offer && scope->name) /* nor in a gate's scope */
+        printf("%-8s to allow: profiles: { %s: { allow: [%s%s%s] } }\n", "", scope->profile->name, quote, asked, quote);
     else if (d->path == DECIDE_REFUSE && d->offer)
         printf("%-8s to allow: --allow %s\n", "", asked);
 }
@@ -146,7 +149,7 @@ static bool explain_one(void *ctx, const struct endpoint *ep)
         endpoint_format(&d.rule, rule, sizeof rule);
     x->refused += d.path == DECIDE_REFUSE;
     if (!x->rows) {
-        print_row(asked, &d, verdict, rule, x->scope->profile->phase);
+        print_row(asked, &d, verdict, rule, x->scope);
         return true;
     }
     json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:b}", "endpoint", asked, "verdict", verdict, "reason",
@@ -211,7 +214,7 @@ static int explain_all(struct explanation *x, int count, char **endpoints)
             error_fill(&placed, ERROR_INPUT, 0, "endpoint %d, column %zu: %.800s", i + 1, column, e.text);
             fflush(stdout);
             if (x->rows) {
-                fprintf(stderr, "sluice: %s\n", placed.text);
+                log_note("%s", placed.text);
                 json_array_append_new(
                     x->rows, json_pack("{s:s, s:o}", "endpoint", endpoints[i], "error", complaint_to_json(&placed)));
             } else {

@@ -11,6 +11,7 @@
 #include "ctl/options.h"
 #include "policy/import.h"
 #include "policy/policy.h"
+#include "policy/policy_match.h"
 
 enum { OPTION_CGROUP, OPTION_JSON };
 
@@ -135,7 +136,13 @@ static bool import_file(enum import_format format, const char *path, const char 
 
 static bool cgroup_is_good(const char *path)
 {
-    bool good = path[0] == '/' && path[1];
+    struct error why;
+    size_t at;
+    if (!policy_match_parse(POLICY_CGROUP, (struct bytes){(const uint8_t *)path, strlen(path)}, NULL, &at, &why)) {
+        complaint(ERROR_INPUT, "--cgroup: %s", why.text);
+        return false;
+    }
+    bool good = true;
     for (const char *c = path; good && *c; c++)
         good = *c > ' ' && *c < 0x7f && *c != '"' && *c != '\\';
     if (!good)

@@ -145,6 +145,12 @@ static bool read_option(struct job_ask *a, int option, const char *value, struct
     }
 }
 
+#define BIT(option) (1u << (option))
+/* Those that add up; of the others a second would win unseen. */
+#define ADD_UP                                                                                                     \
+    (BIT(OPTION_CGROUP) | BIT(OPTION_CONTAINER) | BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE) | BIT(OPTION_ALLOW) | \
+     BIT(OPTION_RESOLVER))
+
 struct verb {
     const char *name;
     unsigned least, most; /* operands, itself counted */
@@ -152,7 +158,6 @@ struct verb {
     int (*run)(struct job_ask *a);
 };
 
-#define BIT(option) (1u << (option))
 static const struct verb verbs[] = {
     {"start", 1, 1,
      BIT(OPTION_ID) | BIT(OPTION_PROFILE) | BIT(OPTION_CGROUP) | BIT(OPTION_PID) | BIT(OPTION_CONTAINER) |
@@ -213,8 +218,11 @@ static int run(int argc, char **argv)
             json_decref(a.request);
             return EXIT_INPUT;
         }
-        given |= option >= 0 ? BIT(option) : 0;
-        ok = read_option(&a, option, value, &e);
+        unsigned bit = option >= 0 ? BIT(option) : 0;
+        ok = !(given & bit & ~ADD_UP) || !options[option].argument ||
+             error_set(&e, ERROR_INPUT, 0, "%s is given twice", options[option].name);
+        given |= bit;
+        ok = ok && read_option(&a, option, value, &e);
     }
     const struct verb *verb = ok ? check(&a, given, &e) : NULL;
     if (!verb) {

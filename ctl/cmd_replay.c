@@ -128,6 +128,8 @@ static bool replay_file(struct replay *r, const char *path, struct error *e)
 {
     char text[PCAP_ERRBUF_SIZE];
     pcap_t *pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_MICRO, text);
+    if (!pcap && strncmp(text, path, strlen(path)) == 0) /* says it itself of what cannot be opened */
+        return error_set(e, ERROR_INPUT, 0, "%s", text);
     if (!pcap)
         return error_set(e, ERROR_INPUT, 0, "%s: %s", path, text);
     int link = pcap_datalink(pcap);

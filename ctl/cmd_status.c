@@ -11,6 +11,7 @@
 #include "ctl/complaint.h"
 #include "ctl/control.h"
 #include "ctl/options.h"
+#include "nft/ruleset.h"
 
 enum { OPTION_JSON };
 
@@ -88,6 +89,28 @@ static void print_status(json_t *root)
     }
 }
 
+static void note_table(void *ctx, const char *table, uint32_t owner)
+{
+    bool *stand = ctx;
+    (void)owner; /* nobody, or a service manager that keeps it for the next gate */
+    *stand = *stand || strcmp(table, RULESET_TABLE) == 0 || strcmp(table, RULESET_TABLE_CLOSED) == 0;
+}
+
+/* An ended gate leaves its rules, closed. */
+static void print_absent(bool json)
+{
+    bool stand = false;
+    struct error ignored;
+    (void)ruleset_list(note_table, &stand, &ignored);
+    if (json)
+        printf("{\"running\": false, \"rules\": %s}\n", stand ? "true" : "false");
+    else if (stand)
+        puts("no gate runs in this network namespace, and the rules of one that ended stand: what its scopes hold is "
+             "refused until 'sluice gate' starts again, or 'sluice down' removes them");
+    else
+        puts("no gate runs in this network namespace");
+}
+
 static int run(int argc, char **argv)
 {
     struct options o = options_init(&command_status, argc, argv, false);
@@ -108,7 +131,7 @@ static int run(int argc, char **argv)
     json_t *root = control_ask(json_pack("{s:s}", "request", "status"), CONTROL_WAIT_MSEC, &e);
     if (!root) {
         if (e.code == ERROR_NONE)
-            fputs(json ? "{\"running\": false}\n" : "no gate runs in this network namespace\n", stdout);
+            print_absent(json);
         else
             complaint_error(&e);
         return EXIT_FINDING;
@@ -132,7 +155,7 @@ const struct command command_status = {
     .usage = "[--json]",
     .summary = "show the running gate: processes, scopes, counts",
     .text = "Asks the gate of this network namespace what it is doing. Exit status 0: it runs and its rules are in "
-            "force; 1: not.",
+            "force; 1: not, and whether the rules of a gate that ended stand.",
     .option = options,
     .run = run,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/event_words.h"
+#include "core/log.h"
 #include "ctl/command.h"
 #include "ctl/complaint.h"
 #include "ctl/eventfile.h"
@@ -34,7 +35,7 @@ struct gathered {
     const char *only;
     struct scope *scope; /* SCOPES_MAX, in order of appearance */
     unsigned scopes;
-    bool full;
+    bool full, seen; /* an event of the scope that is asked for */
 };
 
 static bool gather(void *ctx, const char *line, const struct event *e)
@@ -42,6 +43,7 @@ static bool gather(void *ctx, const char *line, const struct event *e)
     struct gathered *g = ctx;
     unsigned i = 0;
     (void)line;
+    g->seen = g->seen || !g->only || strcmp(g->only, e->scope) == 0;
     if (!event_is_refusal(e) || e->action == ACTION_GATE || (g->only && strcmp(g->only, e->scope) != 0))
         return true;
     while (i < g->scopes && (strcmp(g->scope[i].name, e->scope) != 0 || strcmp(g->scope[i].phase, e->phase) != 0))
@@ -91,6 +93,8 @@ static bool suggest(struct gathered *g, const char *file, bool json, struct erro
     }
     if (ok && !g->scopes && !json)
         printf("# nothing was refused\n");
+    if (ok && !g->seen && g->only)
+        log_note("no event there is of scope \"%s\"", g->only);
     if (ok && unread)
         fprintf(stderr, "sluice: %lu lines are no events of sluice\n", unread);
     return ok;

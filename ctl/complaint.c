@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "core/event.h"
+#include "core/log.h"
 
 static struct error first;
 static bool complained;
 
 void complaint_error(const struct error *e)
 {
-    fprintf(stderr, "sluice: %s\n", e->text);
+    log_note("%s", e->text); /* what was typed, and paths, are in it: no byte of them drives the terminal */
     if (!complained)
         first = *e;
     complained = true;

@@ -174,7 +174,7 @@ json_t *control_job_end(const struct control_ask *a)
     struct reload_change change = {.bundle = {.more = stays ? &more : NULL, .without = name},
                                    .scope = job->scope,
                                    .phase = "",
-                                   .leaves = job->ended ? NULL : job->id,
+                                   .leaves = job->id,
                                    .answer = json_pack("{s:i, s:b, s:s, s:b}", "version", CONTROL_VERSION, "ok", 1,
                                                        "job", job->id, "held", (int)stays),
                                    .client = a->client};

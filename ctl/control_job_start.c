@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A job's start: who may, what it is made of, and that nobody else has its place. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,13 @@
 #include "ctl/peer.h"
 #include "nft/cgroup.h"
 #include "policy/endpoint.h"
+#include "policy/policy_match.h"
 
 static bool texts_good(const json_t *list)
 {
     size_t i;
     json_t *text;
-    json_array_foreach(list, i, text) if (!json_is_string(text) || !*json_string_value(text)) return false;
+    json_array_foreach(list, i, text) if (!json_is_string(text)) return false;
     return true;
 }
 
@@ -36,21 +38,65 @@ static bool discard(void *ctx, const struct endpoint *endpoint)
     return true;
 }
 
+static bool allow_good(struct bytes entry, size_t *column, struct error *e)
+{
+    return endpoint_parse(entry, discard, NULL, column, e);
+}
+
+static bool cgroup_good(struct bytes entry, size_t *column, struct error *e)
+{
+    char mount[PATH_MAX];
+    if (!policy_match_parse(POLICY_CGROUP, entry, NULL, column, e))
+        return ++*column, false;
+    const char *path = (const char *)entry.at;
+    if (cgroup_mount_find(mount, NULL) && cgroup_is_below(path, mount)) /* not where it is mounted everywhere else */
+        return error_set(e, ERROR_INPUT, 0, "a cgroup is its path below the cgroup2 mount, without %s", mount);
+    return true;
+}
+
+static bool interface_good(struct bytes entry, size_t *column, struct error *e)
+{
+    return policy_match_parse(POLICY_INTERFACE, entry, NULL, column, e) || (++*column, false);
+}
+
+static bool source_good(struct bytes entry, size_t *column, struct error *e)
+{
+    struct address_range range;
+    return policy_match_parse(POLICY_SOURCE, entry, &range, column, e) || (++*column, false);
+}
+
+static bool resolver_good(struct bytes entry, size_t *column, struct error *e)
+{
+    struct address address;
+    if (address_parse(entry, &address) || (entry.len == 6 && memcmp(entry.at, "system", 6) == 0))
+        return true;
+    *column = 1;
+    return error_set(e, ERROR_INPUT, 0, "a resolver is \"system\" or an address such as 192.0.2.53, without port");
+}
+
 /* The entries are read again with the policy; here so that the error shows what was typed. */
-static bool entries_good(const json_t *allow, struct error *e)
+static bool entries_good(const json_t *order, const char *key,
+                         bool (*good)(struct bytes entry, size_t *column, struct error *e), struct error *e)
 {
     size_t i;
     json_t *text;
-    json_array_foreach(allow, i, text)
+    json_array_foreach(json_object_get(order, key), i, text)
     {
         struct error why = {0};
         size_t column = 0;
         const char *entry = json_string_value(text);
-        if (!endpoint_parse((struct bytes){(const uint8_t *)entry, strlen(entry)}, discard, NULL, &column, &why))
-            return error_set(e, ERROR_INPUT, 0, "--allow: column %zu: %s\n  %s\n  %*s^", column ? column : 1, why.text,
-                             entry, column ? (int)column - 1 : 0, "");
+        if (!good((struct bytes){(const uint8_t *)entry, strlen(entry)}, &column, &why))
+            return error_set(e, ERROR_INPUT, 0, "--%s: column %zu: %s\n  %s\n  %*s^", key, column ? column : 1,
+                             why.text, entry, column ? (int)column - 1 : 0, "");
     }
     return true;
+}
+
+static bool all_good(const json_t *order, struct error *e)
+{
+    return entries_good(order, "allow", allow_good, e) && entries_good(order, "cgroup", cgroup_good, e) &&
+           entries_good(order, "interface", interface_good, e) && entries_good(order, "source", source_good, e) &&
+           entries_good(order, "resolver", resolver_good, e);
 }
 
 /* A cgroup of a new job may not be in, or hold, one of another job's; an ended job's own cgroup is taken over. */
@@ -108,6 +154,9 @@ static json_t *check_starter(const struct control_ask *a, const struct control_c
         return control_refused(
             "refused: from inside a scope a job is started with its profile as it is, in a cgroup: no "
             "--allow, --audit, --incoming, --resolver, --interface or --source");
+    if (json_object_get(a->request, "owner") && !json_object_get(order, "owner"))
+        return control_refused("refused: nobody could end the job, for the caller's parent is process 1: name another "
+                               "ancestor as its owner (--owner)");
     json_array_foreach(
         json_object_get(order, "cgroup"), i,
         text) if (!cgroup_is_of(a->k, c->scope,
@@ -118,14 +167,22 @@ static json_t *check_starter(const struct control_ask *a, const struct control_c
     return NULL;
 }
 
-/* The job's owner: the caller's parent, or the ancestor that it names. */
-static json_t *order_owner(const struct control_ask *a)
+/* The job's owner: the ancestor that the caller names, or (0) its parent as it is seen here, which its own pid
+ * namespace may call otherwise.  Process 1 owns none: whoever lost its parent would descend from it.  Without one, root
+ * alone ends the job.  False: the one that is named is none. */
+static bool add_owner(const struct control_ask *a, json_t *order)
 {
-    json_int_t pid = json_integer_value(json_object_get(a->request, "owner"));
+    const json_t *named = json_object_get(a->request, "owner");
+    json_int_t pid = json_integer_value(named);
+    if (!named)
+        return true;
+    if (json_is_integer(named) && pid == 0 && (pid = peer_parent(a->peer)) <= 1)
+        return true;
     uint64_t start = pid > 0 && pid <= INT32_MAX ? peer_start((pid_t)pid) : 0;
     if (!start || !peer_descends(a->peer, (pid_t)pid, start))
-        return NULL;
-    return json_pack("{s:I, s:I}", "pid", pid, "start", (json_int_t)start);
+        return false;
+    json_object_set_new(order, "owner", json_pack("{s:I, s:I}", "pid", pid, "start", (json_int_t)start));
+    return true;
 }
 
 static json_t *make_order(const struct control_ask *a, const char *id, const char *profile, struct error *e)
@@ -146,15 +203,12 @@ static json_t *make_order(const struct control_ask *a, const char *id, const cha
         matches += i >= 2 ? json_array_size(list) : 0;
         json_object_set_new(order, lists[i], list);
     }
-    json_t *owner = order_owner(a);
-    if (owner)
-        json_object_set_new(order, "owner", owner);
-    if (!owner && json_object_get(a->request, "owner")) {
+    if (!add_owner(a, order)) {
         json_decref(order);
         error_set(e, ERROR_INPUT, 0, "the owner (--owner) is the caller or an ancestor of it");
         return NULL;
     }
-    if (matches && matches <= POLICY_MATCHES_MAX && entries_good(json_object_get(order, "allow"), e))
+    if (matches && matches <= POLICY_MATCHES_MAX && all_good(order, e))
         return order;
     if (matches > POLICY_MATCHES_MAX)
         error_set(e, ERROR_INPUT, 0, "a job is known by at most %d cgroups, interfaces and sources",
@@ -278,6 +332,9 @@ static json_t *start_order(const struct control_ask *a, const json_t *order, con
                                                        json_object_get(order, "profile"), "phase", phase, "warnings",
                                                        warnings(a->k, order)),
                                    .client = a->client};
+    const struct policy_scope *left = place ? policy_scope_named(a->k->policy, place->scope) : NULL;
+    if (left && jobs_live(left))
+        json_object_set_new(change.answer, "takes_over", json_string(place->id));
     json_t *answer = source ? control_change(a, &change) : control_failed(ERROR_LIMIT, "no memory for the job");
     free(source);
     return answer;

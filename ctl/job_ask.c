@@ -129,7 +129,7 @@ int job_ask_start(struct job_ask *a)
     json_object_set_new(a->request, "phase", json_string(a->phase ? a->phase : ""));
     json_object_set_new(a->request, "audit", json_boolean(a->audit));
     json_object_set_new(a->request, "incoming", json_boolean(a->incoming));
-    json_object_set_new(a->request, "owner", json_integer(a->owner ? a->owner : getppid()));
+    json_object_set_new(a->request, "owner", json_integer(a->owner));
     if (a->pid && !job_cgroup_make(a->pid, a->id, made, &made_levels, &e))
         return job_ask_failed(&e);
     if (made[0]) {
@@ -161,6 +161,11 @@ int job_ask_start(struct job_ask *a)
         printf("job %s started: profile %s%s%s%s\n", a->id, a->profile, a->phase ? ", phase " : "",
                a->phase ? a->phase : "", a->audit ? " (audited)" : "");
     }
+    if (*text_of(answer, "takes_over"))
+        fprintf(stderr,
+                "sluice: job %s takes over what job %s left running in its place: that is allowed what this job is, "
+                "and counts as its own ('sluice job end %s --kill' before would have ended it)\n",
+                a->id, text_of(answer, "takes_over"), text_of(answer, "takes_over"));
     json_decref(answer);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctl/number.h"
 #include "ctl/process_proc.h"
 #include "nft/cgroup.h"
 #include "nft/sockets.h"
@@ -38,16 +40,6 @@ static bool add(struct numbers *n, uint64_t number)
     return true;
 }
 
-bool job_cgroup_make(pid_t pid, const char *id, char out[PATH_MAX], unsigned *levels, struct error *e)
-{
-    char now[PATH_MAX];
-    if (!cgroup_of(pid, now, e))
-        return false;
-    if (snprintf(out, PATH_MAX, "%s/sluice-job-%s", strcmp(now, "/") == 0 ? "" : now, id) >= PATH_MAX)
-        return error_set(e, ERROR_LIMIT, 0, "the cgroup's path is too long");
-    return cgroup_make_levels(out, levels, e);
-}
-
 static bool descends(pid_t pid, pid_t from)
 {
     for (unsigned i = 0; i < 256 && pid > 1; i++) {
@@ -64,6 +56,34 @@ static bool descends(pid_t pid, pid_t from)
         pid = parent;
     }
     return false;
+}
+
+/* Process 1, who asks and the gate are above what a job is: the first is everybody's ancestor, and what its children
+ * start is not moved with it; the other would be in the job that it starts, and could neither widen nor end it; the
+ * gate would hold itself. */
+static bool may_be_taken(pid_t pid, struct error *e)
+{
+    int gate;
+    if (pid == 1)
+        return error_set(e, ERROR_INPUT, 0, "--pid 1: process 1 is no job, for all others descend from it");
+    if (descends(getpid(), pid))
+        return error_set(e, ERROR_INPUT, 0,
+                         "--pid %d: this command descends from that process, so it would be in the job that it starts, "
+                         "from which none is ended: start it from outside",
+                         (int)pid);
+    if (number_gate_lives(&gate) && gate > 0 && descends(gate, pid))
+        return error_set(e, ERROR_INPUT, 0, "--pid %d: the gate is that process, or descends from it", (int)pid);
+    return kill(pid, 0) == 0 || errno != ESRCH || error_set(e, ERROR_INPUT, 0, "--pid %d: no such process", (int)pid);
+}
+
+bool job_cgroup_make(pid_t pid, const char *id, char out[PATH_MAX], unsigned *levels, struct error *e)
+{
+    char now[PATH_MAX];
+    if (!may_be_taken(pid, e) || !cgroup_of(pid, now, e))
+        return false;
+    if (snprintf(out, PATH_MAX, "%s/sluice-job-%s", strcmp(now, "/") == 0 ? "" : now, id) >= PATH_MAX)
+        return error_set(e, ERROR_LIMIT, 0, "the cgroup's path is too long");
+    return cgroup_make_levels(out, levels, e);
 }
 
 /* One pass over all processes; how many were moved. */

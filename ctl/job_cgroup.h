@@ -11,7 +11,8 @@
 #include "core/error.h"
 
 /* Makes the cgroup "sluice-job-ID" below that of the process; its path is written to `out`;
- * *levels as cgroup_make_levels says: 0 where a running job of that id has it. */
+ * process 1, and the ancestors of the caller and of the gate, are refused.  *levels as cgroup_make_levels says: 0 where
+ * a running job of that id has it. */
 bool job_cgroup_make(pid_t pid, const char *id, char out[PATH_MAX], unsigned *levels, struct error *e);
 /* Moves the process and all that descends from it into it, and ends the sockets that they had before: those bear the
  * cgroup of before.  What the job's processes hand to others, or get from them, later is not looked for. */

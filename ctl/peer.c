@@ -83,6 +83,13 @@ bool peer_lives(const struct peer *p)
            strcmp(cgroup, p->cgroup) == 0;
 }
 
+pid_t peer_parent(const struct peer *p)
+{
+    pid_t parent;
+    uint64_t start;
+    return p->start && stat_of(p->pid, &parent, &start) && start == p->start ? parent : 0;
+}
+
 bool peer_descends(const struct peer *p, pid_t pid, uint64_t start)
 {
     pid_t at = p->pid;

@@ -25,6 +25,8 @@ bool peer_look(int fd, struct peer *out);
 bool peer_lives(const struct peer *p);
 /* Is the process `pid` that started at `start` the peer or an ancestor of it? */
 bool peer_descends(const struct peer *p, pid_t pid, uint64_t start);
+/* Its parent, in our pid namespace; 0: it has none there, or is gone. */
+pid_t peer_parent(const struct peer *p);
 /* The start of a process; 0: there is none. */
 uint64_t peer_start(pid_t pid);
 

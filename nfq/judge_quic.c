@@ -58,6 +58,7 @@ static void refuse_for(struct judge *j, struct visit *v, struct quic_flow *f, en
     judge_event_init(j, v, ACTION_TLS_HELLO, &e);
     e.reason = reason;
     e.verdict = VERDICT_DENY;
+    e.domain_escaped = shown != NULL;
     if (shown)
         memcpy(e.domain, shown, strnlen(shown, sizeof e.domain - 1));
     else if (f && f->shown.len)

@@ -86,6 +86,7 @@ static void refuse_shown(struct judge *j, struct visit *v, struct flow *f)
     e.reason = j->handshake.reason;
     e.verdict = VERDICT_DENY;
     memcpy(e.domain, j->handshake.shown, sizeof e.domain - 1);
+    e.domain_escaped = true;
     judge_tcp_refuse(j, v, f, &e);
 }
 

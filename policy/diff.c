@@ -193,6 +193,15 @@ static const struct policy_scope *scope_named(const struct policy *policy, const
     return NULL;
 }
 
+/* The profile, or phase, that is the same one in the other policy; policy_profile_find knows no phases. */
+static const struct policy_profile *profile_like(const struct policy *policy, const struct policy_profile *p)
+{
+    for (unsigned i = 0; i < policy->profiles; i++)
+        if (!policy->profile[i]->phase == !p->phase && strcmp(policy->profile[i]->name, p->name) == 0)
+            return policy->profile[i];
+    return NULL;
+}
+
 /* The scopes that both have, in the order of `of`: the first that matches holds a packet. */
 static void common_order(const struct policy *of, const struct policy *other, char out[TEXT_SIZE])
 {
@@ -226,10 +235,10 @@ bool policy_diff(const struct policy *before, const struct policy *after,
         if (!scope_named(after, before->scope[i].name))
             diff_scope(&d, &before->scope[i], NULL);
     for (unsigned i = 0; i < after->profiles; i++)
-        if (!diff_profile(&d, policy_profile_find(before, after->profile[i]->name), after->profile[i]))
+        if (!diff_profile(&d, profile_like(before, after->profile[i]), after->profile[i]))
             return false;
     for (unsigned i = 0; i < before->profiles; i++)
-        if (!policy_profile_find(after, before->profile[i]->name) && !diff_profile(&d, before->profile[i], NULL))
+        if (!profile_like(after, before->profile[i]) && !diff_profile(&d, before->profile[i], NULL))
             return false;
     return true;
 }

@@ -40,6 +40,7 @@ struct document {
     char *arena;
     size_t arena_len, arena_size;
     uint32_t root;
+    bool unseen; /* nobody wrote it, and nobody can look at it: errors say whose it is, and show no place */
 };
 
 /* On failure nothing has to be freed. */

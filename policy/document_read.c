@@ -81,6 +81,8 @@ bool document_wrong(const struct document *d, uint32_t node, size_t skip, struct
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    if (d->unseen)
+        return error_set(e, ERROR_INPUT, 0, "%.120s: %.250s", d->file, message);
     const struct document_node *n = &d->node[node];
     size_t column = n->column;
     if (skip && n->kind == DOCUMENT_TEXT)

@@ -87,7 +87,7 @@ static bool build(struct policy_build *b, const struct policy_source *sources, u
     for (unsigned i = 0; i < count; i++) {
         if (!document_parse(sources[i].file, sources[i].text, &b->document[i], b->e))
             return false;
-        b->documents++;
+        b->document[b->documents++].unseen = sources[i].job;
         if (!check_keys(b, i, sources[i].job))
             return false;
     }

@@ -192,6 +192,8 @@ static bool unknown_profile(struct policy_build *b, const struct document *d, ui
             names[count++] = policy->profile[i]->name;
     const char *nearest = text_nearest(text, names, count);
     text_quote(text, quoted);
+    if (d->unseen)
+        return document_wrong(d, node, 0, b->e, "it has profile \"%s\", which the policy does not have", quoted);
     if (nearest)
         return document_wrong(d, node, 0, b->e, "unknown profile \"%s\"; did you mean \"%s\"?", quoted, nearest);
     return document_wrong(d, node, 0, b->e, "unknown profile \"%s\"; it is not among the keys of profiles", quoted);

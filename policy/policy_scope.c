@@ -5,60 +5,10 @@
 
 #include "policy/matcher.h"
 #include "policy/policy_build.h"
+#include "policy/policy_match.h"
 #include "policy/text.h"
 
-#define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
-#define UNMATCHED     "unmatched"
-
-/* A path as the kernel would print it: nothing in it is resolved, so nothing in it may need to be. */
-static bool cgroup_check(const struct document *d, uint32_t node, struct bytes text, struct error *e)
-{
-    if (text.len < 2 || text.len > 4095 || text.at[0] != '/' || text.at[text.len - 1] == '/')
-        return document_wrong(d, node, 0, e,
-                              "a cgroup is its path below the cgroup2 mount, for example /system.slice/x.service");
-    for (size_t start = 1; start < text.len;) {
-        const uint8_t *slash = memchr(text.at + start, '/', text.len - start);
-        size_t len = slash ? (size_t)(slash - text.at) - start : text.len - start;
-        const char *part = (const char *)text.at + start;
-        if (len == 0 || (len == 1 && part[0] == '.') || (len == 2 && memcmp(part, "..", 2) == 0))
-            return document_wrong(d, node, start - 1, e, "a cgroup's path has no empty, \".\" or \"..\" parts");
-        start += len + 1;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < 0x20 || text.at[i] == 0x7f)
-            return document_wrong(d, node, i, e, "a cgroup's path holds no control characters");
-    }
-    return true;
-}
-
-static bool interface_check(const struct document *d, uint32_t node, struct bytes text, struct error *e)
-{
-    size_t len = text.len && text.at[text.len - 1] == '*' ? text.len - 1 : text.len;
-    if (len == 0 && text.len)
-        return document_wrong(d, node, 0, e, "this would be every interface; name them, or write unmatched: refuse");
-    bool good = len > 0 && len <= INTERFACE_MAX && !(len == 1 && text.at[0] == '.') &&
-                !(len == 2 && memcmp(text.at, "..", 2) == 0);
-    for (size_t i = 0; good && i < len; i++)
-        good = text.at[i] > 0x20 && text.at[i] < 0x7f && !strchr("/*:\"\\", text.at[i]);
-    if (!good)
-        return document_wrong(d, node, 0, e, "an interface is a name of at most %d bytes, such as docker0 or \"br-*\"",
-                              INTERFACE_MAX);
-    if (len == text.len && len == 2 && memcmp(text.at, "lo", 2) == 0)
-        return document_wrong(d, node, 0, e, "loopback is no interface that traffic comes in by; match a cgroup");
-    return true;
-}
-
-static bool source_check(const struct document *d, uint32_t node, struct bytes text, struct address_range *out,
-                         struct error *e)
-{
-    char quoted[TEXT_QUOTE_SIZE];
-    if (address_range_parse(text, out))
-        return true;
-    return document_wrong(d, node, 0, e,
-                          "\"%s\" is no range of addresses, or bits are set behind its prefix; write 10.0.5.0/24 or "
-                          "2001:db8::/32",
-                          text_quote(text, quoted));
-}
+#define UNMATCHED "unmatched"
 
 struct match_lines {
     struct policy_scope *scope;
@@ -71,14 +21,12 @@ static bool add_match(void *ctx, const struct document *d, uint32_t node, struct
     struct policy_scope *s = m->scope;
     struct bytes text = document_text(d, node);
     struct policy_matcher_line line = {.kind = m->kind};
+    struct error why;
+    size_t at;
     if (s->matches == POLICY_MATCHES_MAX)
         return document_wrong(d, node, 0, e, "a scope has at most %d match lines", POLICY_MATCHES_MAX);
-    if (m->kind == POLICY_CGROUP && !cgroup_check(d, node, text, e))
-        return false;
-    if (m->kind == POLICY_INTERFACE && !interface_check(d, node, text, e))
-        return false;
-    if (m->kind == POLICY_SOURCE && !source_check(d, node, text, &line.source, e))
-        return false;
+    if (!policy_match_parse(m->kind, text, &line.source, &at, &why))
+        return document_wrong(d, node, at, e, "%s", why.text);
     line.text = policy_copy(text);
     if (!line.text)
         return policy_no_memory(e);
@@ -272,6 +220,9 @@ static bool enter_phase(struct policy_build *b, const struct document *d, uint32
     if (!*phase)
         return true;
     const struct policy_profile *found = policy_phase_find(&b->whole->policy, out->profile, phase);
+    if (!found && d->unseen)
+        return document_wrong(d, scope, 0, b->e, "it is in phase \"%s\", which profile \"%s\" does not have", phase,
+                              (out->profile->parent ? out->profile->parent : out->profile)->name);
     if (!found)
         return document_wrong(d, scope, 0, b->e, "scope \"%s\" is in phase \"%s\", which profile \"%s\" does not have",
                               out->name, phase, out->profile->name);

@@ -429,9 +429,9 @@ gate_down() {
     GATE_HOST='' FORM=''
 }
 
-# The pid of a role of the gate.  The foreground process of `sluice gate` is the launcher, under its own name, until another takes over.
+# The pid of a role of the gate, also by the name that `status` has for it.  The foreground process of `sluice gate` is the launcher, under its own name, until another takes over.
 role_pid() {
-    pgrep --ns "${HOST[$GATE_HOST]}" --nslist net -x "sluice-$1" && return
+    pgrep --ns "${HOST[$GATE_HOST]}" --nslist net -x "sluice-${1/%inspector/inspect}" && return
     [ "$1" = launcher ] && pgrep --ns "${HOST[$GATE_HOST]}" --nslist net -x "$(basename "$SLUICE" | cut -c 1-15)"
 }
 dead() { ! kill -0 "$1" 2> /dev/null; }

@@ -233,8 +233,15 @@ time.sleep(120)' "$(control_socket)"
     works allowed.test
 }
 no_gate() {
-    gate_down
+    kill -TERM "$GATE"
+    eventually 15 dead "$GATE"
+    status 1 h c "$SLUICE" status > "$T/out"
+    has '^no gate runs in this network namespace, and the rules of one that ended stand: .*sluice down' "$T/out"
+    status 1 h c "$SLUICE" status --json > "$T/out"
+    jq -e '.running == false and .rules' "$T/out"
     h c "$SLUICE" down > /dev/null
+    status 1 h c "$SLUICE" status > "$T/out"
+    has '^no gate runs in this network namespace$' "$T/out"
     status 1 apply "$T/policy.yaml" 2> "$T/out"
     has 'no gate runs in this network namespace' "$T/out"
 }

@@ -52,6 +52,7 @@ start --id x --profile node --cgroup $CGROUP/x --allow a..b
 start --id x --profile node --cgroup $CGROUP/x --allow *.com
 start --id x --profile node --cgroup $CGROUP/x --fail-on deny
 start --id x --profile node --pid 0
+start --id x --id y --profile node --cgroup $CGROUP/x
 start --id x --profile node --cgroup $CGROUP/x --resolver dns
 phase same nope
 phase
@@ -64,6 +65,20 @@ begin
 LINES
     job start --id x --profile node --cgroup "$CGROUP/x" --allow 'a..b' 2> "$T/out" || :
     has '^sluice: --allow: column [0-9]+: ' "$T/out"
+    # Where a shell finds the cgroup is no path below the mount: such a job would hold nothing.
+    local path
+    for path in "$CGROUPS$CGROUP/x" "/sys/fs/cgroup/unified$CGROUP/x" "/sys/fs/cgroup$CGROUP/x"; do
+        status 2 job start --id x --profile node --cgroup "$path" 2> "$T/out"
+        has "^sluice: --cgroup: column 1: a cgroup is its path below the cgroup2 mount, without " "$T/out"
+    done
+    has ": write $CGROUP/x$" "$T/out"
+    [ ! -e "$CGROUPS/sys" ]
+    status 2 job start --id x --profile node --source 10.0.0.1/24 2> "$T/out"
+    has '^sluice: --source: column 1: "10.0.0.1/24" is no range of addresses' "$T/out"
+    status 2 job start --id x --profile node --interface lo 2> "$T/out"
+    has '^sluice: --interface: column 1: loopback is no interface' "$T/out"
+    status 2 job start --id x --profile node --cgroup '' 2> "$T/out"
+    has '^sluice: --cgroup: column 1: a cgroup is its path' "$T/out"
     jobs_say | jq -e '.jobs | length == 1'
     may same allowed.test
     job end same
@@ -90,6 +105,15 @@ phases() {
     job phase p deploy # from outside: whatever the operator wrote
     may p other.test
     may_not p allowed.test
+    # A policy without what the job has: said as the job is called, not by a place in a text that nobody wrote.
+    sed '/deploy:/d' "$T/policy.yaml" > "$T/less.yaml"
+    status 2 h c "$SLUICE" apply "$T/less.yaml" 2> "$T/out"
+    has '^sluice: job p: it is in phase "deploy", which profile "node" does not have$' "$T/out"
+    sed 's/^  node:/  nodes:/; s/\[node\]/[nodes]/' "$T/policy.yaml" > "$T/less.yaml"
+    status 2 h c "$SLUICE" apply "$T/less.yaml" 2> "$T/out"
+    has '^sluice: job p: it has profile "node", which the policy does not have$' "$T/out"
+    status 2 h c "$SLUICE" apply --json "$T/less.yaml" > "$T/out"
+    jq -e '.error.kind == "input" and (.error | has("line") | not)' "$T/out"
     job phase p "" > "$T/out"
     has '^phase left' "$T/out"
     may p allowed.test

@@ -114,6 +114,38 @@ print(s.recv(65536).decode())" "$1" "$2"' "$PYTHON" "$(ls_socket jobs.sock)" \
     fails in_cgroup agent "$SLUICE" job start --id n --profile node --cgroup "$CGROUP/agent/a1/n" 2> "$T/out"
     job end a2
 }
+# A parent that is process 1, of a pid namespace of its own or of the machine (a hook of systemd, an orphan).
+parent_is_process_1() {
+    local in
+    h c unshare -p -f --mount-proc --kill-child sh -c '"$0" job start --id p1 --profile node --cgroup "$1"; exit $?' "$SLUICE" "$CGROUP/p1"
+    job end p1
+    # There the agent is the owner all the same: the gate sees it by another pid.
+    mkdir -p "$CGROUPS$CGROUP/agent"
+    in_cgroup agent unshare -p -f --mount-proc --kill-child sh -c '"$0" job start --id p1 --profile node --cgroup "$1" && "$0" job end p1; exit $?' "$SLUICE" "$CGROUP/agent/p1"
+    # An orphan is process 1's child, or its subreaper's, which may own it.
+    cat > "$T/orphan.sh" <<'SH'
+(
+    self=$BASHPID
+    parent() { sed 's/.*) . //; s/ .*//' "/proc/$self/stat"; }
+    while [ "$(parent)" = $$ ]; do sleep 0.05; done
+    [ "$(parent)" = 1 ] && echo "of process 1"
+    exec "$SLUICE" job start --id "$1" --profile node --cgroup "$CGROUP/$2/$1"
+) > "$3" 2>&1 &
+SH
+    mkdir -p "$CGROUPS$CGROUP/orphans"
+    export SLUICE CGROUP
+    in_cgroup orphans bash "$T/orphan.sh" p2 orphans "$T/out.orphan"
+    eventually 20 grep -q '^job p2 started' "$T/out.orphan"
+    job end p2
+    in_cgroup agent bash "$T/orphan.sh" p3 agent "$T/out.agent"
+    eventually 20 grep -q 'job' "$T/out.agent"
+    if grep -q '^of process 1' "$T/out.agent"; then
+        has "^sluice: refused: nobody could end the job, for the caller's parent is process 1" "$T/out.agent"
+    else
+        job end p3
+    fi
+    none_listed
+}
 # One starter does not take all places; it is told why, and root still has room.
 starter_quota() {
     mkdir -p "$CGROUPS$CGROUP/agent"
@@ -197,6 +229,7 @@ gate_up output "$T/policy.yaml"
 check "from inside only its own, and only narrower, as root and as a user" from_inside
 check "a user outside every scope may nothing" strangers
 check "a scope with starts_jobs: its profiles, its cgroups, its own jobs" agents_start_jobs
+check "a caller whose parent is process 1" parent_is_process_1
 check "a starter has a quota" starter_quota
 check "nonsense, and the silent" nonsense
 finish

@@ -37,7 +37,8 @@ leaves_it_held() {
     status 2 job start --id l --profile node --cgroup "$CGROUP/other" 2> "$T/err.end"
     has 'still held, and not all of it would be this job' "$T/err.end"
     # A job that takes its place gets its own policy, not the old one's.
-    job start --id l2 --profile node --cgroup "$CGROUP/l" --allow other.test
+    job start --id l2 --profile node --cgroup "$CGROUP/l" --allow other.test 2> "$T/err.end"
+    has '^sluice: job l2 takes over what job l left running in its place' "$T/err.end"
     survivor_out
     status 2 job start --id l3 --profile node --cgroup "$CGROUP/l"
     job end l2 2> "$T/err.end"
@@ -59,7 +60,26 @@ kills_it() {
     cat "$T/err.end"
     [ -z "$(cat "$CGROUPS$CGROUP/k/cgroup.procs")" ]
     eventually 5 none_listed
+    job start --id k2 --profile node --cgroup "$CGROUP/k" --json 2> "$T/err.end" | jq -e 'has("takes_over") | not'
+    [ ! -s "$T/err.end" ] || die "nothing is there to take over"
+    job end k2
     fails in_cgroup k "$SLUICE" job end k --kill
+}
+# What a job left is refused something after its end: who ends it for good is told.
+held_has_a_summary() {
+    : > "$T/survived"
+    job start --id h --profile node --cgroup "$CGROUP/h"
+    in_cgroup h sleep 300 &
+    eventually 5 grep -q . "$CGROUPS$CGROUP/h/cgroup.procs"
+    job end h --fail-on deny,alert 2> /dev/null
+    job end h --json 2> /dev/null | jq -e '.held and .summary.denied == 0'
+    survivor h
+    survivor_held
+    status 3 job end h --fail-on deny --json > "$T/out" 2> /dev/null
+    jq -e '.held and .summary.denied > 0 and any(.summary.refused[]; .name == "other.test")' "$T/out"
+    status 3 job end h --kill --fail-on deny > "$T/out"
+    has '^job h ended: 0 connections allowed, [1-9][0-9]* refused$' "$T/out"
+    eventually 5 none_listed
 }
 # What an ended job left is killed, and the gate lets the job go by itself before it is asked to: that is what was wanted.  A gate that
 # knows each job until its end is asked for: in s, where none runs.
@@ -134,7 +154,7 @@ while True:
     eventually 5 test -s "$T/running"
     local pid=$(head -n 1 "$T/running")
     eventually 5 expect_arrived escaped-old-
-    job start --id t --profile node --pid "$pid"
+    job start --id "t$$" --profile node --pid "$pid"
     settle a
     local old new
     old=$(grep -ac escaped-old- "$T/a.pcap") new=$(grep -ac escaped-new- "$T/a.pcap")
@@ -142,7 +162,7 @@ while True:
     settle a
     [ "$(grep -ac escaped-old- "$T/a.pcap")" = "$old" ] || die "a socket from before went on"
     [ "$(grep -ac escaped-new- "$T/a.pcap")" = "$new" ] || die "a new socket went out"
-    jobs_say | jq -e '.jobs[0].cgroup[0] | endswith("/sluice-job-t")'
+    jobs_say | jq -e '.jobs[0].cgroup[0] | endswith("/sluice-job-t'$$'")'
     # Refused, and what the job made below its cgroup is left alone.
     local own beside
     own=$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')
@@ -150,20 +170,38 @@ while True:
     h c sh -c 'echo $$; exec sleep 300' > "$T/beside" &
     eventually 5 test -s "$T/beside"
     beside=$(head -n 1 "$T/beside")
-    fails job start --id t --profile node --pid "$beside"
+    fails job start --id "t$$" --profile node --pid "$beside"
     kill "$beside"
     [ -d "$own/empty" ] || die "a refused start removed a cgroup of the running job"
     # shellcheck disable=SC2046
     kill -KILL $(cat "$CGROUPS$(jobs_say | jq -r '.jobs[0].cgroup[0]')/cgroup.procs")
-    job end t
+    job end "t$$"
     none_listed
+}
+# Process 1 (here that of a pid namespace of its own), and whoever the command descends from.
+takes_none_above() {
+    local way
+    status 2 h c unshare -p -f --mount-proc --kill-child bash -c '"$0" job start --id "$1" --profile node --pid 1; exit $?' "$SLUICE" "up$$" 2> "$T/out"
+    has '^sluice: --pid 1: process 1 is no job' "$T/out"
+    for way in '$$' '$BASHPID'; do
+        status 2 h c bash -c '(sh -c "$0 job start --id $1 --profile node --pid '"$way"'; exit \$?"); exit $?' "$SLUICE" "up$$" 2> "$T/out"
+        has '^sluice: --pid [0-9]+: this command descends from that process' "$T/out"
+    done
+    status 2 job start --id "up$$" --profile node --pid "$GATE" 2> "$T/out"
+    has '^sluice: --pid [0-9]+: the gate is that process, or descends from it$' "$T/out"
+    status 2 job start --id "up$$" --profile node --pid 2147483647 2> "$T/out"
+    has '^sluice: --pid 2147483647: no such process$' "$T/out"
+    none_listed
+    [ -z "$(find "$CGROUPS" -maxdepth 6 -type d -name "sluice-job-up$$")" ]
 }
 
 write_policy "$T/policy.yaml"
 gate_up output "$T/policy.yaml"
 check "what outlives a job, and no scope holds, stays held" leaves_it_held
 check "--kill" kills_it
+check "what was refused to what a job left is in its summary" held_has_a_summary
 check "--kill of what is gone already" gone_before_asked
 check "what outlives a job falls back to the scope around it" falls_back
 check "processes that run already: held with the sockets they had" takes_running
+check "process 1 and the caller's own ancestors are not taken" takes_none_above
 finish

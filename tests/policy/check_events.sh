@@ -28,9 +28,12 @@ check "of one verdict" 0 '' lines "$(count deny)" --verdict deny
 check "of two" 0 '' lines $(($(count deny) + $(count ignored))) --verdict deny,ignored
 check "of a verdict that is none" 2 "takes allow, deny" "$sluice" events --verdict no "$work/events.json"
 check "of a scope" 0 '' lines 0 --scope other
+check "of a scope that no event is of" 0 '^sluice: no event there is of scope "other"$' "$sluice" events --scope other "$work/events.json"
+check "of one that some are of" 0 '!no event there' "$sluice" events --scope lab "$work/events.json"
 check "as they are" 0 '' cmp <("$sluice" events --json "$work/events.json") "$work/events.json"
 check "from standard input" 0 'cdn\.test' sh -c '"$1" events - < "$2"' sh "$sluice" "$work/events.json"
 check "no such file" 2 'cannot open' "$sluice" events "$work/none"
+check "what was typed drives no terminal" 2 '/none\\x1b\[31m' "$sluice" events "$work/none"$'\e[31m'
 check "two files" 2 'takes one file' "$sluice" events a b
 printf 'hello\n{}\n' > "$work/other"
 check "lines that are no events are counted" 0 '2 lines are no events' "$sluice" events "$work/other"
@@ -56,6 +59,8 @@ check "suggest: the scope" 0 '^# scope lab: [0-9]+ refusals' "$sluice" suggest "
 check "suggest: an entry" 0 '^      - cdn\.test +# [0-9]+ times' "$sluice" suggest "$work/events.json"
 check "suggest: not what is allowed" 0 '!- allowed\.test' "$sluice" suggest "$work/events.json"
 check "suggest: another scope" 0 '^# nothing was refused' "$sluice" suggest --scope other "$work/events.json"
+check "suggest: that no event is of it" 0 '^sluice: no event there is of scope "other"$' "$sluice" suggest --scope other "$work/events.json"
+check "a recording that cannot be opened is named once" 2 '^sluice: /nope: No such file' "$sluice" replay /nope
 check "suggest --json" 0 '^"cdn.test"$' sh -c '"$1" suggest --json "$2" | jq ".allow[]"' sh "$sluice" "$work/events.json"
 check "suggest: no such file" 2 'cannot open' "$sluice" suggest "$work/none"
 # Put where the header says, nothing that was suggested is refused any more.

@@ -53,7 +53,8 @@ check 1 '!to allow' "$scoped" http://mirror.example:3128
 check 1 'else than HTTP.*rule: proxy://mirror\.example:3128' "$scoped" tls://mirror.example:3128
 check 0 '^allow +proxy://' "$scoped" proxy://mirror.example:3128
 # A private address is offered by nobody.
-check 1 'to allow: --allow new\.example$' "$scoped" new.example
+check 1 'to allow: profiles: \{ p: \{ allow: \[new\.example\] \} \}$' "$scoped" new.example
+check 1 'to allow: --allow new\.example$' --profile p "$scoped" new.example
 check 1 '!to allow' "$scoped" new.example@10.0.0.5
 check 1 '!to allow' "$scoped" new.example@127.0.0.1
 check 1 'name@range would permit' "$scoped" a.example@10.0.0.5

@@ -103,6 +103,28 @@ static void scopes_come_go_and_change(void **state)
            "~ profile new quic: refuse -> judge", "~ profile new ech: refuse -> outer", "+ profile new allow: e.test");
 }
 
+/* A phase is a profile too, and may be called as another profile's. */
+static void phases_are_compared_with_themselves(void **state)
+{
+    static const char more[] = "    phases: { build: { allow: [] }, test: { allow: [b.test] } }\n"
+                               "  wide:\n    allow: ['*.c.test']\n    phases: { build: { allow: [d.test] } }\n";
+    char before[400], after[400];
+    (void)state;
+    snprintf(before, sizeof before, "version: 1\nprofiles:\n  node:\n    allow: [a.test]\n%s", more);
+    struct rows r = diff(before, before);
+    assert_int_equal(r.count, 0);
+    snprintf(after, sizeof after, "%s", before);
+    memcpy(strstr(after, "d.test"), "e.test", 6);
+    r = diff(before, after);
+    EXPECT(r, "- profile wide/build allow: d.test", "+ profile wide/build allow: e.test");
+    memcpy(strstr(after, "build: { allow: [e.test] }"), "other", 5);
+    r = diff(before, after);
+    EXPECT(r, "+ profile wide/other : ", "~ profile wide/other extends: nothing -> wide",
+           "+ profile wide/other allow: e.test",
+           "- profile wide/build : ", "~ profile wide/build extends: wide -> nothing",
+           "- profile wide/build allow: d.test");
+}
+
 /* The first scope that matches holds a packet: their order is part of what a policy says. */
 static void the_order_of_scopes_counts(void **state)
 {
@@ -121,9 +143,8 @@ static void the_order_of_scopes_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_policy_has_no_difference),
-        cmocka_unit_test(entries_come_and_go),
-        cmocka_unit_test(scopes_come_go_and_change),
+        cmocka_unit_test(the_same_policy_has_no_difference), cmocka_unit_test(entries_come_and_go),
+        cmocka_unit_test(scopes_come_go_and_change),         cmocka_unit_test(phases_are_compared_with_themselves),
         cmocka_unit_test(the_order_of_scopes_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,28 @@ static void round_trip(void **state)
     same(&e);
 }
 
+/* What was escaped in the file is escaped once for a person too, and a summary of it is the live one. */
+static void escapes_once(void **state)
+{
+    (void)state;
+    struct event e = refusal(), read;
+    char line[2048];
+    snprintf(e.process.name, sizeof e.process.name, "a\n\x1b[31m\\b\xc3\xa4");
+    snprintf(e.limit, sizeof e.limit, "\\x0a\\x00\\xzz");
+    snprintf(e.domain, sizeof e.domain, "a\\.b\\255\x1b.test");
+    e.domain_escaped = true;
+    same(&e);
+    e.domain_escaped = false;
+    same(&e);
+    char *json = event_to_json(&e, NULL);
+    assert_true(event_from_json(json, &read));
+    free(json);
+    assert_string_equal(read.process.name, e.process.name);
+    event_to_line(&read, false, line, sizeof line);
+    assert_non_null(strstr(line, "by a\\x0a\\x1b[31m\\x5cb\\xc3\\xa4"));
+    assert_non_null(strstr(line, "a\\x5c.b\\x5c255\\x1b.test"));
+}
+
 static void no_events(void **state)
 {
     (void)state;
@@ -162,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(escapes_once),
         cmocka_unit_test(no_events),
         cmocka_unit_test(policy_lines),
     };

@@ -47,6 +47,10 @@ static void other_names_are_refused(void **state)
         put_initial(QUIC_VERSION_1, "firstid1", "firstid1", 0, hello_of(rows[i].name, 0, rows[i].extra), 900);
         expect_refused(b, sends(b), rows[i].why);
         assert_string_equal(b->denial.hint, rows[i].hint);
+        char domain[300];
+        event_escape_domain(&b->denial, domain, sizeof domain); /* escaped once */
+        if (rows[i].why == REASON_TLS_NAME_FORM)
+            assert_string_equal(domain, "al\\x01owed.test");
         assert_int_equal(b->injections, 1);    /* ICMP, at once */
         put_hello("firstid1", "allowed.test"); /* the flow stays refused for a moment, without another word */
         uint32_t id = sends(b);
