@@ -113,6 +113,14 @@ static void ready_text(const struct keeper *k, char *out, size_t size)
                  k->gate->kernel.persist ? "" : ", rules end with the gate's last process");
 }
 
+/* Before anybody is told that the job is held. */
+static void keep_jobs(const struct keeper *k)
+{
+    struct error e = {0};
+    if (!k->gate->run.on && !jobs_keep(&k->jobs, k->policy, &e))
+        fprintf(stderr, "sluice: keeper: a gate that is started after this one would not know its jobs: %s\n", e.text);
+}
+
 static void finish_start(struct keeper *k)
 {
     struct error e = {0};
@@ -132,6 +140,7 @@ static void finish_start(struct keeper *k)
         else /* scope ids of another gate may have meant other scopes */
             rejudge_forget_all(k);
     }
+    keep_jobs(k);
     pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
@@ -195,6 +204,7 @@ static void finish_reload(struct keeper *k)
     k->pending = (struct keeper_pending){0};
     if (!jobs_read(&k->jobs, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    keep_jobs(k);
     attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
     unsigned cut = rejudge_all(k, old);
     k->flow_tables_seen = k->flow_tables_seen && gate_forwards(old); /* else one matters only now */
