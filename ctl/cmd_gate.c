@@ -185,7 +185,8 @@ const struct command command_gate = {
         "judged, everything else passes as before. SIGHUP reads the policy again, all or nothing. SIGTERM or SIGINT "
         "end the gate; its rules stay in force, closed, until a gate starts again or 'sluice down' removes them. They "
         "hold the cgroups that were there, what is made below them, and interfaces and sources; a scope's own cgroup "
-        "that is made or made again while no gate runs is held by 'unmatched: refuse' alone. The next gate holds the "
+        "that is made or made again while no gate runs is held by a scope around it or 'unmatched: refuse' alone. The "
+        "next gate holds the "
         "jobs of the one before on.",
     .option = options,
     .run = run,
