@@ -11,6 +11,7 @@
 #include "ctl/command.h"
 #include "ctl/complaint.h"
 #include "ctl/control.h"
+#include "ctl/jobs.h"
 #include "ctl/number.h"
 #include "ctl/options.h"
 #include "nft/ruleset.h"
@@ -133,6 +134,8 @@ static int run(int argc, char **argv)
         complaint_error(&e);
         return EXIT_FINDING;
     }
+    if (!number_gate_lives(NULL)) /* one that was started meanwhile has its own */
+        jobs_kept_forget();
     if (json) {
         json_t *facts = json_pack("{s:b, s:b, s:i, s:i}", "ok", 1, "gate_ended", (int)ran, "tables_removed",
                                   (int)tables.count, "runs_left", (int)tables.live);

@@ -8,6 +8,7 @@
 #include "ctl/command.h"
 #include "ctl/complaint.h"
 #include "ctl/gate.h"
+#include "ctl/jobs.h"
 #include "ctl/kept.h"
 #include "ctl/options.h"
 #include "ctl/systemd.h"
@@ -40,14 +41,33 @@ static bool is_job(void *ctx, const char *file, struct bytes text)
     return true;
 }
 
-/* The same files with these ids, and the jobs of the gate before, where this one goes on in its place.  A policy that
+/* The jobs of a gate that this one does not go on for: its rules hold them until ours do, so without them we do not
+ * start. */
+static void tell_left(const struct gate *gate, unsigned jobs, struct error *e)
+{
+    if (gate->policy && jobs) {
+        fprintf(stderr, "sluice: %u job%s of the gate before: held on\n", jobs, jobs == 1 ? "" : "s");
+    } else if (jobs) {
+        fprintf(stderr, "sluice: %s\n", e->text);
+        error_set(e, ERROR_INPUT, 0,
+                  "what the gate before held stays closed: start with a policy that has the profiles and phases of its "
+                  "jobs, or open all of it with 'sluice down'");
+    }
+}
+
+/* The same files with these ids, and the jobs of the gate before: its rules hold them still, and ours will be in their
+ * place.  A policy that
  * was compiled without any ids has 1 and so on in file order, and so has one with none that are reserved, if they
  * reach: then it need not be compiled again. */
-static bool take_ids(struct gate *gate, const struct policy_ids *ids, struct bytes *bundle, struct error *e)
+static bool take_ids(struct gate *gate, struct policy_ids *ids, struct bytes *bundle, struct error *e)
 {
     struct bytes kept = {0}, whole = {0};
     bool jobs = false;
-    bool ok = !kept_policy(gate, &kept) || policy_bundle_jobs(kept, is_job, &jobs, e);
+    unsigned left = 0;
+    bool ok = gate->goes_on || jobs_kept(&kept, &left, ids, e);
+    if (gate->goes_on)
+        (void)kept_policy(gate, &kept);
+    ok = ok && (!kept.at || policy_bundle_jobs(kept, is_job, &jobs, e));
     bool same = ids->count == 0 && !jobs;
     struct policy_bundle_change change = {.jobs_of = jobs ? kept : (struct bytes){0}};
     ok = ok && policy_bundle_change(*bundle, &change, ids, &whole, e);
@@ -61,6 +81,7 @@ static bool take_ids(struct gate *gate, const struct policy_ids *ids, struct byt
         policy_free(gate->policy);
         gate->policy = ok ? policy_from_bundle(*bundle, e) : NULL;
     }
+    tell_left(gate, left, e);
     return gate->policy != NULL;
 }
 
@@ -162,8 +183,11 @@ const struct command command_gate = {
     .text =
         "Runs the gate in the foreground: packets of the policy's scopes (cgroups, interfaces, source networks) are "
         "judged, everything else passes as before. SIGHUP reads the policy again, all or nothing. SIGTERM or SIGINT "
-        "end "
-        "the gate; its rules stay in force, closed, until a gate starts again or 'sluice down' removes them.",
+        "end the gate; its rules stay in force, closed, until a gate starts again or 'sluice down' removes them. They "
+        "hold the cgroups that were there, what is made below them, and interfaces and sources; a scope's own cgroup "
+        "that is made or made again while no gate runs is held by a scope around it or 'unmatched: refuse' alone. The "
+        "next gate holds the "
+        "jobs of the one before on.",
     .option = options,
     .run = run,
 };

@@ -194,9 +194,11 @@ static json_t *describe(const struct keeper *k, const struct held_job *job, bool
                   scope && scope->mode == POLICY_AUDIT ? "audit" : "enforce", "ended", (int)job->ended, "started_usec",
                   (json_int_t)job->started_usec, "denied", (json_int_t)summary_denied(job->summary), "unlisted",
                   (json_int_t)summary_unlisted(job->summary), "alerts", (json_int_t)summary_alerts(job->summary));
-    static const char *const lists[] = {"cgroup", "interface", "source", "below", "allow", "made"};
+    static const char *const lists[] = {"cgroup", "interface", "source", "below", "allow", "made", "starter"};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set(row, lists[i], json_object_get(job->order, lists[i]));
+    bool lives = job->owner_start && peer_start(job->owner) == job->owner_start;
+    json_object_set_new(row, "owner", json_integer(lives ? job->owner : 0));
     if (whole)
         json_object_set_new(row, "summary", summary_of(job));
     return row;

@@ -316,6 +316,9 @@ static void print_row(const json_t *job)
     printf("%s%s  %s  ", *text_of(job, "phase") ? "/" : "", text_of(job, "phase"), text_of(job, "mode"));
     print_refused(job);
     printf("  since %s%s", started, json_is_true(json_object_get(job, "ended")) ? "  ended: what it left is held" : "");
+    /* Root starts jobs by commands that end; of a scope's own, nobody in it can end one whose owner is gone. */
+    if (*text_of(job, "starter") && number_of(job, "owner") == 0)
+        fputs("  its owner is gone: only root ends it", stdout);
     for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++) {
         json_array_foreach(json_object_get(job, lists[k]), i, text)
         {

@@ -24,6 +24,7 @@
 
 struct keeper;
 struct policy;
+struct policy_ids;
 struct policy_scope;
 
 struct held_job {
@@ -61,6 +62,15 @@ char *jobs_source_text(const json_t *order);
 void jobs_store(struct jobs *jobs, bool last);
 void jobs_store_read(struct held_job *job);
 void jobs_store_drop(const struct held_job *job);
+
+/* jobs_kept.c.  Writes which jobs are held, and in which phase, for a gate that starts after this one has ended. */
+bool jobs_keep(const struct jobs *jobs, const struct policy *policy, struct error *e);
+/* What the gate before held, if no service manager says it: *out: a bundle of the jobs' sources alone, malloc'ed, or
+ * {0}; their phases become rows of `ids` (in: first and last, no rows).  False: there is a file, and it cannot be
+ * relied on.
+ */
+bool jobs_kept(struct bytes *out, unsigned *count, struct policy_ids *ids, struct error *e);
+void jobs_kept_forget(void);
 
 /* Makes the list what the bundle says: who is known stays, with its summary; who comes gets the one that was stored. */
 bool jobs_read(struct jobs *jobs, struct bytes bundle, struct error *e);

@@ -34,7 +34,7 @@ static uint64_t socket_netns(int fd)
     return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 ? cookie : 0;
 }
 
-static uint64_t netns_cookie(void)
+uint64_t kept_netns(void)
 {
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     uint64_t cookie = socket_netns(fd);
@@ -48,7 +48,7 @@ static const char *read_kept(int fd, struct kept *out)
 {
     if (fd < 0 || pread(fd, out, sizeof *out, 0) != sizeof *out || out->magic != KEPT_MAGIC)
         return "it is none, or another release's";
-    if (!out->netns_cookie || out->netns_cookie != netns_cookie())
+    if (!out->netns_cookie || out->netns_cookie != kept_netns())
         return "it is of another network namespace";
     return out->bindings_bytes == binding_table_size() ? NULL : "its bindings are laid out in another way";
 }
@@ -83,7 +83,7 @@ static bool rules_fit(int fd)
     int domain = 0, protocol = 0;
     socklen_t len = sizeof domain;
     uint64_t cookie = socket_netns(fd);
-    return cookie && cookie == netns_cookie() && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+    return cookie && cookie == kept_netns() && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
            getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && domain == AF_NETLINK &&
            protocol == NETLINK_NETFILTER;
 }
@@ -158,7 +158,7 @@ bool kept_policy(const struct gate *gate, struct bytes *bundle)
 void kept_store(struct gate *gate)
 {
     struct kept kept = {.magic = KEPT_MAGIC,
-                        .netns_cookie = netns_cookie(),
+                        .netns_cookie = kept_netns(),
                         .bindings_bytes = binding_table_size(),
                         .mark_mask = gate->marks.mask,
                         .scope_first = gate->scope_first,

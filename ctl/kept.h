@@ -19,6 +19,8 @@ uint32_t kept_mask(const int fds[SYSTEMD_FDS]);
 bool kept_policy(const struct gate *gate, struct bytes *bundle);
 /* Gives the manager what the next gate needs; once the rules are in force. */
 void kept_store(struct gate *gate);
+/* A number that no other network namespace has until the machine starts anew; 0: the kernel does not say. */
+uint64_t kept_netns(void);
 /* Nothing is to be left. */
 void kept_forget(void);
 

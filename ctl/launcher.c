@@ -351,7 +351,7 @@ static int primary(struct launcher *l)
     else if (why == GATE_STOPS)
         fprintf(stderr,
                 "sluice: gate ended; its rules stay, closed: what its scopes want to open is dropped until a gate "
-                "starts again or 'sluice down' removes them\n");
+                "starts again or 'sluice down' removes them. Cgroups that are made meanwhile are not known to them\n");
     else if (why == GATE_STOPS_DOWN)
         fprintf(stderr, "sluice: gate ended by 'sluice down'\n");
     return why == GATE_STOPS_FAILED;

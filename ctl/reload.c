@@ -113,6 +113,14 @@ static void ready_text(const struct keeper *k, char *out, size_t size)
                  k->gate->kernel.persist ? "" : ", rules end with the gate's last process");
 }
 
+/* Before anybody is told that the job is held. */
+static void keep_jobs(const struct keeper *k)
+{
+    struct error e = {0};
+    if (!k->gate->run.on && !jobs_keep(&k->jobs, k->policy, &e))
+        fprintf(stderr, "sluice: keeper: a gate that is started after this one would not know its jobs: %s\n", e.text);
+}
+
 static void finish_start(struct keeper *k)
 {
     struct error e = {0};
@@ -136,6 +144,7 @@ static void finish_start(struct keeper *k)
         rejudge_all(k, NULL);
     }
     atomic_store(&k->shared->cutting, 0);
+    keep_jobs(k);
     pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
     ready_text(k, text, sizeof text);
@@ -203,6 +212,7 @@ static void finish_reload(struct keeper *k)
     k->pending = (struct keeper_pending){0};
     if (!jobs_read(&k->jobs, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
+    keep_jobs(k);
     attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
     unsigned cut = rejudge_all(k, old);
     atomic_store(&k->shared->cutting, 0);

@@ -112,8 +112,20 @@ print(s.recv(65536).decode())" "$1" "$2"' "$PYTHON" "$(ls_socket jobs.sock)" \
     kill %% 2> /dev/null || :
     # Below another job's cgroup there is no job.
     fails in_cgroup agent "$SLUICE" job start --id n --profile node --cgroup "$CGROUP/agent/a1/n" 2> "$T/out"
+    # The owner dies: nobody of that scope sees its job or ends it, root does.
+    job list > "$T/out"
+    fails grep 'owner is gone' "$T/out"
+    jobs_say | jq -e '.jobs[0] | .id == "a2" and .starter == "agent" and .owner > 0'
+    kill -KILL "$(jobs_say | jq '.jobs[0].owner')"
+    eventually 10 owner_gone
+    job list > "$T/out"
+    has '^a2 .*its owner is gone: only root ends it' "$T/out"
+    in_cgroup agent $AS_NOBODY "$SLUICE" job list --json | jq -e '.jobs == []'
+    fails in_cgroup agent $AS_NOBODY "$SLUICE" job end a2 2> "$T/out"
     job end a2
+    jobs_say | jq -e '.jobs == []'
 }
+owner_gone() { jobs_say | jq -e '.jobs[0] | .id == "a2" and .owner == 0' > /dev/null; }
 # A parent that is process 1, of a pid namespace of its own or of the machine (a hook of systemd, an orphan).
 parent_is_process_1() {
     local in

@@ -161,9 +161,20 @@ jobs_go_on() {
     h c "$SLUICE" apply
     find "$CGROUPS$CGROUP-job" -type d -exec rmdir {} + || :
 }
+# What is kept cannot be gone on with: a job is held on all the same, and this lets it go.
+begin_job() { h c "$SLUICE" job start --id over --profile test --allow other.test --cgroup "$CGROUP-job"; }
+job_held() {
+    eventually 10 job_get other.test || die "$1: the job's own does not pass"
+    fails job_get pinned.test || die "$1: the job is not held"
+}
+let_job_go() {
+    h c "$SLUICE" job end over
+    find "$CGROUPS$CGROUP-job" -type d -exec rmdir {} + || :
+}
 # Another width of the mark: ids mean something else, so nothing is gone on with, and nothing opens.
 another_mark() {
     local before
+    begin_job
     before=$(starts)
     { cat "$T/policy.yaml" && echo 'mark_mask: 0x00fff000'; } > "$T/marked.yaml"
     cp "$T/marked.yaml" "$T/policy.yaml"
@@ -172,6 +183,8 @@ another_mark() {
     eventually $((8 * SLOW)) ready_again "$before" || die "it did not come back: $(tail -n 3 "$T/gate.log")"
     fails bound || die "a binding of the gate before held"
     fetch https://allowed.test/hello | grep -q hello
+    job_held "another mark"
+    let_job_go
     settle a
     fails grep -aq meanwhile- "$T/a.pcap"
 }
@@ -212,6 +225,7 @@ upgraded() {
 # What the gate before kept is laid out in another way: it says so, begins anew, and is never open.
 other_layout() {
     local layout lines
+    begin_job
     for layout in kept bindings policy "kept bindings policy"; do
         lines=$(wc -l < "$T/gate.log")
         # shellcheck disable=SC2086
@@ -221,11 +235,14 @@ other_layout() {
         tail -n +$((lines + 1)) "$T/gate.log" | grep 'is not gone on with' || die "$layout: nothing is said"
         fails bound || die "$layout: a binding of the gate before held"
         fetch https://allowed.test/hello | grep -q hello || die "$layout: nothing passes"
+        job_held "$layout"
         lines=$(wc -l < "$T/gate.log")
         into "$T/bin/first"
         tail -n +$((lines + 1)) "$T/gate.log" | grep -q 'is not gone on with' || die "back from $layout: nothing is said"
         fetch https://allowed.test/hello | grep -q hello || die "back from $layout: nothing passes"
+        job_held "back from $layout"
     done
+    let_job_go
     settle a
     fails grep -aq meanwhile- "$T/a.pcap"
 }
