@@ -17,7 +17,7 @@ _Static_assert(IDS_AT + sizeof(struct policy_ids) <= TEXT_AT, "the ids fit befor
 struct header {
     uint32_t magic, slot;
     uint32_t serial, zero;
-    uint64_t len;
+    uint64_t len, other_len; /* of the slot that holds, and of the other; 0: there is none */
 };
 
 static bool write_all(int fd, const void *data, size_t len, off_t at, struct error *e)
@@ -57,26 +57,43 @@ static off_t slot_at(uint32_t slot)
     return (off_t)(slot & 1) * SLOT_SIZE;
 }
 
-bool bundle_read(int fd, struct bytes *bundle, struct policy_ids *ids, struct error *e)
+static bool read_header(int fd, struct header *h, struct error *e)
 {
-    struct header h;
-    if (!read_all(fd, &h, sizeof h, 0, e))
-        return false;
-    if (h.magic != MAGIC || h.len > (uint64_t)SLOT_SIZE - TEXT_AT)
-        return error_set(e, ERROR_SYSTEM, 0, "no policy is stored");
-    if (ids && !read_all(fd, ids, sizeof *ids, slot_at(h.slot) + IDS_AT, e))
-        return false;
-    if (!bundle)
-        return true;
-    uint8_t *copy = malloc(h.len ? h.len : 1);
+    return read_all(fd, h, sizeof *h, 0, e) && ((h->magic == MAGIC && h->len <= (uint64_t)SLOT_SIZE - TEXT_AT &&
+                                                 h->other_len <= (uint64_t)SLOT_SIZE - TEXT_AT) ||
+                                                error_set(e, ERROR_SYSTEM, 0, "no policy is stored"));
+}
+
+static bool read_slot(int fd, uint32_t slot, uint64_t len, struct bytes *bundle, struct error *e)
+{
+    uint8_t *copy = malloc(len ? len : 1);
     if (!copy)
         return error_set(e, ERROR_SYSTEM, ENOMEM, "cannot read the stored policy");
-    if (!read_all(fd, copy, h.len, slot_at(h.slot) + TEXT_AT, e)) {
+    if (!read_all(fd, copy, len, slot_at(slot) + TEXT_AT, e)) {
         free(copy);
         return false;
     }
-    *bundle = (struct bytes){copy, h.len};
+    *bundle = (struct bytes){copy, len};
     return true;
+}
+
+bool bundle_read(int fd, struct bytes *bundle, struct policy_ids *ids, struct error *e)
+{
+    struct header h;
+    return read_header(fd, &h, e) && (!ids || read_all(fd, ids, sizeof *ids, slot_at(h.slot) + IDS_AT, e)) &&
+           (!bundle || read_slot(fd, h.slot, h.len, bundle, e));
+}
+
+bool bundle_unsettled(int fd)
+{
+    struct header h;
+    return read_header(fd, &h, NULL) && h.other_len;
+}
+
+bool bundle_other(int fd, struct bytes *bundle, struct error *e)
+{
+    struct header h;
+    return read_header(fd, &h, e) && read_slot(fd, !(h.slot & 1), h.other_len, bundle, e);
 }
 
 uint32_t bundle_serial(int fd)
@@ -85,24 +102,47 @@ uint32_t bundle_serial(int fd)
     return pread(fd, &h, sizeof h, 0) == sizeof h && h.magic == MAGIC ? h.serial : 0;
 }
 
-bool bundle_write(int fd, struct bytes bundle, const struct policy_ids *ids, struct error *e)
+bool bundle_prepare(int fd, struct bytes bundle, const struct policy_ids *ids, struct error *e)
 {
-    struct header h = {0};
+    struct header h;
     if (bundle.len > (size_t)SLOT_SIZE - TEXT_AT)
         return error_set(e, ERROR_LIMIT, 0, "the policy is too large to store");
-    ssize_t n = pread(fd, &h, sizeof h, 0);
-    bool first = n != sizeof h || h.magic != MAGIC;
-    uint32_t spare = first ? 0 : !(h.slot & 1);
+    if (!read_header(fd, &h, NULL))
+        h = (struct header){.magic = MAGIC, .slot = 1};
+    uint32_t spare = !(h.slot & 1);
     if (!write_all(fd, ids, sizeof *ids, slot_at(spare) + IDS_AT, e) ||
         !write_all(fd, bundle.at, bundle.len, slot_at(spare) + TEXT_AT, e))
         return false;
-    h = (struct header){MAGIC, spare, first ? 1 : h.serial + 1, 0, bundle.len};
+    h.other_len = bundle.len;
+    return write_all(fd, &h, sizeof h, 0, e);
+}
+
+bool bundle_switch(int fd, struct error *e)
+{
+    struct header h;
+    if (!read_header(fd, &h, e))
+        return false;
+    h = (struct header){MAGIC, !(h.slot & 1), h.serial + 1, 0, h.other_len, h.len};
+    return write_all(fd, &h, sizeof h, 0, e);
+}
+
+bool bundle_settle(int fd, struct error *e)
+{
+    struct header h;
+    if (!read_header(fd, &h, e))
+        return false;
+    h.other_len = 0;
     if (!write_all(fd, &h, sizeof h, 0, e))
         return false;
-    /* The old slot's memory goes back; where the kernel cannot do that, it stays until the next reload. */
-    if (!first)
-        (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, slot_at(!spare) + TEXT_AT, SLOT_SIZE - TEXT_AT);
+    /* Its memory goes back; where the kernel cannot do that, it stays until the next change. */
+    (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, slot_at(!(h.slot & 1)) + TEXT_AT,
+                    SLOT_SIZE - TEXT_AT);
     return true;
+}
+
+bool bundle_write(int fd, struct bytes bundle, const struct policy_ids *ids, struct error *e)
+{
+    return bundle_prepare(fd, bundle, ids, e) && bundle_switch(fd, e) && bundle_settle(fd, e);
 }
 
 int bundle_seal(struct bytes bundle, struct error *e)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/bundle.h"
 #include "ctl/command.h"
 #include "ctl/complaint.h"
 #include "ctl/gate.h"
@@ -71,7 +72,7 @@ static bool take_ids(struct gate *gate, struct policy_ids *ids, struct bytes *bu
     bool same = ids->count == 0 && !jobs;
     struct policy_bundle_change change = {.jobs_of = jobs ? kept : (struct bytes){0}};
     ok = ok && policy_bundle_change(*bundle, &change, ids, &whole, e);
-    gate->same_policy = ok && kept.at && bytes_equal(kept, whole);
+    gate->same_policy = ok && kept.at && bytes_equal(kept, whole) && !bundle_unsettled(gate->bundle_fd);
     free((void *)(uintptr_t)kept.at);
     free((void *)(uintptr_t)bundle->at);
     *bundle = whole;
@@ -112,7 +113,7 @@ static bool load(struct gate *gate, int fds[SYSTEMD_FDS], struct policy_ids *ids
         *bundle = (struct bytes){0};
         if (!kept_policy(gate, bundle))
             return false;
-        gate->same_policy = true;
+        gate->same_policy = !bundle_unsettled(gate->bundle_fd);
         fprintf(stderr, "sluice: %s\nsluice: the policy of before stays in force\n", e->text);
         return true;
     }

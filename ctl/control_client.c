@@ -53,11 +53,16 @@ static json_t *exchange(int fd, const char *line, int wait_msec, struct error *e
         return NULL;
     }
     json_t *answer = json_loads(text, 0, NULL);
+    bool nothing = !text[0];
     free(text);
     const char *kind = NULL, *why = NULL;
     if (json_is_true(json_object_get(answer, "ok")))
         return answer;
-    if (json_unpack(answer, "{s:{s:s, s:s}}", "error", "kind", &kind, "text", &why) < 0)
+    if (nothing)
+        error_set(e, ERROR_SYSTEM, 0,
+                  "the gate gave no answer: it was restarted while it worked on this, or too many ask at once; see "
+                  "whether it was done (sluice job list, sluice status), then try again");
+    else if (json_unpack(answer, "{s:{s:s, s:s}}", "error", "kind", &kind, "text", &why) < 0)
         error_set(e, ERROR_SYSTEM, 0, "the gate's answer makes no sense: is it of another version?");
     else
         error_set(e,

@@ -90,6 +90,9 @@ static json_t *check_narrow(const struct policy_scope *scope, const struct polic
 
 static json_t *enter_phase(const struct control_ask *a, const struct policy_scope *scope, const char *name, bool inside)
 {
+    struct error e = {0};
+    if (!reload_may_begin(a->k, &e)) /* nor is it said that it is in that phase already: perhaps the cut is to come */
+        return control_error(&e);
     const struct policy_profile *phase = policy_phase_find(a->k->policy, scope->base, name);
     json_t *answer = json_pack("{s:i, s:b, s:s, s:s, s:s}", "version", CONTROL_VERSION, "ok", 1, "job",
                                scope->job ? scope->job : "", "scope", scope->name, "phase", name);

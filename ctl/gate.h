@@ -95,7 +95,6 @@ enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };
 struct gate_shared {
     _Atomic uint32_t stopping;          /* enum gate_stops: asked to end, nobody is started again */
     _Atomic uint32_t ready;             /* the rules were in force once */
-    _Atomic uint32_t cutting;           /* a policy is in force, and what it no longer allows is not cut yet */
     _Atomic uint64_t denied, alerts;    /* of keepers that died, for --fail-on */
     _Atomic uint64_t beats[ROLE_COUNT]; /* signs of life, each second one or more: keeper and inspector */
 };

@@ -4,8 +4,10 @@
  * control*.c (control socket), rehearse.c (what an apply would change).  One process, one thread; nothing here is used
  * by others.
  *
- * A policy comes into force in three steps, each of which may fail without harm: the inspector compiles it and says so
- * (CHANNEL_POLICY_DONE), the rules are replaced in one transaction, the bundle's slot is switched. */
+ * A policy comes into force in five steps, each of which may fail without harm: it is stored in the bundle's spare
+ * slot, the inspector compiles it and says so (CHANNEL_POLICY_DONE), the rules are replaced in one transaction, the
+ * bundle's slot is switched, open connections are judged again.  A keeper that dies between the first and the last
+ * leaves the last to the one that takes its place. */
 #ifndef SLUICE_CTL_KEEPER_H
 #define SLUICE_CTL_KEEPER_H
 
@@ -137,6 +139,8 @@ void reload_signal(struct keeper *k);                 /* SIGHUP: the gate's own 
 bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e);
 /* The files in force, but for what *change says.  As above. */
 bool reload_change(struct keeper *k, const struct reload_change *change, struct error *e);
+/* False: another change is not finished, nor what it cuts cut. */
+bool reload_may_begin(const struct keeper *k, struct error *e);
 /* Reads and compiles a policy file (NULL: the gate's own) with our scopes' ids; the caller frees what is in *out. */
 bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out, struct error *e);
 void reload_drop(struct keeper_pending *p);
@@ -144,6 +148,12 @@ void reload_answer(struct keeper *k, const struct channel_policy_done *done);
 void reload_tick(struct keeper *k);    /* time-outs, own addresses, cgroups, rules: each second */
 void reload_cgroups(struct keeper *k); /* something happened where scopes have their cgroups */
 bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, struct error *e);
+/* The bundle, compiled as the inspector compiles it. */
+struct policy *reload_compile(const struct keeper *k, struct bytes bundle, struct error *e);
+/* reload_settle.c: cuts what `before` let go and the policy in force does not allow; returns how many. */
+unsigned reload_settle(struct keeper *k, const struct policy *before);
+/* The same for what a change left that failed, or that the keeper before died over, in force or not; often nothing. */
+void reload_settle_other(struct keeper *k);
 /* reload_rules.c */
 bool reload_apply(struct keeper *k, const struct policy *policy, struct error *e);
 void reload_verify(struct keeper *k); /* are the rules still there, and as they should be? */

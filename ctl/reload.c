@@ -22,8 +22,7 @@ static void heed_audit(const struct keeper *k, struct policy *policy)
         policy->scope[i].mode = POLICY_AUDIT;
 }
 
-/* The bundle, compiled as the inspector compiles it. */
-static struct policy *compile(const struct keeper *k, struct bytes bundle, struct error *e)
+struct policy *reload_compile(const struct keeper *k, struct bytes bundle, struct error *e)
 {
     struct policy *policy = policy_from_bundle(bundle, e);
     heed_audit(k, policy);
@@ -36,8 +35,13 @@ static bool take_stored(struct keeper *k, struct error *e)
     bool first = k->gate->policy && bundle_serial(k->gate->bundle_fd) == k->gate->policy_serial;
     if (!bundle_read(k->gate->bundle_fd, first ? NULL : &k->bundle, k->ids, e))
         return false;
-    k->policy = first ? k->gate->policy : compile(k, k->bundle, e);
+    k->policy = first ? k->gate->policy : reload_compile(k, k->bundle, e);
     heed_audit(k, k->policy);
+    char *file = first || !k->policy_file ? NULL : policy_bundle_file(k->bundle);
+    if (file) {
+        free(k->policy_file);
+        k->policy_file = file;
+    }
     return k->policy != NULL;
 }
 
@@ -139,11 +143,7 @@ static void finish_start(struct keeper *k)
             rejudge_all(k, k->gate->same_policy ? k->policy : NULL);
         else /* scope ids of another gate may have meant other scopes */
             rejudge_forget_all(k);
-    } else if (atomic_load(
-                   &k->shared->cutting)) { /* the keeper before ours died over it, and what was before is gone */
-        rejudge_all(k, NULL);
     }
-    atomic_store(&k->shared->cutting, 0);
     keep_jobs(k);
     pressure_begin(k);
     keeper_count_bytes(!atomic_load(&k->shared->ready));
@@ -186,7 +186,6 @@ static void finish_reload(struct keeper *k)
 {
     struct error e = {0};
     struct keeper_pending *p = &k->pending;
-    policy_ids_remember(p->ids, p->policy);
     /* All that the inspector had to say of scopes that go, while they have their names: it knows them no more, and
      * those that come have no packets before their rules are there. */
     attend_quiet(k);
@@ -194,8 +193,7 @@ static void finish_reload(struct keeper *k)
         reload_failed(k, &e);
         return;
     }
-    atomic_store(&k->shared->cutting, 1);
-    if (!bundle_write(k->gate->bundle_fd, p->bundle, p->ids, &e)) /* in force, but a keeper started anew has the old */
+    if (!bundle_switch(k->gate->bundle_fd, &e)) /* in force, but a keeper started anew has the old */
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     json_t *answer = p->answer;
     if (p->leaves[0])
@@ -213,9 +211,7 @@ static void finish_reload(struct keeper *k)
     if (!jobs_read(&k->jobs, k->bundle, &e))
         fprintf(stderr, "sluice: keeper: %s\n", e.text);
     keep_jobs(k);
-    attend_quiet(k); /* what connections showed that the policy before allowed a moment ago */
-    unsigned cut = rejudge_all(k, old);
-    atomic_store(&k->shared->cutting, 0);
+    unsigned cut = reload_settle(k, old);
     k->flow_tables_seen = k->flow_tables_seen && gate_forwards(k->gate, old); /* else one matters only now */
     if (old == k->gate->policy)
         k->gate->policy = NULL; /* ours only: the others have theirs */
@@ -253,6 +249,7 @@ void reload_answer(struct keeper *k, const struct channel_policy_done *done)
     k->pending.why = KEEPER_IDLE;
     if (why == KEEPER_START)
         finish_start(k);
+    reload_settle_other(k);
 }
 
 /* The bundle in force, which is read again only when it is needed. */
@@ -283,7 +280,7 @@ bool reload_start(struct keeper *k, struct error *e)
 /* What the bundle of *out says, compiled; it must be of the mark that open connections carry. */
 static bool take_bundle(struct keeper *k, struct keeper_pending *out, struct error *e)
 {
-    out->policy = compile(k, out->bundle, e);
+    out->policy = reload_compile(k, out->bundle, e);
     return out->policy && (out->policy->mark_mask == k->gate->marks.mask ||
                            error_set(e, ERROR_INPUT, 0,
                                      "another mark needs a restart of the gate: open connections carry the old one"));
@@ -330,7 +327,11 @@ bool reload_read(struct keeper *k, const char *file, struct keeper_pending *out,
 /* Hands it to the inspector and keeps it until the answer comes; what is not kept is freed. */
 static bool send_pending(struct keeper *k, struct keeper_pending *next, struct error *e)
 {
-    if (!reload_send(k, KEEPER_RELOAD, next->bundle, e)) {
+    policy_ids_remember(next->ids, next->policy);
+    bool prepared = bundle_prepare(k->gate->bundle_fd, next->bundle, next->ids, e);
+    if (!prepared || !reload_send(k, KEEPER_RELOAD, next->bundle, e)) {
+        if (prepared)
+            (void)bundle_settle(k->gate->bundle_fd, NULL); /* nobody has judged by it */
         reload_drop(next);
         return false;
     }
@@ -341,16 +342,17 @@ static bool send_pending(struct keeper *k, struct keeper_pending *next, struct e
     return true;
 }
 
-static bool may_begin(const struct keeper *k, struct error *e)
+bool reload_may_begin(const struct keeper *k, struct error *e)
 {
-    return (k->pending.why != KEEPER_START && k->pending.why != KEEPER_RELOAD) ||
+    return (k->pending.why != KEEPER_START && k->pending.why != KEEPER_RELOAD &&
+            !bundle_unsettled(k->gate->bundle_fd)) ||
            error_set(e, ERROR_LIMIT, 0, "the change of policy before this one is not finished yet; try again");
 }
 
 bool reload_change(struct keeper *k, const struct reload_change *change, struct error *e)
 {
     struct keeper_pending next = {.answer = change->answer};
-    bool ok = may_begin(k, e) && begin_pending(k, k->policy_file, &next, e) && have_bundle(k, e) &&
+    bool ok = reload_may_begin(k, e) && begin_pending(k, k->policy_file, &next, e) && have_bundle(k, e) &&
               (!change->phase || policy_ids_set_phase(next.ids, k->policy, change->scope, change->phase, e)) &&
               /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): reload_drop frees it */
               policy_bundle_change(k->bundle, &change->bundle, next.ids, &next.bundle, e) && take_bundle(k, &next, e);
@@ -364,7 +366,7 @@ bool reload_change(struct keeper *k, const struct reload_change *change, struct 
 bool reload_begin(struct keeper *k, const struct reload_ask *ask, struct error *e)
 {
     struct keeper_pending next;
-    if (!may_begin(k, e) || !reload_read(k, ask->file, &next, e))
+    if (!reload_may_begin(k, e) || !reload_read(k, ask->file, &next, e))
         return false;
     next.client = ask->client;
     return send_pending(k, &next, e);
@@ -396,6 +398,9 @@ void reload_tick(struct keeper *k)
     }
     if (!k->applied || k->finished)
         return;
+    if (k->pending.why == KEEPER_IDLE && bundle_unsettled(k->gate->bundle_fd) &&
+        !reload_send(k, KEEPER_AGAIN, k->bundle, &e))
+        fprintf(stderr, "sluice: keeper: %s\n", e.text);
     surroundings_tick(k);
     jobs_follow(k);
     jobs_tick(k);

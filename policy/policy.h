@@ -154,6 +154,8 @@ bool policy_bundle_change(struct bytes bundle, const struct policy_bundle_change
 bool policy_bundle_jobs(struct bytes bundle, bool (*each)(void *ctx, const char *file, struct bytes text), void *ctx,
                         struct error *e);
 struct policy *policy_from_bundle(struct bytes bundle, struct error *e);
+/* The path of its main file, malloc'ed; NULL: no memory, or the bundle is damaged. */
+char *policy_bundle_file(struct bytes bundle);
 
 /* Scopes of `sluice job start`; only a source of theirs (flag `job`) may call one so. */
 #define POLICY_JOB_NAME   "job-"   /* and the id: the job's scope and profile */

@@ -270,3 +270,11 @@ bool policy_bundle_jobs(struct bytes bundle, bool (*each)(void *ctx, const char 
     close_bundle(u);
     return ok;
 }
+
+char *policy_bundle_file(struct bytes bundle)
+{
+    struct unpacked *u = open_bundle(bundle, NULL);
+    char *file = u && u->file[0] ? strdup(u->file[0]) : NULL;
+    close_bundle(u);
+    return file;
+}

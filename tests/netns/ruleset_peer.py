@@ -125,7 +125,7 @@ def changes(path, log, pid, seconds, policies):
             os.kill(pid, signal.SIGHUP)
             asked = time.monotonic()
             while (at := text.find(b"\napplied")) < 0:
-                if time.monotonic() > asked + 60:
+                if time.monotonic() > asked + 240:
                     sys.exit("not applied")
                 text = text[-20:] + said.read()
                 time.sleep(0.001)

@@ -174,6 +174,44 @@ static void test_bundle_slots(void **state)
     close(fd);
 }
 
+static bool same_text(struct bytes got, const char *text)
+{
+    bool same = got.len == strlen(text) && memcmp(got.at, text, got.len) == 0;
+    free((void *)(uintptr_t)got.at);
+    return same;
+}
+
+/* What a keeper finds that takes over between the steps of a change: the policy that holds, and the other. */
+static void test_bundle_unsettled(void **state)
+{
+    (void)state;
+    struct error e;
+    struct bytes got, first = {(const uint8_t *)"first", 5}, second = {(const uint8_t *)"the second", 10};
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    struct policy_ids *ids = calloc(1, sizeof *ids);
+    assert_false(bundle_unsettled(fd));
+    assert_true(bundle_write(fd, first, ids, &e));
+    assert_false(bundle_unsettled(fd));
+    uint32_t serial = bundle_serial(fd);
+    for (unsigned i = 0; i < 2; i++) { /* prepared twice: the one before was dropped */
+        assert_true(bundle_prepare(fd, second, ids, &e));
+        assert_true(bundle_unsettled(fd));
+        assert_int_equal(bundle_serial(fd), serial);
+        assert_true(bundle_read(fd, &got, NULL, &e) && same_text(got, "first"));
+        assert_true(bundle_other(fd, &got, &e) && same_text(got, "the second"));
+    }
+    assert_true(bundle_switch(fd, &e));
+    assert_true(bundle_unsettled(fd));
+    assert_int_equal(bundle_serial(fd), serial + 1);
+    assert_true(bundle_read(fd, &got, NULL, &e) && same_text(got, "the second"));
+    assert_true(bundle_other(fd, &got, &e) && same_text(got, "first"));
+    assert_true(bundle_settle(fd, &e));
+    assert_false(bundle_unsettled(fd));
+    assert_true(bundle_read(fd, &got, NULL, &e) && same_text(got, "the second"));
+    free(ids);
+    close(fd);
+}
+
 static void test_bundle_seal(void **state)
 {
     (void)state;
@@ -190,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_life),         cmocka_unit_test(test_what_opens),
                                        cmocka_unit_test(test_many),         cmocka_unit_test(test_long_texts),
-                                       cmocka_unit_test(test_bundle_slots), cmocka_unit_test(test_bundle_seal)};
+                                       cmocka_unit_test(test_bundle_slots), cmocka_unit_test(test_bundle_unsettled),
+                                       cmocka_unit_test(test_bundle_seal)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

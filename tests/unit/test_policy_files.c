@@ -39,6 +39,9 @@ static void test_files(void **state)
     write_file(more, ".hidden.yaml", "nonsense");
     write_file(more, "10-a.yaml~", "nonsense");
     assert_true(policy_bundle_load(path, &system_one, NULL, &bundle, &e));
+    char *file = policy_bundle_file(bundle);
+    assert_string_equal(file, path);
+    free(file);
     p = policy_from_bundle(bundle, &e);
     assert_non_null(p);
     assert_string_equal(p->scope[3].name, "a");
