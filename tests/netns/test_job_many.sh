@@ -87,10 +87,10 @@ survives() {
     may v cdn.test
     sed 's/^  node:/  nodd:/; s/starts_jobs: .node./starts_jobs: [nodd]/' "$T/policy.yaml" > "$T/without.yaml"
     status 2 h c "$SLUICE" apply "$T/without.yaml" 2> "$T/out"
-    has 'job v:[0-9]+:[0-9]+: unknown profile "node"' "$T/out"
+    has 'job v: it has profile "node", which the policy does not have' "$T/out"
     sed '/^      test:/d' "$T/policy.yaml" > "$T/without.yaml"
     status 2 h c "$SLUICE" apply "$T/without.yaml" 2> "$T/out"
-    has 'scope "job-v" is in phase "test", which profile "job-v" does not have' "$T/out"
+    has 'job v: it is in phase "test", which profile "node" does not have' "$T/out"
     may v cdn.test
     job end v
     [ -z "$(h c sh -c 'ls /run/sluice | grep job.v')" ]

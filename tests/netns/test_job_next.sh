@@ -86,7 +86,7 @@ refuses() {
     ended_by TERM
     sed 's/^  node:/  other:/; s/starts_jobs: .node./starts_jobs: [other]/' "$POLICY" > "$T/other.yaml"
     status 2 h c timeout 60 "$SLUICE" gate -c "$T/other.yaml" 2> "$T/err"
-    has 'job r:.*unknown profile "node"' "$T/err"
+    has 'job r: it has profile "node", which the policy does not have' "$T/err"
     has "what the gate before held stays closed: .*'sluice down'" "$T/err"
     cp -p "$JOBS_FILE" "$T/good"
     for how in short mode link; do

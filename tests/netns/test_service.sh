@@ -153,7 +153,7 @@ jobs_go_on() {
     before=$(starts)
     kill_all
     eventually $((8 * SLOW)) ready_again "$before"
-    grep -q 'job kept:.*unknown profile "test"' "$T/gate.log"
+    grep -q 'job kept: it has profile "test", which the policy does not have' "$T/gate.log"
     eventually 5 job_get allowed.test
     cp "$T/good.yaml" "$T/policy.yaml"
     h c "$SLUICE" job end kept --summary json | jq -e '.denied > 0'
