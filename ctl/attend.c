@@ -12,8 +12,9 @@
 #include "ctl/eventlog.h"
 #include "ctl/keeper.h"
 
-#define QUIET_MSEC   1000 /* nothing came for so long: there is no inspector that could tell more */
-#define QUIET_ROUNDS 1024 /* of 64 messages: more than the channel holds, and no flood keeps us for ever */
+/* For so long in all: an inspector that is dead, or that a flood keeps from its queues' end, has no more to tell us
+ * than the keeper's other work can wait for. */
+#define QUIET_USEC 1000000u
 
 static void name_scope(const struct keeper *k, struct event *e)
 {
@@ -178,8 +179,11 @@ void attend_events(struct keeper *k, unsigned most)
         if (len < (ssize_t)sizeof kind || len > (ssize_t)sizeof message)
             continue;
         memcpy(&kind, message, sizeof kind);
-        if (kind == CHANNEL_MARK && len == sizeof(struct channel_mark))
-            k->marked = true;
+        struct channel_mark mark;
+        if (kind == CHANNEL_MARK && len == sizeof mark) {
+            memcpy(&mark, message, sizeof mark);
+            k->marked = k->marked || mark.serial == k->mark_serial; /* not the late answer to one before */
+        }
         struct reader r = reader_init((struct bytes){message, (size_t)len}, false);
         reader_bytes(&r, sizeof kind);
         while (kind == CHANNEL_EVENTS && event_unpack(&r, &event[count])) {
@@ -195,14 +199,15 @@ void attend_events(struct keeper *k, unsigned most)
 
 void attend_quiet(struct keeper *k)
 {
-    struct channel_mark mark = {.kind = CHANNEL_MARK};
     struct pollfd more = {.fd = k->gate->events_fd[0], .events = POLLIN};
+    uint64_t now = clock_boot_usec(), until = now + QUIET_USEC;
+    struct channel_mark mark = {.kind = CHANNEL_MARK, .serial = (uint32_t)now}; /* no keeper before had it, either */
     bool asked = false;
     k->marked = false;
-    for (unsigned i = 0; i < QUIET_ROUNDS && !k->marked; i++) {
+    k->mark_serial = mark.serial;
+    for (; now < until && !k->marked; now = clock_boot_usec()) {
         asked = asked || send(k->gate->events_fd[0], &mark, sizeof mark, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
-        if (poll(&more, 1, QUIET_MSEC) <= 0)
-            break;
+        (void)poll(&more, 1, (int)((until - now) / 1000) + 1);
         attend_events(k, 64);
     }
 }

@@ -195,15 +195,26 @@ static bool no_flow_table(const struct gate *g, struct error *e)
                      table, g->run.on ? "run without --isolate" : "hold this host's own cgroups only");
 }
 
+/* Of a gate that goes on with another policy than before, open connections are still to be judged by it: the keeper
+ * settles that, and a gate that is started again before finds that it is not (cmd_gate.c). */
+static bool store_policy(struct gate *g, struct bytes bundle, const struct policy_ids *ids, struct error *e)
+{
+    bool settled = !g->goes_on || g->same_policy;
+    bool stored = settled ? bundle_write(g->bundle_fd, bundle, ids, e)
+                          : bundle_prepare(g->bundle_fd, bundle, ids, e) && bundle_switch(g->bundle_fd, e);
+    g->policy_serial = stored ? bundle_serial(g->bundle_fd) : 0;
+    return g->policy_serial;
+}
+
 bool gate_open(struct gate *g, struct bytes bundle, const struct policy_ids *ids, struct error *e)
 {
     if (!open_file(g->events_path, O_APPEND, 0600, &g->events_file_fd, e) ||
         !open_file(g->report_path, 0, 0644, &g->report_fd, e) || !memory("sluice-roles", 4096, &g->lock_fd, e) ||
         !memory("sluice-bindings", binding_table_size(), &g->bindings_fd, e) ||
         !memory("sluice-bundle", 4096, &g->bundle_fd, e) ||
-        !memory("sluice-relays", relay_table_size(), &g->relays_fd, e) || !bundle_write(g->bundle_fd, bundle, ids, e) ||
-        !(g->policy_serial = bundle_serial(g->bundle_fd)) || !pair(g->events_fd, 8 << 20, e) ||
-        !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e) || !pair(g->relay_fd, 1 << 18, e))
+        !memory("sluice-relays", relay_table_size(), &g->relays_fd, e) || !store_policy(g, bundle, ids, e) ||
+        !pair(g->events_fd, 8 << 20, e) || !pair(g->control_fd, 1 << 20, e) || !pair(g->main_fd, 1 << 18, e) ||
+        !pair(g->relay_fd, 1 << 18, e))
         return false;
     if (!gate_sockets_raw(g, e) || !gate_sockets_relay(g, g->run.on ? GATE_RELAY_SLOTS_RUN : GATE_RELAY_SLOTS, e) ||
         !gate_sockets_control(g, e))

@@ -95,6 +95,7 @@ enum gate_stops { GATE_RUNS, GATE_STOPS, GATE_STOPS_FAILED, GATE_STOPS_DOWN };
 struct gate_shared {
     _Atomic uint32_t stopping;          /* enum gate_stops: asked to end, nobody is started again */
     _Atomic uint32_t ready;             /* the rules were in force once */
+    _Atomic uint32_t generation;        /* of the last policy that a keeper sent to an inspector */
     _Atomic uint64_t denied, alerts;    /* of keepers that died, for --fail-on */
     _Atomic uint64_t beats[ROLE_COUNT]; /* signs of life, each second one or more: keeper and inspector */
 };

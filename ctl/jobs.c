@@ -69,6 +69,8 @@ static void allow_inside(json_t *profile, const json_t *order)
     json_array_foreach(json_object_get(json_object_get(order, "below"), "address"), i, text)
     {
         const char *address = json_string_value(text);
+        if (!address)
+            continue;
         bool six = strchr(address, ':');
         json_array_append_new(all, json_sprintf("%s%s%s", six ? "[" : "", address, six ? "]" : ""));
         json_array_append_new(all, json_sprintf("udp://%s%s%s", six ? "[" : "", address, six ? "]" : ""));

@@ -65,6 +65,8 @@ bool jobs_keep(const struct jobs *jobs, const struct policy *policy, struct erro
         return true;
     }
     boot_id(boot);
+    if (!boot[0] || !kept_netns())
+        return error_set(e, ERROR_SYSTEM, 0, "this start of the machine, or this network namespace, cannot be told");
     json_t *rows = json_array(),
            *root = json_pack("{s:s, s:I, s:o}", "boot", boot, "netns", (json_int_t)kept_netns(), "jobs", rows);
     for (unsigned i = 0; i < jobs->count; i++) {
@@ -96,11 +98,16 @@ static bool read_file(const char *path, json_t **root, struct error *e)
         return error_set(e, ERROR_INPUT, 0, "%s: %s", path, ours ? wrong.text : "it is not a file of root's alone");
     boot_id(boot);
     const char *of = json_string_value(json_object_get(found, "boot"));
-    if (of && strcmp(of, boot) == 0 && (uint64_t)json_integer_value(json_object_get(found, "netns")) == kept_netns())
+    uint64_t here = kept_netns(), netns = (uint64_t)json_integer_value(json_object_get(found, "netns"));
+    bool known = of && *of && netns && boot[0] && here; /* only what is known to be another's is not ours */
+    if (known && strcmp(of, boot) == 0 && netns == here)
         *root = found;
     else
         json_decref(found);
-    return true;
+    return known || error_set(e, ERROR_INPUT, 0,
+                              "%s: of which start of the machine it is cannot be told; 'sluice down' "
+                              "removes it, with what it holds",
+                              path);
 }
 
 /* One job's source; its phase becomes a row of the ids. */
@@ -143,7 +150,7 @@ bool jobs_kept(struct bytes *out, unsigned *count, struct policy_ids *ids, struc
     bool ok = source && (!root || json_is_array(rows));
     json_array_foreach(rows, i, row) ok = ok && take_row(row, &source[i], ids);
     if (!ok)
-        error_set(e, ERROR_INPUT, 0, "%s cannot be understood", path);
+        error_set(e, ERROR_INPUT, 0, "%s cannot be understood; 'sluice down' removes it, with what it holds", path);
     ok = ok && (size == 0 || policy_bundle_make(source, (unsigned)size, NULL, NULL, out, e));
     *count = ok ? (unsigned)size : 0;
     for (i = 0; source && i < size; i++) {

@@ -229,6 +229,8 @@ static void leave_closed(const struct keeper *k)
  * the job's last process is gone. */
 _Noreturn static void stop(struct keeper *k, unsigned why)
 {
+    if (why == GATE_STOPS)
+        leave_closed(k); /* before all that takes time: the launcher does not wait for ever */
     if (!k->finished) {
         attend_quiet(k);
         pressure_tick(k);
@@ -239,8 +241,6 @@ _Noreturn static void stop(struct keeper *k, unsigned why)
         (void)cgroup_kill(k->gate->run.cgroup, NULL);
         if (!k->finished)
             rejudge_forget_all(k);
-    } else if (why == GATE_STOPS) {
-        leave_closed(k);
     }
     atomic_store(&k->shared->stopping, why);
     gate_send(k->gate->main_fd[0], GATE_STOPPED, NULL);

@@ -111,9 +111,10 @@ struct keeper {
     uint16_t relay_udp_port[2 * GATE_RELAY_SLOTS];
     uint64_t lone_since_usec;
     bool stop_asked; /* by the control socket */
-    bool marked;     /* the inspector answered CHANNEL_MARK */
-    bool ends_lost;  /* conntrack's events were; sweep */
-    bool finished;   /* GATE_FINISH came: nothing more is to come */
+    uint32_t mark_serial;
+    bool marked;    /* the inspector answered CHANNEL_MARK */
+    bool ends_lost; /* conntrack's events were; sweep */
+    bool finished;  /* GATE_FINISH came: nothing more is to come */
 };
 
 /* attend.c: what the inspector tells. */

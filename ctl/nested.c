@@ -24,8 +24,13 @@ static bool in_job(const char *id, struct error *e)
 
 static bool in_scope(const char *name, struct error *e)
 {
-    if (policy_is_job_name(name))
+    if (strncmp(name, POLICY_JOB_NAME, strlen(POLICY_JOB_NAME)) == 0)
         return in_job(name + strlen(POLICY_JOB_NAME), e);
+    if (policy_is_job_name(name))
+        return error_set(
+            e, ERROR_INPUT, 0,
+            "this process is what an ended job of the running gate left: it is held, and allowed nothing. Start "
+            "the command elsewhere");
     return error_set(e, ERROR_INPUT, 0,
                      "this process is in scope \"%s\" of the running gate" WOULD_LEAVE
                      "For a profile of its own: a job, 'sluice job start', in a cgroup of its own",

@@ -58,7 +58,7 @@ bool reload_send(struct keeper *k, enum keeper_why why, struct bytes bundle, str
     if (fd < 0 && !inherited)
         return false;
     message = (struct channel_policy){.kind = CHANNEL_POLICY,
-                                      .generation = ++k->generation,
+                                      .generation = k->generation = atomic_fetch_add(&k->shared->generation, 1) + 1,
                                       .audit = k->gate->audit,
                                       .inherited = inherited,
                                       .bundle_len = bundle.len,
@@ -143,6 +143,8 @@ static void finish_start(struct keeper *k)
             rejudge_all(k, k->gate->same_policy ? k->policy : NULL);
         else /* scope ids of another gate may have meant other scopes */
             rejudge_forget_all(k);
+        if (!bundle_settle(k->gate->bundle_fd, &e)) /* gate_open left that to us */
+            fprintf(stderr, "sluice: keeper: %s\n", e.text);
     }
     keep_jobs(k);
     pressure_begin(k);

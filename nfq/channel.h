@@ -35,6 +35,7 @@ enum channel_kind {
 /* The keeper asks, the worker sends it back when no packet waits: every event of what came before has been sent. */
 struct channel_mark {
     uint32_t kind;
+    uint32_t serial; /* the answer's is the question's */
 };
 
 struct channel_attributed {

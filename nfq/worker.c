@@ -38,7 +38,8 @@ struct worker {
     int epoll_fd;
     bool judging;               /* the queues are being read */
     bool watch;                 /* a verdict waits that has the kernel queue what it let go until now */
-    bool marked;                /* the keeper waits for a CHANNEL_MARK */
+    bool marked;                /* the keeper waits for a CHANNEL_MARK … */
+    uint32_t mark_serial;       /* … with this */
     bool empty[VERDICT_QUEUES]; /* since it asked, each queue: what came before has been judged */
 };
 
@@ -112,7 +113,7 @@ static bool tell_all(struct worker *w)
  * is all: it may be a job's end, and a refusal of its. */
 static void answer_mark(struct worker *w, const bool ready[VERDICT_QUEUES])
 {
-    struct channel_mark mark = {.kind = CHANNEL_MARK};
+    struct channel_mark mark = {.kind = CHANNEL_MARK, .serial = w->mark_serial};
     bool all = true;
 
     for (unsigned queue = 0; queue < VERDICT_QUEUES; queue++) {
@@ -138,7 +139,10 @@ static void read_attributions(struct worker *w)
         if (len == sizeof message && message.kind == CHANNEL_ATTRIBUTED)
             judge_attributed(w->judge, message.ticket, w->now_usec);
         else if (len == sizeof(struct channel_mark) && message.kind == CHANNEL_MARK) {
+            struct channel_mark mark;
+            memcpy(&mark, &message, sizeof mark);
             w->marked = true;
+            w->mark_serial = mark.serial;
             memset(w->empty, 0, sizeof w->empty);
             (void)tell_all(w); /* under a flood the mark itself may come too late */
         }
