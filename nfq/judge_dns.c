@@ -278,6 +278,12 @@ void judge_dns_answer(struct judge *j, struct visit *v)
         refuse_answer(j, v, REASON_DNS_ANSWER_UNASKED, NULL);
         return;
     }
+    if (entry->answered_usec && !v->audit) {
+        /* A duplicate, or a forger who may try all ids while nothing is awaited: nothing of it is believed.  Who lost
+         * the first one asks again. */
+        judge_discard(j, v);
+        return;
+    }
     const struct question *q = &entry->question;
     struct filter filter = {.j = j, .v = v, .name = &q->name};
     unsigned filtered = 0;

@@ -40,6 +40,7 @@ struct worker {
     bool watch;                 /* a verdict waits that has the kernel queue what it let go until now */
     bool marked;                /* the keeper waits for a CHANNEL_MARK … */
     uint32_t mark_serial;       /* … with this */
+    bool mark_new;              /* asked in this round: the queues were looked at before */
     bool empty[VERDICT_QUEUES]; /* since it asked, each queue: what came before has been judged */
 };
 
@@ -143,6 +144,7 @@ static void read_attributions(struct worker *w)
             memcpy(&mark, &message, sizeof mark);
             w->marked = true;
             w->mark_serial = mark.serial;
+            w->mark_new = true;
             memset(w->empty, 0, sizeof w->empty);
             (void)tell_all(w); /* under a flood the mark itself may come too late */
         }
@@ -221,8 +223,9 @@ static bool round_run(struct worker *w, bool *stop, struct error *e)
     verdict_flush(w->verdict);
     if (w->output.events && w->now_usec - w->output.events_since_usec >= OUTPUT_HOLD_USEC)
         output_flush(&w->output);
-    if (w->marked)
+    if (w->marked && !w->mark_new)
         answer_mark(w, is_ready);
+    w->mark_new = false;
     if (w->now_usec - w->report_usec >= IDLE_USEC) {
         struct judge_counts counts;
         w->report_usec = w->now_usec;

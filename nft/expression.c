@@ -189,10 +189,10 @@ void match_bytes(struct expression_rule *r, uint32_t base, uint32_t offset, cons
     compare(r, NFT_CMP_EQ, value, len);
 }
 
-void match_byte_not(struct expression_rule *r, uint32_t base, uint32_t offset, uint8_t value)
+void match_bytes_not(struct expression_rule *r, uint32_t base, uint32_t offset, const void *value, uint32_t len)
 {
-    load_payload(r, base, offset, 1);
-    compare(r, NFT_CMP_NEQ, &value, 1);
+    load_payload(r, base, offset, len);
+    compare(r, NFT_CMP_NEQ, value, len);
 }
 
 void match_port(struct expression_rule *r, uint8_t protocol, uint16_t destination_port)

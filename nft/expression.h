@@ -40,7 +40,7 @@ void match_interface(struct expression_rule *r, uint32_t key, uint32_t op, const
 void match_family(struct expression_rule *r, uint8_t nfproto);
 void match_protocol(struct expression_rule *r, uint32_t op, uint8_t protocol);
 void match_bytes(struct expression_rule *r, uint32_t base, uint32_t offset, const void *value, uint32_t len);
-void match_byte_not(struct expression_rule *r, uint32_t base, uint32_t offset, uint8_t value);
+void match_bytes_not(struct expression_rule *r, uint32_t base, uint32_t offset, const void *value, uint32_t len);
 void match_port(struct expression_rule *r, uint8_t protocol, uint16_t destination_port);
 /* tcp flags & (fin|syn|rst|ack) op syn */
 void match_tcp_syn(struct expression_rule *r, uint32_t op);

@@ -99,20 +99,27 @@ static void own_related_rules(const struct build *b)
     build_go(b, &r, CHAIN_STRAY);
 }
 
-/* What the handler refuses of a first packet (nfq/packet.c) is refused of each: options and extension headers may send
- * a packet elsewhere (source routes, segments), whatever its destination was allowed for. */
+/* What the handler refuses of a first packet (nfq/packet.c) is refused of each, on the way to a listener of this host
+ * too: options and extension headers may send a packet elsewhere (source routes, segments), whatever its destination
+ * was allowed for.  A packet beyond 64 KiB that the kernel will cut (BIG TCP) has its length in a hop-by-hop option,
+ * and none in its header: no other has. */
 static void header_rules(const struct build *b)
 {
-    static const uint8_t protocol[] = {IPPROTO_TCP, IPPROTO_UDP}, version_4 = 0x45, next_header_at = 6;
-    struct expression_rule r = build_rule(b, CHAIN_OWN);
+    static const uint8_t protocol[] = {IPPROTO_TCP, IPPROTO_UDP}, version_4 = 0x45, no_length[2] = {0};
+    enum { LENGTH_AT = 4, NEXT_HEADER_AT = 6 };
+    struct expression_rule r = build_rule(b, CHAIN_TOWARD);
     match_family(&r, NFPROTO_IPV4);
-    match_byte_not(&r, NFT_PAYLOAD_NETWORK_HEADER, 0, version_4);
+    match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
+    match_bytes_not(&r, NFT_PAYLOAD_NETWORK_HEADER, 0, &version_4, 1);
     build_refer(b, &r, MARK_STRAY);
     for (unsigned i = 0; i < sizeof protocol; i++) {
-        r = build_rule(b, CHAIN_OWN);
+        r = build_rule(b, CHAIN_TOWARD);
         match_family(&r, NFPROTO_IPV6);
+        match_ct_direction(&r, IP_CT_DIR_ORIGINAL);
         match_protocol(&r, NFT_CMP_EQ, protocol[i]);
-        match_byte_not(&r, NFT_PAYLOAD_NETWORK_HEADER, next_header_at, protocol[i]);
+        match_bytes_not(&r, NFT_PAYLOAD_NETWORK_HEADER, NEXT_HEADER_AT, &protocol[i], 1);
+        if (protocol[i] == IPPROTO_TCP)
+            match_bytes_not(&r, NFT_PAYLOAD_NETWORK_HEADER, LENGTH_AT, no_length, sizeof no_length);
         build_refer(b, &r, MARK_STRAY);
     }
 }
@@ -123,8 +130,6 @@ static void own_rules(const struct build *b)
     struct expression_rule r = build_rule(b, CHAIN_OWN);
     match_ct_state(&r, NF_CT_STATE_BIT(IP_CT_RELATED));
     build_go(b, &r, CHAIN_OWN_RELATED);
-
-    header_rules(b);
 
     /* A SYN begins another connection, though conntrack may know the one before it between the same ports (it keeps one
      * that the server reset): what that one was approved for says nothing of this one. */
@@ -286,6 +291,7 @@ void build_toward_rules(const struct build *b)
     match_protocol(&r, NFT_CMP_EQ, IPPROTO_ICMPV6);
     match_interface(&r, NFT_META_IIFNAME, NFT_CMP_NEQ, "");
     build_jump(b, &r, CHAIN_NEIGHBOUR);
+    header_rules(b);
 
     r = build_rule(b, CHAIN_TOWARD);
     build_match_state(b, &r, MARK_OWN);

@@ -6,7 +6,9 @@ headers.py reflect WORD TOOLS [DEVICE]   packets under the attacker's address wh
                                          of the gateway answers them with an error that quotes WORD.  DEVICE: as frames there, to its
                                          default gateway (else from a raw socket)
 headers.py flow udp|tcp WORD             IPv4 and IPv6: an allowed flow, and then the same socket with options, routing headers and (as
-                                         root) extension headers: each way's own word is WORD-WAY.  Then plain again; prints "ok FAMILY"."""
+                                         root) extension headers: each way's own word is WORD-WAY.  Then plain again; prints "ok FAMILY".
+headers.py own ADDRESS WORD              datagrams to a listener of our own at that address, by segments that end at the attacker
+headers.py echo                          TCP port 9124 of the server, for five minutes"""
 import os
 import re
 import signal
@@ -116,6 +118,20 @@ def flow(protocol, word):
         print("ok", 4 if four else 6, answer(connected(kind, four, port), b"last"), flush=True)
 
 
+def own(address, word):
+    ours = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    ours.bind((address, 7777))
+    segments = bytes([0, 4, 4, 1, 1, 0, 0, 0]) + bytes(16) + socket.inet_pton(10, address)
+    for _ in range(5):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RTHDR, segments)
+        try:
+            sock.sendto(word.encode(), (ATTACKER[1], 7777))
+        except OSError:
+            pass
+        time.sleep(0.05)
+
+
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
         while data := self.request.recv(2000):
@@ -135,4 +151,4 @@ def echo():
     server.serve_forever()
 
 
-{"reflect": reflect, "flow": flow, "echo": echo}[sys.argv[1]](*sys.argv[2:])
+{"reflect": reflect, "flow": flow, "own": own, "echo": echo}[sys.argv[1]](*sys.argv[2:])

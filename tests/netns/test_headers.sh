@@ -97,4 +97,28 @@ for form in output forward; do
     check "while an allowed fetch succeeds" fetch -4 https://allowed.test/hello
     gate_down
 done
+
+# A host that takes part in segment routing itself: what the job sends to a listener of its own goes on to the last segment.
+h c sh -c 'for i in all default lo c0; do echo 1 > /proc/sys/net/ipv6/conf/$i/seg6_enabled; echo 1 > /proc/sys/net/ipv6/conf/$i/forwarding; done'
+own_arrives() {
+    local n
+    n=$(nonce)
+    as_user own 2001:db8:1::2 "$n"
+    expect_arrived "$n"
+}
+own_refused() {
+    local n from
+    n=$(nonce)
+    from=$(wc -l < "$T/events")
+    as_user own 2001:db8:1::2 "$n"
+    expect_not_arrived "$n"
+    said "$from" ip_form 2001:db8:1::2
+}
+FORM=
+check "without the gate a listener of the host's is a way out" own_arrives
+FORM=output policy "$T/policy.yaml" "${ALLOW[@]}"
+gate_up output "$T/policy.yaml"
+check "segments by way of a listener of the job's own do not pass" own_refused
+check "while an allowed fetch succeeds" fetch -6 https://allowed.test/hello
+gate_down
 finish

@@ -232,7 +232,7 @@ flood_while_stopped() { # ROUNDS
     kill -CONT "$pid"
 }
 silent_listed() { job list > "$T/out" && grep -Eq '^fsilent .* refused \(1 not listed\)' "$T/out"; }
-quiet_told() { jq -e 'select(.event.reason == "attacks_lost" and .sluice.job == "fquiet" and .sluice.verdict == "deny")' "$T/events" > /dev/null; }
+quiet_told() { jq -es 'any(.[]; .event.reason == "attacks_lost" and .sluice.job == "fquiet" and .sluice.verdict == "deny")' "$T/events" > /dev/null; }
 # The keeper has not yet seen the container of a job: until then it is its bridge's scope's.
 before_it_is_seen() {
     local pid
@@ -255,7 +255,7 @@ before_it_is_seen() {
     container_down soon
     h c "$SLUICE" apply "$T/policy.yaml"
 }
-seen_as_bridge() { jq -e 'select(.sluice.scope == "bridges" and .sluice.verdict == "deny" and .destination.ip == "198.18.2.80")' "$T/events" > /dev/null; }
+seen_as_bridge() { jq -es 'any(.[]; .sluice.scope == "bridges" and .sluice.verdict == "deny" and .destination.ip == "198.18.2.80")' "$T/events" > /dev/null; }
 
 gate_up output "$T/policy.yaml"
 check "without a job the container reaches it" reaches
