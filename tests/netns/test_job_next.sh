@@ -28,10 +28,17 @@ ended_by() { # SIGNAL
     if [ "$1" = TERM ]; then
         kill -TERM "$GATE"
     else
-        kill -KILL $(h c "$SLUICE" status --json | jq -r '.processes[]')
+        eventually 20 killed_whole
     fi
     eventually 20 dead "$GATE"
     eventually 10 no_gate
+}
+# A standby that saw the launcher die first may have started others meanwhile: until there are none.
+killed_whole() {
+    local pids
+    pids=$(pgrep --ns "${HOST[c]}" --nslist net '^sluice') || return 0
+    kill -KILL $pids 2> /dev/null
+    return 1
 }
 # The gate of a check ends with it.
 anew() {
