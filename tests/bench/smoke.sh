@@ -26,7 +26,7 @@ for row in tests/bench/rows/*.sh; do
     name=$(basename "$row" .sh)
     [[ $name =~ $SMOKE ]] || continue
     # A machine that does something else for a tenth of a second measures nothing: then once more, for longer.
-    if grep -qE '^result .* 0(\.0*)? ' "$D/raw/$name"; then
+    if grep -qE '^result .* (-[0-9.]+|0(\.0*)?) ' "$D/raw/$name"; then
         BUILD=$BUILD MSEC=1000 ROUNDS=1 WARM=100 RIVAL_ROUNDS=0 RAW=$D/again RESULTS=$D/again.results tests/bench/run "^$name" > "$D/out" 2>&1
         [ ! -s "$D/again/$name" ] || cp "$D/again/$name" "$D/raw/$name"
     fi
