@@ -57,9 +57,8 @@ static void tell_left(const struct gate *gate, unsigned jobs, struct error *e)
 }
 
 /* The same files with these ids, and the jobs of the gate before: its rules hold them still, and ours will be in their
- * place.  A policy that
- * was compiled without any ids has 1 and so on in file order, and so has one with none that are reserved, if they
- * reach: then it need not be compiled again. */
+ * place.  A policy that was compiled without any ids has 1 and so on in file order, and so has one with none that are
+ * reserved, if they reach: then it need not be compiled again. */
 static bool take_ids(struct gate *gate, struct policy_ids *ids, struct bytes *bundle, struct error *e)
 {
     struct bytes kept = {0}, whole = {0};

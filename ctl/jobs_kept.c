@@ -36,30 +36,9 @@ void jobs_kept_forget(void)
         (void)unlink(path);
 }
 
-static bool write_file(const char *text, struct error *e)
-{
-    char path[PATH_MAX], fresh[PATH_MAX];
-    if (!number_path(FILE_NAME, path, sizeof path, e) || !number_path(FILE_NAME "~", fresh, sizeof fresh, e))
-        return false;
-    size_t len = strlen(text);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0;
-    for (size_t at = 0; ok && at < len;) {
-        ssize_t n = write(fd, text + at, len - at);
-        ok = n > 0 || (n < 0 && errno == EINTR);
-        at += n > 0 ? (size_t)n : 0;
-    }
-    int failed = errno;
-    if (fd >= 0)
-        close(fd);
-    if (ok && rename(fresh, path) == 0)
-        return true;
-    return error_set(e, ERROR_SYSTEM, ok ? errno : failed, "cannot write %s", path);
-}
-
 bool jobs_keep(const struct jobs *jobs, const struct policy *policy, struct error *e)
 {
-    char boot[64];
+    char boot[64], path[PATH_MAX];
     if (jobs->count == 0) {
         jobs_kept_forget();
         return true;
@@ -76,7 +55,8 @@ bool jobs_keep(const struct jobs *jobs, const struct policy *policy, struct erro
     }
     char *text = json_array_size(rows) == jobs->count ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
-    bool ok = text ? write_file(text, e) : error_set(e, ERROR_LIMIT, 0, "no memory to keep the jobs");
+    bool ok = text ? number_path(FILE_NAME, path, sizeof path, e) && number_write(path, text, e)
+                   : error_set(e, ERROR_LIMIT, 0, "no memory to keep the jobs");
     free(text);
     return ok;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Jobs' summaries on their way over the death of a keeper: a file each below NUMBER_DIRECTORY, replaced whole.  What
  * happened in the second before a keeper is killed is in the events alone. */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,24 +16,24 @@
 #define LARGE_USEC  30000000u /* of one that has many names */
 #define LARGE_ROWS  1000
 
-static bool path_of(const struct held_job *job, const char *suffix, char out[PATH_MAX])
+static bool path_of(const struct held_job *job, char out[PATH_MAX])
 {
     char what[JOBS_ID_SIZE + 16];
-    snprintf(what, sizeof what, "job.%s%s", job->id, suffix);
+    snprintf(what, sizeof what, "job.%s", job->id);
     return number_path(what, out, PATH_MAX, NULL);
 }
 
 void jobs_store_drop(const struct held_job *job)
 {
     char path[PATH_MAX];
-    if (path_of(job, "", path))
+    if (path_of(job, path))
         (void)unlink(path);
 }
 
 void jobs_store_read(struct held_job *job)
 {
     char path[PATH_MAX];
-    json_t *stored = path_of(job, "", path) ? json_load_file(path, 0, NULL) : NULL;
+    json_t *stored = path_of(job, path) ? json_load_file(path, 0, NULL) : NULL;
     /* Another job of the same name may have left it. */
     if ((uint64_t)json_integer_value(json_object_get(stored, "started")) == job->started_usec)
         (void)summary_restore(job->summary, json_object_get(stored, "summary"));
@@ -45,20 +43,12 @@ void jobs_store_read(struct held_job *job)
 
 static void write_one(const struct held_job *job)
 {
-    char path[PATH_MAX], fresh[PATH_MAX];
+    char path[PATH_MAX];
     json_t *summary = summary_store(job->summary);
     json_t *root = json_pack("{s:I, s:o}", "started", (json_int_t)job->started_usec, "summary", summary);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
-    size_t len = text ? strlen(text) : 0;
-    int fd = text && len <= STORE_BYTES && path_of(job, "", path) && path_of(job, "~", fresh) /* no id has that */
-                 ? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
-                 : -1;
-    if (fd >= 0) {
-        bool ok = write(fd, text, len) == (ssize_t)len;
-        close(fd);
-        if (!ok || rename(fresh, path) < 0) /* what was there before stays */
-            (void)unlink(fresh);
-    }
+    if (text && strlen(text) <= STORE_BYTES && path_of(job, path)) /* no id ends in "~" */
+        (void)number_write(path, text, NULL);
     free(text);
     json_decref(root);
 }

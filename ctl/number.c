@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,4 +125,25 @@ int number_take_run(unsigned from, unsigned *number, struct error *e)
     }
     error_set(e, ERROR_LIMIT, 0, "%d runs are alive already", NUMBER_RUNS_MAX);
     return -1;
+}
+
+bool number_write(const char *path, const char *text, struct error *e)
+{
+    char fresh[PATH_MAX];
+    size_t len = strlen(text);
+    if (snprintf(fresh, sizeof fresh, "%s~", path) >= (int)sizeof fresh)
+        return error_set(e, ERROR_SYSTEM, ENAMETOOLONG, "cannot write %s", path);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    ssize_t written = fd >= 0 ? write(fd, text, len) : -1;
+    int why = written < 0 ? errno : ENOSPC;
+    if (fd >= 0)
+        close(fd);
+    if (written == (ssize_t)len) {
+        if (rename(fresh, path) == 0)
+            return true;
+        why = errno;
+    }
+    if (fd >= 0)
+        (void)unlink(fresh);
+    return error_set(e, ERROR_SYSTEM, why, "cannot write %s", path);
 }

@@ -26,5 +26,7 @@ bool number_run_lives(unsigned number);
 bool number_gate_lives(int *pid);
 /* NUMBER_DIRECTORY/<netns>.<what> */
 bool number_path(const char *what, char *out, size_t size_bytes, struct error *e);
+/* Replaces the file at such a path whole, by way of one with "~" behind its name; else what was there stays. */
+bool number_write(const char *path, const char *text, struct error *e);
 
 #endif
